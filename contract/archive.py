@@ -1,0 +1,165 @@
+"""model.tar.gz: packed so that equal folders give equal bytes, unpacked so that nothing in it can do harm.
+
+The checks are our own and do not lean on tarfile's `data` filter, which some Pythons lack and some have broken
+(CVE-2025-4517), so the same archive gives the same answer everywhere. Sparse files, links, devices and FIFOs are refused.
+"""
+
+import gzip
+import os
+import shutil
+import tarfile
+import tempfile
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from contract.errors import ArchiveError
+
+_CHUNK = 1 << 20
+_PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Ceilings of one archive: entries of any kind, and bytes of all files together, unpacked."""
+
+    members: int = 10_000
+    bytes: int = 8 << 30
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Write every regular file below `folder` to `archive`; the same files give the same bytes, whoever packs them.
+
+    Written aside and renamed, so a reader never sees half of it. Raises ArchiveError for a link or special file.
+    """
+    aside = archive.with_name(f".{archive.name}.{os.getpid()}")
+    try:
+        with open(aside, "wb") as raw:
+            # Weights hardly compress: level 1 is within a per cent of level 9 and many times faster.
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0) as zipped:
+                with tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar:
+                    for path in _files(folder):
+                        with open(path, "rb") as content:
+                            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+                            entry.size, entry.mode = os.fstat(content.fileno()).st_size, 0o644
+                            tar.addfile(entry, content)
+            raw.flush()
+            os.fsync(raw.fileno())
+        os.replace(aside, archive)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ArchiveError(f"{path.name}: only regular files and folders can be packed")
+        if path.is_file():
+            yield path
+
+
+def unpack(archive: Path, folder: Path, limits: Limits = Limits()) -> None:
+    """Unpack into `folder`, which must be absent or empty; on any error nothing is left there.
+
+    Raises ArchiveError naming the member and what is wrong with it.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ArchiveError(f"{folder}: not empty; unpack into a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        with gzip.open(archive, "rb") as zipped:
+            _extract(_Bounded(zipped, limits), aside, limits)
+        if folder.exists():
+            folder.rmdir()
+        aside.chmod(0o755)
+        aside.rename(folder)
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ArchiveError(f"{archive.name}: not a whole tar.gz ({str(error)[:120]})") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _extract(stream: "_Bounded", folder: Path, limits: Limits) -> None:
+    seen: dict[str, bool] = {}
+    total = 0
+    with tarfile.open(fileobj=stream, mode="r:") as tar:
+        for count, member in enumerate(tar, start=1):
+            if count > limits.members:
+                raise ArchiveError(f"{member.name[:200]!r}: more than {limits.members:,} members")
+            path = _checked(member)
+            if path == PurePosixPath("."):
+                continue
+            _claim(path, member, seen)
+            total += member.size if not member.isdir() else 0
+            if total > limits.bytes:
+                raise ArchiveError(f"{member.name!r}: more than {limits.bytes:,} bytes in all")
+            if member.isdir():
+                (folder / path).mkdir(parents=True, exist_ok=True)
+            else:
+                _write(tar, member, folder / path)
+            tar.members.clear()  # tarfile remembers every header it has read
+
+
+def _checked(member: tarfile.TarInfo) -> PurePosixPath:
+    name, path = member.name, PurePosixPath(member.name)
+    if member.type not in (*_PLAIN, tarfile.DIRTYPE) or member.sparse is not None:
+        raise ArchiveError(f"{name!r}: not a regular file or folder")
+    bad = not name or path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[0:1]
+    if bad or any(ord(letter) < 32 for letter in name) or any(len(os.fsencode(part)) > 255 for part in path.parts):
+        raise ArchiveError(f"{name[:200]!r}: not a plain relative name")
+    return path
+
+
+def _claim(path: PurePosixPath, member: tarfile.TarInfo, seen: dict[str, bool]) -> None:
+    """Refuse two entries for one place, on file systems that fold case or Unicode forms as well."""
+    parts = [unicodedata.normalize("NFC", part).casefold() for part in path.parts]
+    for depth in range(1, len(parts)):
+        if seen.setdefault("/".join(parts[:depth]), True) is False:
+            raise ArchiveError(f"{member.name!r}: lies below a file")
+    place = "/".join(parts)
+    if place in seen and not (seen[place] and member.isdir()):
+        raise ArchiveError(f"{member.name!r}: clashes with an earlier member")
+    seen[place] = member.isdir()
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source = tar.extractfile(member)
+    assert source is not None
+    left = member.size
+    with open(path, "xb") as target:
+        while left:
+            piece = source.read(min(_CHUNK, left))
+            if not piece:
+                raise ArchiveError(f"{member.name!r}: ends early")
+            target.write(piece)
+            left -= len(piece)
+
+
+class _Bounded:
+    """A stream that gives no more than the limits: a header may ask for any number of bytes, and tarfile would read them."""
+
+    def __init__(self, stream: BinaryIO, limits: Limits) -> None:
+        self._stream = stream
+        self._ceiling = limits.bytes + (limits.members + 32) * 4096
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0 or size > _CHUNK:
+            raise ArchiveError(f"a header claims {size:,} bytes")
+        self._check(self._stream.tell() + size)
+        return self._stream.read(size)
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        self._check(position)
+        return self._stream.seek(position, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def _check(self, position: int) -> None:
+        if position > self._ceiling:
+            raise ArchiveError(f"more than {self._ceiling:,} bytes unpacked")

@@ -1,0 +1,107 @@
+"""Safe decoding of one picture to RGB, the same in training and in serving. Not preprocessing, not augmentation.
+
+Only named formats are opened (Pillow's other decoders have had bombs of their own), the size is judged from the header
+before a pixel is decoded, only the first frame is read, and EXIF is used for nothing but the orientation.
+"""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from contract.errors import PictureError, PictureFormatError, PictureTooLargeError
+
+FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+"""Pillow's name of each accepted format, and its content type."""
+
+MAX_DECODED_PIXELS = 40_000_000
+"""Pixels decoded at most: 120 MB of RGB. A JPEG that decodes at reduced size counts by its reduced size."""
+MAX_HEADER_PIXELS = 160_000_000
+"""Pixels a header may claim, whatever it decodes to."""
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def open_picture(source: bytes | Path, *, shorter_side: int, max_pixels: int = MAX_DECODED_PIXELS) -> Image.Image:
+    """Decode a JPEG, PNG or WebP to an upright RGB picture.
+
+    `shorter_side`: the pixels the caller will scale the shorter side to; a JPEG of four times that or more is decoded at
+    a half, quarter or eighth of its size, never below twice `shorter_side`.
+    Raises PictureFormatError, PictureTooLargeError or PictureError, with a message fit for whoever sent the picture.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            stream = io.BytesIO(source) if isinstance(source, bytes | bytearray | memoryview) else source
+            with Image.open(stream, formats=tuple(FORMATS)) as picture:
+                _judge_size(picture, shorter_side, max_pixels)
+                turn = _turn(picture)
+                picture.load()
+                upright = picture if turn is None else picture.transpose(turn)
+                return _rgb(upright)
+    except PictureError:
+        raise
+    except Image.DecompressionBombError:
+        raise PictureTooLargeError(f"picture claims more than {MAX_HEADER_PIXELS:,} pixels") from None
+    except Image.UnidentifiedImageError:
+        raise PictureFormatError(f"not a picture in an accepted format ({', '.join(FORMATS)})") from None
+    except MemoryError:
+        raise PictureTooLargeError("picture does not fit into memory") from None
+    # Pillow's decoders raise nearly anything on hostile bytes (OSError, SyntaxError, struct.error, zlib.error, EOFError ...).
+    except Exception as error:
+        raise PictureError(f"picture cannot be decoded: {_plain(error)}") from None
+
+
+def _judge_size(picture: Image.Image, shorter_side: int, max_pixels: int) -> None:
+    width, height = picture.size
+    if min(width, height) < 1:
+        raise PictureError("picture has no pixels")
+    if width * height > MAX_HEADER_PIXELS:
+        raise PictureTooLargeError(f"picture claims {width:,} x {height:,} pixels; at most {MAX_HEADER_PIXELS:,} are accepted")
+    progressive = picture.info.get("progressive") or picture.info.get("progression")
+    if picture.format == "JPEG":
+        short = min(width, height)
+        if short >= 4 * shorter_side:
+            scale = 2 * shorter_side / short
+            picture.draft(None, (int(width * scale), int(height * scale)))
+    # A progressive JPEG keeps every coefficient in memory, whatever size it is decoded to.
+    pixels = width * height if progressive else picture.size[0] * picture.size[1]
+    if pixels > max_pixels:
+        raise PictureTooLargeError(f"picture has {width:,} x {height:,} pixels; at most {max_pixels:,} are decoded")
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    try:
+        return _TURNS.get(picture.getexif().get(_ORIENTATION))
+    except Exception:  # EXIF is a courtesy: a broken block never costs the picture.
+        return None
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode == "RGB":
+        return picture.copy() if picture.readonly else picture
+    if picture.mode.startswith("I;16") or picture.mode == "I":
+        # Pillow clips 16 bits at 255; a viewer shows the high byte.
+        high = np.asarray(picture).astype(np.int64) >> 8
+        return Image.fromarray(high.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        front = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", front.size, "white"), front).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _plain(error: Exception) -> str:
+    """The first line of an exception in printable ASCII: what goes to a client or a log must not carry the picture's bytes."""
+    text = (str(error) or type(error).__name__).splitlines()[0][:120]
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
