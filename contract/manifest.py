@@ -92,7 +92,7 @@ def read(folder: Path) -> Manifest:
         raise ArtefactError(f"{MANIFEST}: not an object")
     version = body.get("format_version")
     if version != FORMAT_VERSION or isinstance(version, bool):
-        raise ArtefactError(f"{MANIFEST}: format_version is {version!r}; this version reads {FORMAT_VERSION}, take a newer Kennel")
+        raise ArtefactError(f"{MANIFEST}: format_version is {version!r}; this Kennel reads {FORMAT_VERSION}, take a newer one")
     if set(body) != _FIELDS:
         odd = sorted(set(body) ^ _FIELDS)
         raise ArtefactError(f"{MANIFEST}: fields missing or unknown: {', '.join(odd)[:200]}")
