@@ -16,7 +16,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoConfig:
-    """One demo. `data`: a folder with train, valid and test, None draws one. `weights`: a state dict, None starts from scratch."""
+    """One demo. `data`: a folder with train, valid and test; None draws it. `weights`: a state dict; None starts from scratch."""
 
     home: Path = HOME / "demo"
     data: Path | None = None
