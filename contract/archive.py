@@ -108,7 +108,7 @@ def _checked(member: tarfile.TarInfo) -> PurePosixPath:
     name, path = member.name, PurePosixPath(member.name)
     if member.type not in (*_PLAIN, tarfile.DIRTYPE) or member.sparse is not None:
         raise ArchiveError(f"{name!r}: not a regular file or folder")
-    bad = not name or path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[0:1]
+    bad = not name or path.is_absolute() or ".." in path.parts or "\\" in name or name[1:2] == ":"
     if bad or any(ord(letter) < 32 for letter in name) or any(len(os.fsencode(part)) > 255 for part in path.parts):
         raise ArchiveError(f"{name[:200]!r}: not a plain relative name")
     return path

@@ -1,0 +1,13 @@
+"""The errors a launcher shows a person: one line, what, which value, what to do. Exit 2 is theirs to mend, 1 is a failed run."""
+
+
+class LaunchError(Exception):
+    """Something the person gave or lacks; nothing was started, or what was started is stopped."""
+
+    status = 2
+
+
+class RunError(LaunchError):
+    """A program that was started failed; the message says why, as far as it told."""
+
+    status = 1

@@ -1,0 +1,97 @@
+"""model.json: an artefact is the files it was written with, or it is refused in one line that names the file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from contract import manifest
+from contract.errors import ArtefactError
+from contract.manifest import Manifest
+from contract.preprocess import Preprocessing
+
+
+@pytest.fixture()
+def artefact(tmp_path: Path) -> Path:
+    (tmp_path / "model.safetensors").write_bytes(b"weights" * 100)
+    (tmp_path / "model.xml").write_text("<net/>")
+    made = Manifest(architecture="resnet18", classes=("016.Beagle", "040.Bulldog"), preprocessing=Preprocessing())
+    manifest.write(tmp_path, made)
+    return tmp_path
+
+
+def edit(folder: Path, **changes) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_written_then_verified(artefact: Path) -> None:
+    found = manifest.verify(artefact)
+    assert found.classes == ("016.Beagle", "040.Bulldog") and set(found.files) == {"model.safetensors", "model.xml"}
+    assert found.preprocessing == Preprocessing()
+
+
+def test_one_flipped_bit_is_found(artefact: Path) -> None:
+    data = bytearray((artefact / "model.safetensors").read_bytes())
+    data[350] ^= 1
+    (artefact / "model.safetensors").write_bytes(data)
+    with pytest.raises(ArtefactError, match=r"model\.safetensors: content"):
+        manifest.verify(artefact)
+
+
+def test_missing_extra_and_linked_files_are_named(artefact: Path, tmp_path: Path) -> None:
+    (artefact / "code").mkdir()
+    (artefact / "code" / "inference.py").write_text("import os")
+    with pytest.raises(ArtefactError, match=r"code/inference\.py: not listed"):
+        manifest.verify(artefact)
+    (artefact / "code" / "inference.py").unlink()
+    (artefact / "model.xml").rename(artefact / "elsewhere")
+    with pytest.raises(ArtefactError, match="elsewhere: not listed"):
+        manifest.verify(artefact)
+    (artefact / "elsewhere").rename(tmp_path.parent / "outside.xml")
+    with pytest.raises(ArtefactError, match=r"model\.xml: listed .* missing"):
+        manifest.verify(artefact)
+    (artefact / "model.xml").symlink_to(tmp_path.parent / "outside.xml")
+    with pytest.raises(ArtefactError, match=r"model\.xml: listed .* missing"):
+        manifest.verify(artefact)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format_version": 2}, "format_version is 2"),
+        ({"format_version": True}, "format_version is True"),
+        ({"architecture": "../resnet"}, "architecture"),
+        ({"classes": ["one"]}, "classes"),
+        ({"classes": ["a", "a"]}, "classes"),
+        ({"classes": "ab"}, "classes"),
+        ({"files": {}}, r"model\.safetensors is not listed"),
+        ({"files": {"../x": {"sha256": "0" * 64, "bytes": 1}}}, "not plain"),
+        ({"files": {"model.safetensors": {"sha256": "zz", "bytes": 1}}}, "sha256"),
+        ({"files": {"model.safetensors": 3}}, "sha256"),
+        ({"surprise": 1}, "surprise"),
+        ({"preprocessing": {}}, "preprocessing"),
+        ({"metrics": []}, "metrics"),
+    ],
+)
+def test_a_wrong_manifest_is_refused_by_field(artefact: Path, changes: dict, words: str) -> None:
+    edit(artefact, **changes)
+    with pytest.raises(ArtefactError, match=words):
+        manifest.verify(artefact)
+
+
+def test_no_manifest_broken_manifest_deep_manifest(artefact: Path) -> None:
+    path = artefact / "model.json"
+    for body in (b"", b"{", b"\xff\xfe", b"[]", b"[" * 100_000, b'{"a":' * 100_000, b" " * (2 << 20)):
+        path.write_bytes(body)
+        with pytest.raises(ArtefactError, match=r"model\.json"):
+            manifest.verify(artefact)
+    path.unlink()
+    with pytest.raises(ArtefactError, match="missing"):
+        manifest.verify(artefact)
+
+
+def test_labels() -> None:
+    assert manifest.label("016.Beagle") == "Beagle"
+    assert manifest.label("076.Golden_retriever") == "Golden retriever"
+    assert manifest.label("cat") == "cat" and manifest.label("001.") == "001."

@@ -1,0 +1,127 @@
+"""Decoding: every accepted kind of picture comes out upright and RGB, every hostile one is refused before it costs."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from contract.errors import PictureError, PictureFormatError, PictureTooLargeError
+from contract.picture import FORMATS, open_picture
+
+RED, BLUE = (250, 10, 10), (10, 10, 250)
+
+
+def encoded(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def two_halves(width: int = 60, height: int = 40) -> Image.Image:
+    """Red on top, blue below."""
+    picture = Image.new("RGB", (width, height), BLUE)
+    picture.paste(RED, (0, 0, width, height // 2))
+    return picture
+
+
+def looks_red(pixel) -> bool:
+    return pixel[0] > 180 and pixel[2] < 80
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_comes_out_upright(orientation: int) -> None:
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Image.Transpose that stores an upright picture that way
+    stored = two_halves() if orientation == 1 else two_halves().transpose(Image.Transpose(undo[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upright = open_picture(encoded(stored, "JPEG", quality=95, exif=exif), shorter_side=32)
+    assert upright.size == (60, 40)
+    assert looks_red(upright.getpixel((30, 5))) and not looks_red(upright.getpixel((30, 35)))
+
+
+def test_sixteen_bit_grey_keeps_its_greys() -> None:
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None, :].repeat(8, axis=0)
+    out = np.asarray(open_picture(encoded(Image.fromarray(ramp)), shorter_side=8))
+    assert out.shape == (8, 256, 3)
+    assert np.abs(out[0, :, 0].astype(int) - np.arange(256)).max() <= 1
+
+
+def test_transparency_lies_on_white() -> None:
+    clear = Image.new("RGBA", (9, 9), (0, 0, 0, 0))
+    palette = clear.quantize(4)
+    for data in (encoded(clear), encoded(clear, "WEBP", lossless=True), encoded(palette)):
+        assert open_picture(data, shorter_side=8).getpixel((4, 4)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_png_modes(mode: str) -> None:
+    assert open_picture(encoded(two_halves().convert(mode)), shorter_side=8).mode == "RGB"
+
+
+def test_cmyk() -> None:
+    out = open_picture(encoded(two_halves().convert("CMYK"), "JPEG", quality=95), shorter_side=32)
+    assert out.mode == "RGB" and looks_red(out.getpixel((30, 5)))
+
+
+def test_a_large_jpeg_is_decoded_at_reduced_size() -> None:
+    data = encoded(Image.new("RGB", (4000, 3000), RED), "JPEG")
+    assert open_picture(data, shorter_side=256).size == (1000, 750)
+    assert open_picture(data, shorter_side=2000).size == (4000, 3000)
+
+
+def test_odd_pictures(shared_data) -> None:
+    listed = json.loads((shared_data / "odd" / "manifest.json").read_text())["files"]
+    for name, facts in listed.items():
+        data = (shared_data / "odd" / name).read_bytes()
+        accepted = facts["pillow"].get("format") in (*FORMATS, "MPO")
+        if accepted and facts["pillow"]["decodes"]:
+            assert open_picture(data, shorter_side=256).mode == "RGB", name
+        else:
+            with pytest.raises(PictureError):
+                open_picture(data, shorter_side=256)
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds next to nothing."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(50_000, 50_000), (12_000, 13_000), (8_000, 6_000)])
+def test_too_many_pixels_are_refused_from_the_header(size: tuple[int, int]) -> None:
+    with pytest.raises(PictureTooLargeError, match="pixels"):
+        open_picture(bomb(*size), shorter_side=256)
+
+
+def test_a_progressive_jpeg_counts_in_full() -> None:
+    data = encoded(Image.new("RGB", (8000, 6000), RED), "JPEG", progressive=True)
+    with pytest.raises(PictureTooLargeError):
+        open_picture(data, shorter_side=256)
+
+
+def test_text_bomb_in_png() -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("note", "x" * (70 << 20), zip=True)
+    with pytest.raises(PictureError):
+        open_picture(encoded(two_halves(), pnginfo=info), shorter_side=8)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "PPM", "ICO"])
+def test_other_formats_are_never_opened(kind: str) -> None:
+    with pytest.raises(PictureFormatError, match="JPEG, PNG, WEBP"):
+        open_picture(encoded(two_halves(), kind), shorter_side=8)
+
+
+def test_a_message_never_carries_the_pictures_bytes() -> None:
+    for data in (b"", b"\xff\xd8\xff\xe0 \xe2\x80\xae", b"<svg onload=alert(1)>", bytes(range(256)) * 9):
+        with pytest.raises(PictureError) as caught:
+            open_picture(data, shorter_side=8)
+        assert str(caught.value).isascii() and str(caught.value).isprintable() and "svg" not in str(caught.value)
