@@ -1,7 +1,8 @@
 """One SQLite file: a connection behind a lock, transactions, and what happens when the disk or the file fails.
 
 It is the only module that imports sqlite3. It knows nothing of what the tables hold.
-WAL with synchronous=NORMAL: a killed process loses nothing that was answered; a power cut may lose the last moments, never the file.
+WAL with synchronous=NORMAL: a killed process loses nothing that was answered; a power cut may lose the last moments,
+never the file.
 """
 
 import sqlite3
@@ -14,9 +15,15 @@ from typing import Any
 
 from .errors import unavailable
 
+Row = sqlite3.Row
+
 
 class Corrupt(Exception):
     """The file is not a sound SQLite database."""
+
+
+class Duplicate(Exception):
+    """The row is there already."""
 
 
 class Database:
@@ -73,7 +80,7 @@ class Database:
                 self._depth = 0
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """One statement; returns the number of rows it changed."""
+        """One statement; returns the number of rows it changed. Raises Duplicate when a key is taken."""
         with self._lock, self._storage_errors():
             return self._connection.execute(sql, values).rowcount
 
@@ -82,12 +89,12 @@ class Database:
         with self.transaction(), self._storage_errors():
             self._connection.executemany(sql, rows)
 
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Every row of a query."""
         with self._lock, self._storage_errors():
             return self._connection.execute(sql, values).fetchall()
 
-    def row(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
+    def row(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""
         with self._lock, self._storage_errors():
             return self._connection.execute(sql, values).fetchone()
@@ -105,17 +112,10 @@ class Database:
     def _storage_errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.IntegrityError:
-            raise
+        except sqlite3.IntegrityError as error:
+            raise Duplicate(str(error)) from error
         except sqlite3.DatabaseError as error:
-            raise unavailable(
-                f"The local state cannot be written or read ({error}); nothing was changed. See {self.path}."
-            ) from error
-
-
-def is_duplicate(error: Exception) -> bool:
-    """Whether a statement failed because the row is there already."""
-    return isinstance(error, sqlite3.IntegrityError)
+            raise unavailable(f"The local state cannot be used ({error}); nothing was changed. See {self.path}.") from error
 
 
 def open_or_set_aside(path: Path, schema: str) -> tuple[Database, str | None]:

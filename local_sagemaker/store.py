@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from .database import is_duplicate, open_or_set_aside
+from .database import Duplicate, open_or_set_aside
 from .errors import Exists, Missing, StartError
 
 SCHEMA = """
@@ -47,10 +47,8 @@ class Store:
         """Adds a record. Raises Exists when the name is taken: of fifty threads, one gets through."""
         try:
             self._database.execute("INSERT INTO records VALUES (?, ?, ?)", (kind, name, _pack(record)))
-        except Exception as error:
-            if is_duplicate(error):
-                raise Exists(kind, name) from None
-            raise
+        except Duplicate:
+            raise Exists(kind, name) from None
 
     def get(self, kind: str, name: str) -> Record | None:
         """The record, or None."""
@@ -112,7 +110,7 @@ class RootLock:
             holder = os.pread(self._descriptor, 64, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
             raise StartError(
-                f"--root {root} is in use by the server with pid {holder}. Stop that one, or choose another root."
+                f"--root {root} is in use by the server with pid {holder}. Stop it, or choose another root."
             ) from None
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
