@@ -8,6 +8,7 @@ SIGQUIT ends everything at once. It waits for one byte on stdin before it starts
 wrote our process id down leaves nothing running.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -56,10 +57,8 @@ def children() -> list[int]:
 
 def end(process_group: int) -> None:
     """SIGKILL to the command's group, then to what is handed up to us, until nothing is left."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process_group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     while True:
         for child in children():
             os.kill(child, signal.SIGKILL)
@@ -89,13 +88,11 @@ def main(arguments: list[str]) -> int:
     child = start(command)
 
     def forward(number: int, frame: object) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             if number == signal.SIGTERM:
                 os.kill(child, signal.SIGTERM)
             else:
                 os.killpg(child, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
 
     for number in handled:
         signal.signal(number, forward)

@@ -11,6 +11,7 @@ container_init.py, which ends whatever the program leaves behind and writes the 
 It isolates nothing: the program sees this machine's files and network. A backend for Docker does.
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -72,10 +73,8 @@ class ProcessContainer:
 
     def _signal(self, number: int) -> None:
         if self._alive():
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, number)
-            except ProcessLookupError:
-                pass
 
     def _gone_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -86,12 +85,10 @@ class ProcessContainer:
         return True
 
     def _kill_tree(self) -> None:
-        try:
+        with contextlib.suppress(psutil.Error):
             top = psutil.Process(self._pid)
             for process in [*top.children(recursive=True), top]:
                 process.kill()
-        except psutil.Error:
-            pass
 
 
 class ProcessBackend:
