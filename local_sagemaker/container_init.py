@@ -4,7 +4,7 @@
 
 It starts COMMAND, hands it SIGTERM, and when COMMAND has ended it ends everything COMMAND left behind (as a container dies
 with its first process) and writes the exit code to EXIT_FILE. So the code is known even to a server that did not start it.
-SIGQUIT ends everything at once. It waits for one byte on stdin before it starts anything: a server that died before it
+SIGUSR1 ends everything at once. It waits for one byte on stdin before it starts anything: a server that died before it
 wrote our process id down leaves nothing running.
 """
 
@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
     if not sys.stdin.buffer.read(1):
         return 1
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    handled = {signal.SIGTERM, signal.SIGQUIT}
+    handled = {signal.SIGTERM, signal.SIGUSR1}
     signal.pthread_sigmask(signal.SIG_BLOCK, handled)
     child = start(command)
 

@@ -56,7 +56,7 @@ class ProcessContainer:
 
     def kill(self) -> None:
         """SIGKILL to everything; waits until it is gone."""
-        self._signal(signal.SIGQUIT)
+        self._signal(signal.SIGUSR1)
         if not self._gone_within(KILL_WAIT):
             self._kill_tree()
             self._gone_within(KILL_WAIT)
@@ -66,8 +66,10 @@ class ProcessContainer:
             return self._process.poll() is None
         try:
             process = psutil.Process(self._pid)
-            same = abs(process.create_time() - self._started) < 1.0 and str(self._folder / "exit") in process.cmdline()
-            return same and process.status() != psutil.STATUS_ZOMBIE
+            if process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - self._started) >= 1.0:
+                return False
+            command = process.cmdline()  # empty for the moment in which a process is ending
+            return not command or str(self._folder / "exit") in command
         except psutil.Error:
             return False
 

@@ -89,7 +89,7 @@ def _number(one: Mapping[str, str], whole: bool) -> Axis:
     if not low < high:
         raise BadRange(f"MaxValue {one['MaxValue']} of {name} has to be greater than MinValue {one['MinValue']}.")
     if scaling == "ReverseLogarithmic":
-        if whole or not (0.0 <= low and high < 1.0):
+        if whole or not (low >= 0.0 and high < 1.0):
             raise BadRange(f"ReverseLogarithmic scaling of {name} needs a continuous range within 0 <= x < 1.")
         return Axis(name, FloatDistribution(1.0 - high, 1.0 - low, log=True), reverse=True)
     if scaling == "Logarithmic" and low <= 0:
