@@ -1,0 +1,68 @@
+"""Everything an operation may touch, handed to it as one frozen value. Built once, in services.py. It does nothing itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from .backend import Image
+from .events import Events
+from .objects import Objects
+from .store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvokeResult:
+    """What an endpoint's container answered: lower-case header names, the body whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Endpoints(Protocol):
+    """The live endpoints."""
+
+    async def invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> InvokeResult:
+        """InvokeEndpoint: `headers` are the client's, lower-case. Raises AwsError (ModelError, ...)."""
+        ...
+
+
+class Lifecycle(Protocol):
+    """A part of the server that runs beside the requests."""
+
+    def start(self) -> None:
+        """Takes up what the last server left, before the first request is answered. Called in a thread."""
+        ...
+
+    def stop(self) -> None:
+        """Ends what it runs; returns when that is done. Called in a thread after the last request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The server's parts and its identity.
+
+    `clock` gives epoch seconds. `images` maps an image name, as in TrainingImage, to what the process backend runs for it.
+    `jobs` and `endpoints` are the two parts that run containers.
+    """
+
+    root: Path
+    store: Store
+    objects: Objects
+    events: Events
+    images: Mapping[str, Image]
+    clock: Callable[[], float]
+    region: str
+    account_id: str
+    endpoint_url: str
+    access_key: str
+    secret_key: str
+    jobs: Any = None
+    endpoints: Any = None
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN of this account; IAM's have no region, as on AWS."""
+        region = "" if service == "iam" else self.region
+        return f"arn:aws:{service}:{region}:{self.account_id}:{resource}"
