@@ -172,5 +172,4 @@ class Events:
 
 
 def _cut(message: str) -> str:
-    encoded = message.encode(errors="replace")
-    return message if len(encoded) <= LINE_BYTES else encoded[:LINE_BYTES].decode(errors="ignore")
+    return message.encode(errors="replace")[:LINE_BYTES].decode(errors="ignore")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from . import iam, logs, s3_services, sts
+from . import iam, logs, sts
 from .dispatch import Operation
 from .world import Lifecycle, World
 
