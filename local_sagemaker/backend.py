@@ -74,6 +74,13 @@ class Container(Protocol):
 class Backend(Protocol):
     """Where containers run."""
 
+    network_interface: str
+    """The network interface over which the hosts of a job reach each other."""
+
+    def cluster_environment(self, hosts: int) -> dict[str, str]:
+        """What the program needs beside resourceconfig.json to reach host algo-1: empty where host names resolve."""
+        ...
+
     def seen_base(self, folder: Path) -> str:
         """The path under which the program in the container finds its /opt/ml."""
         ...

@@ -8,6 +8,9 @@ container_init.py, which ends whatever the program leaves behind and writes the 
     container.json  process id and start time of container_init.py: how the next server finds the container
     exit            the exit code, once there is one
 
+The hosts algo-1 to algo-N of a job are N containers on this machine. Their names do not resolve, so each gets MASTER_ADDR
+(127.0.0.1) and MASTER_PORT (a free port), which torchrun's --master-addr and --master-port, or PyTorch's env:// take.
+
 It isolates nothing: the program sees this machine's files and network. A backend for Docker does.
 """
 
@@ -16,6 +19,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -99,6 +103,12 @@ class ProcessBackend:
     def __init__(self, images: Mapping[str, Image]) -> None:
         self._images = images
 
+    network_interface = "lo"
+
+    def cluster_environment(self, hosts: int) -> dict[str, str]:
+        """Hosts are processes of this machine and algo-1 is no host name here: MASTER_ADDR and MASTER_PORT say where it is."""
+        return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())} if hosts > 1 else {}
+
     def seen_base(self, folder: Path) -> str:
         """There is no mount: the program sees the folder where it lies."""
         return str(base_of(folder))
@@ -155,6 +165,13 @@ class ProcessBackend:
             return ProcessContainer(folder, int(written["pid"]), float(written["started"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _write_down(folder: Path, pid: int, started: float) -> None:

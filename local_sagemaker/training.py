@@ -1,0 +1,167 @@
+"""The training job operations: what is checked before a job is taken on, and how jobs are listed. Running is training_run.py."""
+
+from typing import Any
+
+from . import artifacts, container_files, pages, tags, training_state
+from .channels import check_channels
+from .container_log import compile_definitions
+from .dispatch import Operation, Reply, Request
+from .errors import Missing, in_use, validation
+from .s3_uri import split
+from .training_state import KIND
+from .world import World
+
+RESERVED = ("SAGEMAKER_BASE_DIR",)
+"""Environment names that are the platform's."""
+
+
+def check_request(world: World, request: Request) -> None:
+    """Raises ValidationException for what botocore's shapes do not say. Nothing is created yet."""
+    algorithm = request["AlgorithmSpecification"]
+    if not algorithm.get("TrainingImage"):
+        raise validation("AlgorithmSpecification.TrainingImage is needed.")
+    compile_definitions(algorithm)
+    for member in ("ResourceConfig", "StoppingCondition"):
+        if member not in request:
+            raise validation(f"{member} is needed.")
+    _check_resources(request["ResourceConfig"])
+    _check_stopping(request)
+    container_files.check_local_paths(request)
+    for name in RESERVED:
+        if name in request.get("Environment", {}):
+            raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
+    check_channels(world.objects, request, request["RoleArn"], world.region)
+    for member, name in (
+        ("OutputDataConfig", "S3OutputPath"),
+        ("CheckpointConfig", "S3Uri"),
+        ("DebugHookConfig", "S3OutputPath"),
+        ("TensorBoardOutputConfig", "S3OutputPath"),
+        ("ProfilerConfig", "S3OutputPath"),
+    ):
+        if uri := request.get(member, {}).get(name):
+            bucket, _ = split(uri, f"{member}.{name}")
+            if not world.objects.has_bucket(bucket):
+                raise validation(f"{member}.{name} {uri!r}: the bucket {bucket!r} does not exist. Create it first.")
+
+
+def _check_resources(resources: dict[str, Any]) -> None:
+    if groups := resources.get("InstanceGroups"):
+        if "InstanceType" in resources or "InstanceCount" in resources:
+            raise validation("ResourceConfig takes either InstanceGroups or InstanceType and InstanceCount, not both.")
+    elif "InstanceType" not in resources:
+        raise validation("ResourceConfig.InstanceType is needed.")
+    for count in [group["InstanceCount"] for group in groups or []] or [resources.get("InstanceCount", 1)]:
+        if count < 1:
+            raise validation("ResourceConfig.InstanceCount has to be at least 1.")
+
+
+def _check_stopping(request: Request) -> None:
+    stopping = request["StoppingCondition"]
+    spot, wait = request.get("EnableManagedSpotTraining", False), stopping.get("MaxWaitTimeInSeconds")
+    runtime = stopping.get("MaxRuntimeInSeconds", training_state.DEFAULT_MAX_RUNTIME)
+    if runtime > 28 * 86400:
+        raise validation(f"MaxRuntimeInSeconds {runtime} is more than 28 days.")
+    if wait is not None and not spot:
+        raise validation("MaxWaitTimeInSeconds can only be set when EnableManagedSpotTraining is true.")
+    if spot and wait is None:
+        raise validation("MaxWaitTimeInSeconds is needed in StoppingCondition when EnableManagedSpotTraining is true.")
+    if spot and wait < runtime:
+        raise validation(f"MaxWaitTimeInSeconds {wait} has to be at least MaxRuntimeInSeconds {runtime}.")
+
+
+def create_training_job(world: World, request: Request) -> Reply:
+    """CreateTrainingJob: checks, records, starts."""
+    check_request(world, request)
+    return {"TrainingJobArn": world.jobs.create(request)}
+
+
+def describe_training_job(world: World, request: Request) -> Reply:
+    """DescribeTrainingJob."""
+    record = _need(world, request["TrainingJobName"])
+    return training_state.describe(record, artifacts.model_uri(record["request"]))
+
+
+def stop_training_job(world: World, request: Request) -> Reply:
+    """StopTrainingJob: SIGTERM now, SIGKILL in 120 s. Stopping what is being stopped is no error."""
+    name = request["TrainingJobName"]
+    try:
+        status = world.jobs.request_stop(name)
+    except Missing:
+        raise _not_found() from None
+    if status in training_state.ENDED:
+        raise validation(f"The request was rejected because the training job is in status {status}.")
+    return {}
+
+
+def delete_training_job(world: World, request: Request) -> Reply:
+    """DeleteTrainingJob: an ended job and what it left on this disk, not what it put in S3."""
+    record = _need(world, request["TrainingJobName"])
+    if record["status"] in training_state.LIVE:
+        raise in_use(f"Training job {request['TrainingJobName']} is in status {record['status']} and cannot be deleted.")
+    world.jobs.forget(request["TrainingJobName"])
+    world.store.delete(KIND, request["TrainingJobName"])
+    tags.forget(world.store, record["arn"])
+    return {}
+
+
+def list_training_jobs(world: World, request: Request) -> Reply:
+    """ListTrainingJobs: newest first unless asked otherwise."""
+    found, more = pages.page(
+        pages.filtered(world.store.list(KIND), request, _name),
+        request,
+        _name,
+        {"Name": _name, "CreationTime": lambda record: record["created"], "Status": lambda record: record["status"]},
+    )
+    return {"TrainingJobSummaries": [_summary(record) for record in found], **more}
+
+
+def _summary(record: Any) -> dict[str, Any]:
+    return {
+        "TrainingJobName": _name(record),
+        "TrainingJobArn": record["arn"],
+        "CreationTime": record["created"],
+        "LastModifiedTime": record["modified"],
+        "TrainingJobStatus": record["status"],
+        "SecondaryStatus": record["secondary"],
+        **({"TrainingEndTime": record["ended"]} if "ended" in record else {}),
+    }
+
+
+def _name(record: Any) -> str:
+    return record["request"]["TrainingJobName"]
+
+
+def _need(world: World, name: str) -> dict[str, Any]:
+    record = world.store.get(KIND, name)
+    if record is None:
+        raise _not_found()
+    return record
+
+
+def _not_found() -> Exception:
+    return validation("Requested resource not found.")
+
+
+CREATE_MEMBERS = """
+TrainingJobName HyperParameters RoleArn Environment Tags StoppingCondition.MaxRuntimeInSeconds
+StoppingCondition.MaxWaitTimeInSeconds EnableManagedSpotTraining CheckpointConfig RetryStrategy EnableNetworkIsolation
+AlgorithmSpecification.TrainingImage AlgorithmSpecification.TrainingInputMode AlgorithmSpecification.MetricDefinitions
+AlgorithmSpecification.ContainerEntrypoint AlgorithmSpecification.ContainerArguments
+InputDataConfig.ChannelName InputDataConfig.ContentType InputDataConfig.CompressionType InputDataConfig.RecordWrapperType
+InputDataConfig.InputMode InputDataConfig.DataSource.S3DataSource.S3DataType InputDataConfig.DataSource.S3DataSource.S3Uri
+InputDataConfig.DataSource.S3DataSource.S3DataDistributionType OutputDataConfig.S3OutputPath OutputDataConfig.CompressionType
+ResourceConfig.InstanceType ResourceConfig.InstanceCount ResourceConfig.VolumeSizeInGB ResourceConfig.InstanceGroups
+DebugHookConfig TensorBoardOutputConfig ProfilerConfig
+"""
+
+OPERATIONS = {
+    "CreateTrainingJob": Operation(create_training_job, CREATE_MEMBERS),
+    "DescribeTrainingJob": Operation(describe_training_job, "TrainingJobName"),
+    "StopTrainingJob": Operation(stop_training_job, "TrainingJobName"),
+    "DeleteTrainingJob": Operation(delete_training_job, "TrainingJobName"),
+    "ListTrainingJobs": Operation(
+        list_training_jobs,
+        "NextToken MaxResults CreationTimeAfter CreationTimeBefore LastModifiedTimeAfter LastModifiedTimeBefore NameContains"
+        " StatusEquals SortBy SortOrder",
+    ),
+}

@@ -1,0 +1,160 @@
+"""The containers of one attempt at a training job: laid out, started or found again, followed and kept in sync with S3.
+
+When to start and to end them is training_run.py's to decide; it keeps the record too.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from . import artifacts, container_files
+from .backend import Backend, CannotStart, Container, ContainerSpec, base_of, log_of
+from .channels import lay_out
+from .container_log import LogFollower
+from .folder_sync import FolderSync, push_all, synced_folders
+from .s3_uri import folder_prefix, split
+from .training_state import FAILURE_LIMIT, Record
+from .world import World
+
+GROUP = "/aws/sagemaker/TrainingJobs"
+
+
+class TrainingContainers:
+    """One container for each host of a job, below root/jobs/<name>/<host>."""
+
+    def __init__(self, world: World, backend: Backend, request: Record) -> None:
+        self._world = world
+        self._backend = backend
+        self._request = request
+        self.hosts = container_files.host_names(container_files.instance_groups(request["ResourceConfig"]))
+        self.folder = world.root / "jobs" / request["TrainingJobName"]
+        self._running: dict[str, Container] = {}
+        self._followers: dict[str, LogFollower] = {}
+        self._syncs: list[FolderSync] = []
+
+    def base(self, host: str) -> Path:
+        """The host's /opt/ml."""
+        return base_of(self.folder / host)
+
+    def launch(self, begin: Callable[[], Record]) -> None:
+        """Lays every host out, then starts them. `begin` records the attempt, just before, and gives the record.
+
+        Raises CannotDownload or CannotStart; nothing runs then.
+        """
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for number, host in enumerate(self.hosts):
+            seen_base = self._backend.seen_base(self.folder / host)
+            container_files.write_config(
+                self.base(host), self._request, host, seen_base=seen_base, network_interface=self._backend.network_interface
+            )
+            for channel in self._request.get("InputDataConfig", []):
+                lay_out(self._world.objects, channel, self.base(host) / "input" / "data", number, len(self.hosts))
+        self._follow(begin())
+        if "CheckpointConfig" in self._request:
+            for sync in self._syncs[: len(self.hosts)]:
+                sync.restore()
+        cluster = self._backend.cluster_environment(len(self.hosts))
+        self._running = {}
+        try:
+            for host in self.hosts:
+                self._running[host] = self._backend.start(self._spec(host, cluster))
+        except CannotStart:
+            self.kill()
+            raise
+
+    def find(self, record: Record) -> bool:
+        """Takes up the containers that the last server started; False, and none is left, when it had not started all."""
+        found = {host: self._backend.find(self.folder / host) for host in self.hosts}
+        self._running = {host: container for host, container in found.items() if container is not None}
+        if record["attempt_started"] is None or len(self._running) < len(self.hosts):
+            self.kill()
+            return False
+        self._follow(record)
+        if len(self.hosts) == 1:
+            for sync in self._syncs:
+                sync.know_s3()
+        return True
+
+    def exit_codes(self) -> dict[str, int]:
+        """The exit codes of those that have ended."""
+        codes = {host: container.exit_code() for host, container in self._running.items()}
+        return {host: code for host, code in codes.items() if code is not None}
+
+    def terminate(self) -> None:
+        """SIGTERM to every program."""
+        for container in self._running.values():
+            container.terminate()
+
+    def kill(self) -> None:
+        """Ends everything; returns when nothing is left."""
+        for container in self._running.values():
+            container.kill()
+
+    def read_logs(self, *, final: bool = False) -> list[str]:
+        """The lines printed since the last call, by all hosts; they are in the log streams by now."""
+        return [line for follower in self._followers.values() for line in follower.poll(final=final)]
+
+    def offsets(self) -> dict[str, int]:
+        """How far each log was read: what to give back to `find` in the record."""
+        return {host: follower.offset for host, follower in self._followers.items()}
+
+    def push(self, *, final: bool = False) -> str | None:
+        """Uploads what is synced while the job runs; returns what went wrong."""
+        return push_all(self._syncs, final=final)
+
+    def close_tensors(self, now: float) -> None:
+        """Writes the platform's mark that a job's tensors are complete: readers wait for it."""
+        if "DebugHookConfig" in self._request:
+            path = container_files.local_path(self._request, "DebugHookConfig")
+            folder = container_files.on_host(self.base(self.hosts[0]), path)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "training_job_end.ts").write_text(str(now))
+
+    def upload_artifacts(self, *, model: bool) -> None:
+        """Uploads output/data, and the model where there is to be one."""
+        bases = [self.base(host) for host in self.hosts]
+        artifacts.upload(self._world.objects, self._request, bases, self.folder, model=model)
+
+    def failure_file(self, host: str) -> str:
+        """The beginning of output/failure; empty where there is none."""
+        try:
+            with (self.base(host) / "output" / "failure").open(encoding="utf-8", errors="replace") as file:
+                return file.read(FAILURE_LIMIT)
+        except OSError:
+            return ""
+
+    def remove(self) -> None:
+        """Removes the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _spec(self, host: str, cluster: dict[str, str]) -> ContainerSpec:
+        algorithm = self._request["AlgorithmSpecification"]
+        name = self._request["TrainingJobName"]
+        return ContainerSpec(
+            folder=self.folder / host,
+            image=algorithm["TrainingImage"],
+            entrypoint=tuple(algorithm.get("ContainerEntrypoint", ())),
+            arguments=tuple(algorithm.get("ContainerArguments", () if "ContainerEntrypoint" in algorithm else ("train",))),
+            environment={
+                **cluster,
+                **self._request.get("Environment", {}),
+                "TRAINING_JOB_NAME": name,
+                "TRAINING_JOB_ARN": self._world.arn("sagemaker", f"training-job/{name}"),
+                "SAGEMAKER_REGION": self._world.region,
+                "AWS_REGION": self._world.region,
+            },
+        )
+
+    def _follow(self, record: Record) -> None:
+        """Sets the log followers and folder syncs up; those of the checkpoints come first."""
+        streams, offsets = record["streams"], record["offsets"]
+        self._followers = {
+            host: LogFollower(self._world.events, GROUP, streams[host], log_of(self.folder / host), offsets[host])
+            for host in self.hosts
+        }
+        self._syncs = []
+        for path, uri, skip in synced_folders(self._request):
+            bucket, key = split(uri, "S3Uri")
+            for host in self.hosts:
+                folder = container_files.on_host(self.base(host), path)
+                self._syncs.append(FolderSync(self._world.objects, folder, bucket, folder_prefix(key), skip))

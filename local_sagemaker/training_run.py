@@ -1,0 +1,266 @@
+"""One training job being run, in a thread of its own: from Starting to Completed, Failed or Stopped.
+
+All that matters is in the job's record, so a server that is started after this one died goes on where it was
+(`adopt=True`). It answers no requests (training.py) and touches no container itself (training_containers.py).
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TypeVar
+
+from . import training_state
+from .backend import Backend, CannotStart
+from .channels import CannotDownload
+from .container_log import MetricScan, compile_definitions
+from .errors import AwsError, Missing
+from .training_containers import TrainingContainers
+from .training_state import KIND, Record
+from .world import World
+
+STOP_GRACE = 120.0
+"""Seconds between SIGTERM and SIGKILL."""
+ABANDON_GRACE = 5.0
+"""The same when the server itself is being stopped."""
+RESTART_WAIT = 1.0
+"""Seconds until capacity is back after an interruption."""
+TICK = 0.1
+SYNC_EVERY = 1.0
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class JobFailed(Exception):
+    """The job cannot go on: the sentence for FailureReason."""
+
+
+class End(StrEnum):
+    """Why the containers of an attempt ended."""
+
+    EXITED = "exited"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    MAX_RUNTIME = "max runtime"
+    MAX_WAIT = "max wait"
+
+
+OUTCOMES = {
+    End.EXITED: ("Completed", "Completed"),
+    End.STOPPED: ("Stopped", "Stopped"),
+    End.MAX_RUNTIME: ("Stopped", "MaxRuntimeExceeded"),
+    End.MAX_WAIT: ("Stopped", "MaxWaitTimeExceeded"),
+}
+"""The last status and secondary status; those of FAILED need a reason."""
+
+
+class TrainingRun:
+    """The life of one job from here to its end."""
+
+    def __init__(self, world: World, backend: Backend, name: str) -> None:
+        self._world = world
+        self._name = name
+        record = self._record()
+        self._request = record["request"]
+        self._containers = TrainingContainers(world, backend, self._request)
+        self._metrics = MetricScan(
+            compile_definitions(self._request["AlgorithmSpecification"]),
+            self._request.get("HyperParameters", {}).get("_tuning_objective_metric"),
+            record["metrics"],
+            record["history"],
+        )
+        self._wake = threading.Event()
+        self._interrupt = threading.Event()
+        self._abandoned: tuple[str, float] | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, *, adopt: bool = False) -> None:
+        """Runs the job; with `adopt`, from where the last server left it."""
+        self._thread = threading.Thread(target=self._run, args=(adopt,), name=f"job {self._name}", daemon=True)
+        self._thread.start()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Waits until the job has ended."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def is_alive(self) -> bool:
+        """Whether the job still runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def wake(self) -> None:
+        """The record has changed (a stop was asked for): look at once."""
+        self._wake.set()
+
+    def interrupt(self) -> None:
+        """Takes the spot capacity back."""
+        self._interrupt.set()
+        self._wake.set()
+
+    def abandon(self, reason: str) -> None:
+        """The server stops: ends the containers soon, and the job Failed with this reason."""
+        self._abandoned = reason, time.monotonic()
+        self._wake.set()
+
+    def _run(self, adopt: bool) -> None:
+        try:
+            running = adopt and self._containers.find(self._record())
+            while True:
+                if not running:
+                    self._update(lambda record, now: training_state.enter(record, "Downloading", now))
+                    self._containers.launch(lambda: self._update(self._begin))
+                end, codes = self._watch()
+                if end is not End.INTERRUPTED:
+                    break
+                self._update(self._interrupted)
+                if waited := self._wait_for_capacity():
+                    end = waited
+                    break
+                running = False
+            self._finish(end, codes)
+        except (CannotStart, CannotDownload, JobFailed) as error:
+            self._fail(str(error))
+        except Exception as error:
+            log.exception("training job %s", self._name)
+            self._containers.kill()
+            self._fail(f"InternalServerError: {error}")
+
+    def _begin(self, record: Record, now: float) -> None:
+        training_state.end_attempt(record, now)
+        training_state.enter(record, "Training", now)
+        training_state.begin_attempt(record, now)
+        hosts = self._containers.hosts
+        record["streams"] = {host: f"{self._name}/{host}-{int(now)}" for host in hosts}
+        record["offsets"] = dict.fromkeys(hosts, 0)
+
+    def _watch(self) -> tuple[End, dict[str, int]]:
+        """Follows the containers to their end; returns why they ended, and their exit codes."""
+        decided = self._record().get("ending")
+        end = End(decided) if decided else None
+        kill_at, pushed = time.monotonic() + STOP_GRACE, 0.0
+        while True:
+            codes = self._containers.exit_codes()
+            self._patiently(self._collect)
+            if len(codes) == len(self._containers.hosts):
+                break
+            now = time.monotonic()
+            if now - pushed >= SYNC_EVERY:
+                if problem := self._containers.push():
+                    log.warning("training job %s: %s", self._name, problem)
+                pushed = now
+            if end is None and (end := self._reason_to_end(codes)):
+                self._decide(end)
+                self._containers.terminate()
+                kill_at = now + STOP_GRACE
+            if self._abandoned:
+                kill_at = min(kill_at, self._abandoned[1] + ABANDON_GRACE)
+            if end is not None and now >= kill_at:
+                self._containers.kill()
+            self._wake.wait(TICK)
+            self._wake.clear()
+        self._patiently(lambda: self._collect(final=True))
+        if end is not End.INTERRUPTED:
+            self._containers.close_tensors(self._world.clock())
+        if problem := self._containers.push(final=True):
+            raise JobFailed(f"ClientError: Artifact upload failed:{problem}")
+        return end or (End.FAILED if any(codes.values()) else End.EXITED), codes
+
+    def _decide(self, end: End) -> None:
+        self._update(lambda record, now: record.update(ending=end))
+
+    def _reason_to_end(self, codes: dict[str, int]) -> End | None:
+        record, now = self._record(), self._world.clock()
+        limit = self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", training_state.DEFAULT_MAX_RUNTIME)
+        if any(codes.values()):
+            return End.FAILED
+        if self._abandoned or record["status"] == "Stopping":
+            return End.STOPPED
+        if training_state.seconds_run(record, now) >= limit:
+            return End.MAX_RUNTIME
+        if self._over_wait(record, now):
+            return End.MAX_WAIT
+        if self._interrupt.is_set():
+            self._interrupt.clear()
+            return End.INTERRUPTED
+        return None
+
+    def _over_wait(self, record: Record, now: float) -> bool:
+        limit = self._request.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds")
+        return limit is not None and now - record["created"] >= limit
+
+    def _interrupted(self, record: Record, now: float) -> None:
+        record.pop("ending", None)
+        training_state.end_attempt(record, now)
+        training_state.enter(record, "Interrupted", now)
+
+    def _wait_for_capacity(self) -> End | None:
+        """After an interruption; returns why not to start again, if there is a reason."""
+        until = time.monotonic() + RESTART_WAIT
+        while time.monotonic() < until:
+            record = self._record()
+            if self._abandoned or record["status"] == "Stopping":
+                return End.STOPPED
+            if self._over_wait(record, self._world.clock()):
+                return End.MAX_WAIT
+            self._wake.wait(TICK)
+            self._wake.clear()
+        self._update(lambda record, now: training_state.enter(record, "Starting", now))
+        return None
+
+    def _collect(self, *, final: bool = False) -> None:
+        """Takes new log lines in; writes the record only when there are some."""
+        if lines := self._containers.read_logs(final=final):
+            self._metrics.feed(lines, self._world.clock())
+            self._update(self._progress)
+
+    def _progress(self, record: Record, now: float) -> None:
+        record["offsets"] = self._containers.offsets()
+        record["metrics"] = self._metrics.last
+        record["history"] = self._metrics.history
+
+    def _finish(self, end: End, codes: dict[str, int]) -> None:
+        """Uploads what is to be kept, and ends the job."""
+        if self._abandoned:
+            return self._fail(f"InternalServerError: {self._abandoned[0]}")
+        self._update(lambda record, now: training_state.enter(record, "Uploading", now))
+        try:
+            self._containers.upload_artifacts(model=end is not End.FAILED)
+        except (AwsError, OSError, ValueError) as error:
+            return self._fail(f"ClientError: Artifact upload failed:{error}")
+        if end is End.FAILED:
+            host = next(host for host in self._containers.hosts if codes.get(host))
+            return self._fail(training_state.algorithm_error(self._containers.failure_file(host), codes[host]))
+        status, secondary = OUTCOMES[end]
+        self._update(lambda record, now: training_state.finish(record, status, now, secondary=secondary))
+        self._containers.remove()
+
+    def _fail(self, reason: str) -> None:
+        """Ends the job Failed. Its folder stays, to look into, until the job is deleted."""
+        self._update(lambda record, now: training_state.finish(record, "Failed", now, reason=reason))
+
+    def _record(self) -> Record:
+        record = self._world.store.get(KIND, self._name)
+        if record is None:
+            raise Missing(KIND, self._name)
+        return record
+
+    def _update(self, change: Callable[[Record, float], None]) -> Record:
+        def apply(record: Record) -> None:
+            change(record, self._world.clock())
+            record["modified"] = self._world.clock()
+
+        return self._patiently(lambda: self._world.store.update(KIND, self._name, apply))
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Repeats what fails because the disk is full or out of order: the job waits, it is not lost."""
+        while True:
+            try:
+                return call()
+            except AwsError as error:
+                if error.status != 503 or self._abandoned:
+                    raise
+                log.warning("training job %s waits: %s", self._name, error.message)
+                time.sleep(1.0)

@@ -1,0 +1,162 @@
+"""The record of a training job: its statuses, their allowed order, and what Describe makes of them. Pure; no I/O.
+
+InProgress -> Completed | Failed | Stopping      Stopping -> Stopped | Failed
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+KIND = "training-job"
+Record = dict[str, Any]
+
+FAILURE_LIMIT = 1024
+DEFAULT_MAX_RUNTIME = 86400
+LIVE = ("InProgress", "Stopping")
+ENDED = ("Completed", "Failed", "Stopped")
+
+MESSAGES = {
+    "Starting": "Preparing the instances for training",
+    "Downloading": "Downloading input data",
+    "Training": "Training image download completed. Training in progress.",
+    "Uploading": "Uploading generated training model",
+    "Completed": "Training job completed",
+    "Stopping": "Stopping the training job",
+    "Stopped": "Training job stopped",
+    "Interrupted": "The managed spot capacity was taken back. The job starts again when there is some.",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job runtime exceeded MaxWaitTimeInSeconds provided",
+}
+
+
+def new(request: Mapping[str, Any], arn: str, now: float, tuning_job_arn: str | None = None) -> Record:
+    """The record of a job that was just asked for."""
+    record: Record = {
+        "request": request,
+        "arn": arn,
+        "created": now,
+        "modified": now,
+        "status": "InProgress",
+        "secondary": "",
+        "transitions": [],
+        "attempt": 0,
+        "run_seconds": 0.0,
+        "attempt_started": None,
+        "metrics": {},
+        "history": [],
+        "streams": {},
+        "offsets": {},
+        "tuning_job_arn": tuning_job_arn,
+    }
+    enter(record, "Starting", now)
+    return record
+
+
+def enter(record: Record, secondary: str, now: float, message: str | None = None) -> None:
+    """Begins a secondary status, ending the one before."""
+    if record["secondary"] == secondary:
+        return
+    if record["transitions"]:
+        record["transitions"][-1].setdefault("EndTime", now)
+    record["transitions"].append({"Status": secondary, "StartTime": now, "StatusMessage": message or MESSAGES[secondary]})
+    record["secondary"] = secondary
+    record["modified"] = now
+
+
+def begin_attempt(record: Record, now: float) -> None:
+    """The container runs from now on: what is billed."""
+    record.setdefault("started", now)
+    record["attempt"] += 1
+    record["attempt_started"] = now
+
+
+def end_attempt(record: Record, now: float) -> None:
+    """The container has ended."""
+    if record["attempt_started"] is not None:
+        record["run_seconds"] += max(0.0, now - record["attempt_started"])
+        record["attempt_started"] = None
+
+
+def seconds_run(record: Mapping[str, Any], now: float) -> float:
+    """Seconds its containers have run, over all attempts: what MaxRuntimeInSeconds counts."""
+    since = record["attempt_started"]
+    return record["run_seconds"] + (0.0 if since is None else now - since)
+
+
+def finish(record: Record, status: str, now: float, *, secondary: str | None = None, reason: str | None = None) -> None:
+    """Ends the job. One that was asked to stop does not end Completed. An ended one stays as it is."""
+    if record["status"] not in LIVE:
+        return
+    if record["status"] == "Stopping" and status == "Completed":
+        status = secondary = "Stopped"
+    end_attempt(record, now)
+    if reason is not None:
+        record["failure"] = reason[:FAILURE_LIMIT]
+    enter(record, secondary or status, now, record.get("failure") if status == "Failed" else None)
+    record["transitions"][-1]["EndTime"] = now
+    record["status"] = status
+    record["ended"] = now
+    record["modified"] = now
+
+
+def algorithm_error(written: str, code: int) -> str:
+    """FailureReason of a program that failed: the first 1,024 characters it wrote to output/failure, and its exit code."""
+    end = f", exit code: {code}"
+    text = written.strip()[:FAILURE_LIMIT] or "See job logs for more information"
+    return f"AlgorithmError: {text}"[: FAILURE_LIMIT - len(end)] + end
+
+
+SAME = (
+    "TrainingJobName",
+    "HyperParameters",
+    "AlgorithmSpecification",
+    "RoleArn",
+    "InputDataConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "CheckpointConfig",
+    "DebugHookConfig",
+    "TensorBoardOutputConfig",
+    "ProfilerConfig",
+    "Environment",
+    "RetryStrategy",
+)
+"""Members that Describe gives back as they were sent."""
+
+
+def describe(record: Mapping[str, Any], model_uri: str) -> dict[str, Any]:
+    """The answer of DescribeTrainingJob."""
+    request = record["request"]
+    answer = {member: request[member] for member in SAME if member in request}
+    stopping = request.get("StoppingCondition", {})
+    answer |= {
+        "TrainingJobArn": record["arn"],
+        "ModelArtifacts": {"S3ModelArtifacts": model_uri},
+        "TrainingJobStatus": record["status"],
+        "SecondaryStatus": record["secondary"],
+        "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME, **stopping},
+        "CreationTime": record["created"],
+        "LastModifiedTime": record["modified"],
+        "SecondaryStatusTransitions": record["transitions"],
+        "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
+        "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
+        "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
+    }
+    if "ProfilerConfig" in request:
+        answer["ProfilingStatus"] = "Disabled" if request["ProfilerConfig"].get("DisableProfiler") else "Enabled"
+    if record["metrics"]:
+        answer["FinalMetricDataList"] = [
+            {"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in record["metrics"].items()
+        ]
+    if record.get("tuning_job_arn"):
+        answer["TuningJobArn"] = record["tuning_job_arn"]
+    if "failure" in record:
+        answer["FailureReason"] = record["failure"]
+    if "started" in record:
+        answer["TrainingStartTime"] = record["started"]
+    if "ended" in record:
+        answer["TrainingEndTime"] = record["ended"]
+        if "started" in record:
+            answer["TrainingTimeInSeconds"] = max(1, math.ceil(record["ended"] - record["started"]))
+            answer["BillableTimeInSeconds"] = max(1, math.ceil(record["run_seconds"]))
+    return answer
