@@ -12,19 +12,26 @@ KEY_BYTES = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What a client says of an object: headers to give back (Content-Type, ...), user metadata, checksums by algorithm
-    (base64; "CRC32": ...) and whether those are of the whole object or composite."""
+    """What a client says of an object: headers to give back by their member names (ContentType, ...), user metadata, tags,
+    checksums by algorithm (base64; "CRC32": ...), whether those are of the whole object or composite, and the sizes of the
+    parts it was uploaded in."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
     checksum_type: str = "FULL_OBJECT"
-    parts: int = 0
+    part_sizes: tuple[int, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def pack(self) -> str:
         """As JSON."""
         return json.dumps({name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(self).items()})
+
+    @staticmethod
+    def unpack(text: str) -> "About":
+        """From JSON."""
+        values = json.loads(text)
+        return About(**values | {"part_sizes": tuple(values["part_sizes"])})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ object or the new one. Keys are bytes in an index, never paths.
 """
 
 import hashlib
-import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -141,9 +140,7 @@ class Objects:
         self.check_target(bucket, key)
         blob = self.blobs.adopt(source, link=link)
         path = self.blobs.path(blob)
-        with open(path, "rb") as file:
-            md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        return self._commit(bucket, key, blob, path.stat().st_size, md5, about or About())
+        return self._commit(bucket, key, blob, path.stat().st_size, _md5(path), about or About())
 
     def commit(
         self,
@@ -162,12 +159,14 @@ class Objects:
         """Stores another object's bytes, without copying them where the file system can link."""
         self.check_target(bucket, key)
         blob = self.blobs.adopt(source.path, link=True)
-        return self._commit(bucket, key, blob, source.size, source.etag, about)
+        etag = source.etag if "-" not in source.etag else _md5(self.blobs.path(blob))
+        return self._commit(bucket, key, blob, source.size, etag, about)
 
-    def describe(self, bucket: str, key: str, about: About) -> None:
-        """Replaces what is said of an object (its tags, for example), not its bytes."""
-        self.head(bucket, key)
-        self.database.execute("UPDATE objects SET about = ? WHERE bucket = ? AND key = ?", (about.pack(), bucket, key_bytes(key)))
+    def describe(self, bucket: str, key: str, change: Callable[[About], About]) -> None:
+        """Changes what is said of an object (its tags, for example), not its bytes."""
+        with self.database.transaction():
+            packed = change(self.head(bucket, key).about).pack()
+            self.database.execute("UPDATE objects SET about = ? WHERE bucket = ? AND key = ?", (packed, bucket, key_bytes(key)))
 
     def delete(self, bucket: str, key: str) -> bool:
         """Removes an object; False when there was none. Raises NoSuchBucket."""
@@ -251,5 +250,10 @@ class Objects:
             etag=row["etag"],
             modified=row["modified"],
             path=self.blobs.path(row["blob"]),
-            about=About(**json.loads(row["about"])),
+            about=About.unpack(row["about"]),
         )
+
+
+def _md5(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

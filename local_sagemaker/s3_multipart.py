@@ -1,0 +1,164 @@
+"""S3's operations on multipart uploads; uploads.py keeps them."""
+
+from dataclasses import replace
+from typing import Any
+
+from . import checksums, uploads
+from .dispatch import Operation
+from .errors import AwsError
+from .s3_buckets import check_owner
+from .s3_conditions import check_read, check_write, stretch
+from .s3_objects import CHECKSUMS, DESCRIPTION, about_of, checksum_members, source_of
+from .world import World
+
+
+def create_multipart_upload(world: World, request: dict[str, Any]) -> dict[str, Any]:
+    """Starts an upload. CRC-64 covers the whole object, every other algorithm is composite unless asked otherwise."""
+    check_owner(world, request)
+    algorithm = request.get("ChecksumAlgorithm", "")
+    kind = request.get("ChecksumType") or ("FULL_OBJECT" if algorithm == "CRC64NVME" else "COMPOSITE")
+    if request.get("ChecksumType") and not algorithm:
+        raise AwsError("InvalidRequest", "The ChecksumType header can only be used with the ChecksumAlgorithm header.")
+    about = replace(about_of(request), checksum_type=kind)
+    upload = uploads.create(world.objects, request["Bucket"], request["Key"], about, algorithm)
+    reply = {"Bucket": request["Bucket"], "Key": request["Key"], "UploadId": upload}
+    return reply | ({"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if algorithm else {})
+
+
+def upload_part(world: World, request: dict[str, Any]) -> dict[str, Any]:
+    """Keeps a part that was received."""
+    check_owner(world, request)
+    upload, body = _find(world, request), request["Body"]
+    part = uploads.add_part(world.objects, upload, _number(request), body.writer, body.checksums)
+    return {"ETag": f'"{part.etag}"', **{f"Checksum{name}": value for name, value in part.checksums.items()}}
+
+
+def upload_part_copy(world: World, request: dict[str, Any]) -> dict[str, Any]:
+    """Keeps a stretch of another object as a part."""
+    check_owner(world, request)
+    upload, number = _find(world, request), _number(request)
+    info, file = world.objects.open(*source_of(request))
+    with file:
+        check_read(request, info, "CopySource")
+        wanted = request.get("CopySourceRange")
+        offset, length, partial = stretch({"Range": wanted} if wanted else {}, info)
+        if wanted and not partial:
+            raise AwsError("InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last")
+        file.seek(offset)
+        hasher = checksums.new(upload.algorithm) if upload.algorithm else None
+        with world.objects.blobs.new([hasher] if hasher else []) as writer:
+            while length:
+                piece = file.read(min(length, 1 << 20))
+                writer.write(piece)
+                length -= len(piece)
+    proved = {upload.algorithm: checksums.encoded(hasher)} if hasher else {}
+    part = uploads.add_part(world.objects, upload, number, writer, proved)
+    result = {"ETag": f'"{part.etag}"', "LastModified": part.modified}
+    return {"CopyPartResult": result | {f"Checksum{name}": value for name, value in part.checksums.items()}}
+
+
+def complete_multipart_upload(world: World, request: dict[str, Any]) -> dict[str, Any]:
+    """Joins the parts into the object."""
+    check_owner(world, request)
+    upload = _find(world, request)
+    wanted = request.get("MultipartUpload", {}).get("Parts")
+    if not wanted or any("PartNumber" not in part for part in wanted):
+        message = "The XML you provided was not well-formed or did not validate against our published schema"
+        raise AwsError("MalformedXML", message)
+    key = request["Key"]
+    info = uploads.complete(world.objects, upload, wanted, lambda old: check_write(request, key, old), _promised(request))
+    return {
+        "Location": f"{world.endpoint_url}/{info.bucket}/{info.key}",
+        "Bucket": info.bucket,
+        "Key": info.key,
+        "ETag": f'"{info.etag}"',
+        **checksum_members(info.about),
+    }
+
+
+def abort_multipart_upload(world: World, request: dict[str, Any]) -> dict[str, Any]:
+    """Drops an upload."""
+    check_owner(world, request)
+    uploads.abort(world.objects, _find(world, request))
+    return {}
+
+
+def list_parts(world: World, request: dict[str, Any]) -> dict[str, Any]:
+    """The parts of an upload so far."""
+    check_owner(world, request)
+    upload = _find(world, request)
+    marker, limit = request.get("PartNumberMarker", 0), request.get("MaxParts", 1000)
+    parts = [part for number, part in uploads.parts(world.objects, upload).items() if number > marker]
+    page = parts[:limit]
+    return {
+        "Bucket": upload.bucket,
+        "Key": upload.key,
+        "UploadId": upload.id,
+        "PartNumberMarker": marker,
+        "NextPartNumberMarker": page[-1].number if page else 0,
+        "MaxParts": limit,
+        "IsTruncated": len(parts) > limit,
+        "StorageClass": "STANDARD",
+        "ChecksumAlgorithm": upload.algorithm or None,
+        "ChecksumType": upload.about.checksum_type if upload.algorithm else None,
+        "Parts": [
+            {
+                "PartNumber": part.number,
+                "LastModified": part.modified,
+                "ETag": f'"{part.etag}"',
+                "Size": part.size,
+                **{f"Checksum{name}": value for name, value in part.checksums.items()},
+            }
+            for part in page
+        ],
+    }
+
+
+def list_multipart_uploads(world: World, request: dict[str, Any]) -> dict[str, Any]:
+    """The uploads in progress of a bucket, all on one page."""
+    check_owner(world, request)
+    found = uploads.every(world.objects, request["Bucket"], request.get("Prefix", ""))
+    if len(found) > request.get("MaxUploads", 1000):
+        raise AwsError("NotImplemented", "ListMultipartUploads has no second page on the local SageMaker.", 501)
+    return {
+        "Bucket": request["Bucket"],
+        "Prefix": request.get("Prefix"),
+        "MaxUploads": request.get("MaxUploads", 1000),
+        "IsTruncated": False,
+        "Uploads": [{"UploadId": one.id, "Key": one.key, "Initiated": one.created, "StorageClass": "STANDARD"} for one in found],
+    }
+
+
+def _find(world: World, request: dict[str, Any]) -> uploads.Upload:
+    return uploads.find(world.objects, request["Bucket"], request["Key"], request["UploadId"])
+
+
+def _number(request: dict[str, Any]) -> int:
+    number = request["PartNumber"]
+    if not 1 <= number <= uploads.PARTS:
+        raise AwsError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
+    return number
+
+
+def _promised(request: dict[str, Any]) -> dict[str, str]:
+    return {name.removeprefix("Checksum"): request[name] for name in CHECKSUMS.split() if request.get(name)}
+
+
+_UPLOAD = "Bucket Key UploadId ExpectedBucketOwner"
+_SOURCE = (
+    "CopySource CopySourceIfMatch CopySourceIfNoneMatch CopySourceIfModifiedSince CopySourceIfUnmodifiedSince CopySourceRange"
+)
+
+OPERATIONS = {
+    "CreateMultipartUpload": Operation(
+        create_multipart_upload, f"Bucket Key {DESCRIPTION} ChecksumAlgorithm ChecksumType ExpectedBucketOwner"
+    ),
+    "UploadPart": Operation(upload_part, f"{_UPLOAD} PartNumber Body ContentLength ContentMD5 ChecksumAlgorithm {CHECKSUMS}"),
+    "UploadPartCopy": Operation(upload_part_copy, f"{_UPLOAD} PartNumber {_SOURCE} ExpectedSourceBucketOwner"),
+    "CompleteMultipartUpload": Operation(
+        complete_multipart_upload, f"{_UPLOAD} MultipartUpload {CHECKSUMS} ChecksumType IfMatch IfNoneMatch"
+    ),
+    "AbortMultipartUpload": Operation(abort_multipart_upload, _UPLOAD),
+    "ListParts": Operation(list_parts, f"{_UPLOAD} MaxParts PartNumberMarker"),
+    "ListMultipartUploads": Operation(list_multipart_uploads, "Bucket Prefix MaxUploads EncodingType ExpectedBucketOwner"),
+}
