@@ -121,7 +121,8 @@ def get_log_events(world: World, request: dict[str, Any]) -> dict[str, Any]:
     if place is None:
         place = (END_OF_TIME, END_OF_TIME) if backward else (0, 0)
     found = _within(world.events.after(group, stream, place, start, end, limit, backward=backward), backward)
-    first, last = (_place(found[0]), _place(found[-1])) if found else (place, place)
+    nowhere = (0, 0) if token is None else place  # an empty stream: its first line is still to come
+    first, last = (_place(found[0]), _place(found[-1])) if found else (nowhere, nowhere)
     return {
         "events": [{"timestamp": event.at, "message": event.message, "ingestionTime": event.ingested} for event in found],
         "nextForwardToken": "f/{}/{}".format(*last),

@@ -1,0 +1,69 @@
+"""The server's settings: typed, frozen, read once from the command line."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .backend import Image
+from .errors import StartError
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """How to serve: `root` holds all state, `port` 0 means any free one, `images` is what the process backend can run."""
+
+    root: Path
+    port: int
+    region: str
+    account_id: str
+    images: dict[str, Image]
+
+
+def read_config(arguments: Sequence[str]) -> Config:
+    """The settings of a command line. Raises StartError; `--help` and unknown options end the program with argparse's words."""
+    parser = argparse.ArgumentParser(
+        prog=f"{Path(sys.executable).name} -m local_sagemaker",
+        description="A local Amazon SageMaker on loopback: boto3, the AWS CLI and the SageMaker SDK drive it unchanged.",
+    )
+    parser.add_argument("--root", type=Path, required=True, help="folder for all state; made when absent")
+    parser.add_argument("--port", type=int, default=4566, help="loopback port, 0 for any free one (default: 4566)")
+    parser.add_argument("--region", default=REGION, help=f"AWS region to be (default: {REGION})")
+    parser.add_argument("--account", default=ACCOUNT, help="12-digit account number to be")
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="what the process backend runs for an image: 'NAME=[KEY=VALUE ...] program argument ...'; may be repeated",
+    )
+    given = parser.parse_args(arguments)
+    if not 0 <= given.port <= 65535:
+        raise StartError(f"--port {given.port}: a port is 0 to 65535.")
+    if not (given.account.isascii() and given.account.isdigit() and len(given.account) == 12):
+        raise StartError(f"--account {given.account}: an account number has 12 digits.")
+    if not given.region or not all(part.isalnum() and part.isascii() for part in given.region.split("-")):
+        raise StartError(f"--region {given.region}: a region is letters, digits and single hyphens, such as {REGION}.")
+    images = dict(_image(text) for text in given.image)
+    return Config(root=given.root.resolve(), port=given.port, region=given.region, account_id=given.account, images=images)
+
+
+def _image(text: str) -> tuple[str, Image]:
+    """`NAME=COMMAND`, the command as a shell would split it; assignments in front of it are the image's ENV."""
+    name, _, command = text.partition("=")
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise StartError(f"--image {text}: {error}.") from None
+    environment: dict[str, str] = {}
+    while words and words[0].partition("=")[0].isidentifier() and "=" in words[0]:
+        key, _, value = words.pop(0).partition("=")
+        environment[key] = value
+    if not name or not words:
+        raise StartError(f"--image {text}: expected NAME=COMMAND, such as 'kennel-train=python -m train'.")
+    return name, Image(command=tuple(words), environment=environment)

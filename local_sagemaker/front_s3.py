@@ -1,0 +1,138 @@
+"""From an HTTP request to an S3 operation and back.
+
+Bodies go to disk as they come, and leave by sendfile, so memory stays flat whatever their size.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from aiohttp import web
+
+from . import s3, wire_rest
+from .bodies import pieces, read_body
+from .errors import AwsError
+from .incoming import Incoming, check_small
+from .models import operation_model
+from .objects import BUCKET
+from .signature import Claim, Signed, verify
+from .validate import check
+from .wire_rest import FilePart, RestReply, RestRequest
+from .world import World
+
+XML_BYTES = 8 * 1024**2
+_STATUS = {"GetObject": 206, "HeadObject": 206}  # where a range was asked for and given
+
+InThread = Callable[..., Awaitable[Any]]
+
+
+class FrontS3:
+    """Answers S3 requests."""
+
+    def __init__(self, world: World, in_thread: InThread) -> None:
+        self._world = world
+        self._in_thread = in_thread
+
+    async def answer(self, request: web.BaseRequest, signed: Signed, claim: Claim, request_id: str) -> web.StreamResponse:
+        """Verifies, routes, performs, answers."""
+        if claim.payload is None:
+            raise AwsError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+        verify(signed, claim, None, self._world.access_key, self._world.secret_key, time.time())
+        rest = RestRequest(request.method, _labels(signed), _query(signed.query), signed.headers)
+        name = wire_rest.route(rest, s3.OPERATIONS)
+        if name not in s3.OPERATIONS:
+            raise AwsError("NotImplemented", f"{name} is not implemented by the local SageMaker.", 501)
+        if name in s3.STREAMING:
+            members = await self._in_thread(self._checked, name, rest, b"")
+            reply = await self._received(request, name, members, claim)
+        else:
+            body = await read_body(request, XML_BYTES)
+            check_small(signed.headers, body, claim.payload)
+            members = await self._in_thread(self._checked, name, rest, body)
+            reply = await self._in_thread(self._perform, name, members)
+        reply.headers |= {"x-amz-request-id": request_id, "X-Content-Type-Options": "nosniff"}
+        return await self._send(request, reply)
+
+    def _checked(self, name: str, rest: RestRequest, body: bytes) -> dict[str, Any]:
+        model = operation_model("s3", name)
+        try:
+            members = check(model.input_shape, wire_rest.parse(model, rest, body))
+            s3.OPERATIONS[name].refuse_unsupported(name, model.input_shape, members)
+        except AwsError as error:
+            if error.code in ("ValidationException", "SerializationException"):
+                raise AwsError("InvalidArgument", error.message) from None
+            raise
+        if "Bucket" in members and not BUCKET.match(members["Bucket"]):
+            raise AwsError("InvalidBucketName", "The specified bucket is not valid.", 400, {"BucketName": members["Bucket"]})
+        if name in s3.STREAMING:
+            self._world.objects.check_target(members["Bucket"], members["Key"])
+        return members
+
+    def _perform(self, name: str, members: dict[str, Any]) -> RestReply:
+        reply = s3.OPERATIONS[name].function(self._world, members)
+        model = operation_model("s3", name)
+        status = _STATUS.get(name) if "ContentRange" in reply else None
+        return wire_rest.render(model, reply, status or model.http.get("responseCode", 200))
+
+    async def _received(self, request: web.BaseRequest, name: str, members: dict[str, Any], claim: Claim) -> RestReply:
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        writer = await self._in_thread(self._world.objects.blobs.new)
+        try:
+            incoming = Incoming(writer, headers, claim.payload)
+            async for piece in pieces(request):
+                await self._in_thread(incoming.feed, piece)
+            await self._in_thread(incoming.finish)
+            return await self._in_thread(self._perform, name, members | {"Body": incoming})
+        except BaseException:
+            writer.discard()
+            raise
+
+    async def _send(self, request: web.BaseRequest, reply: RestReply) -> web.StreamResponse:
+        if not isinstance(reply.body, FilePart):
+            if request.method != "HEAD":
+                return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+            response = _Stream(status=reply.status, headers=reply.headers)  # it may say the length of what it does not send
+            await response.prepare(request)
+            await response.write_eof()
+            return response
+        part = reply.body
+        with part.file:
+            response = _Stream(status=reply.status, headers=reply.headers)
+            await response.prepare(request)
+            if part.length:
+                transport = request.transport
+                if transport is None:
+                    raise ConnectionResetError("the client went away")
+                await asyncio.get_running_loop().sendfile(transport, part.file, part.offset, part.length)
+            await response.write_eof()
+        return response
+
+
+class _Stream(web.StreamResponse):
+    """A response whose headers are on the wire before sendfile writes past aiohttp."""
+
+    _send_headers_immediately = True
+
+
+def _labels(signed: Signed) -> dict[str, str]:
+    """Bucket and key of a path. The key keeps every character it came with: `..` and `//` are part of its name."""
+    try:
+        path = unquote_to_bytes(signed.path[1:]).decode()
+    except UnicodeDecodeError:
+        raise AwsError("InvalidURI", "Couldn't parse the specified URI.") from None
+    if signed.bucket:
+        bucket, key = signed.bucket, path
+    else:
+        bucket, _, key = path.partition("/")
+    if not bucket and not key:
+        return {}
+    return {"Bucket": bucket, "Key": key} if key else {"Bucket": bucket}
+
+
+def _query(query: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=200))
+    except ValueError:
+        raise AwsError("InvalidURI", "Couldn't parse the specified URI.") from None

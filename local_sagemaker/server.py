@@ -1,0 +1,149 @@
+"""The server's life: take the root, open the state, listen on loopback, serve, stop cleanly. One port, one process.
+
+What it answers is front.py's. It never listens on anything but 127.0.0.1.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from aiohttp import web
+
+from . import models, services
+from .config import Config
+from .errors import StartError
+from .events import Events
+from .front import Front
+from .objects import Objects
+from .store import RootLock, Store
+from .world import Lifecycle, World
+
+HOST = "127.0.0.1"
+THREADS = 32
+BUFFER_BYTES = 1 << 20  # of a body that is on its way to disk
+GRACE = 10.0  # seconds for requests that are being answered when the server is told to stop
+
+
+async def serve(config: Config) -> None:
+    """Serves until SIGTERM or SIGINT. Raises StartError when it cannot start."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with contextlib.ExitStack() as cleanup:
+        lock = RootLock(config.root)
+        cleanup.callback(lock.release)
+        listener = _listen(config.port)
+        cleanup.callback(listener.close)
+        pool = ThreadPoolExecutor(THREADS, "operation")
+        cleanup.callback(pool.shutdown)
+        models.warm()
+        world, parts = services.assemble(_open(config, listener.getsockname()[1], cleanup))
+        await _run(world, parts, listener, pool, stop)
+
+
+async def _run(
+    world: World, parts: Sequence[Lifecycle], listener: socket.socket, pool: ThreadPoolExecutor, stop: asyncio.Event
+) -> None:
+    loop = asyncio.get_running_loop()
+    started: list[Lifecycle] = []
+    front = Front(world, pool)
+    # A body is stored as it was sent, so nothing is to be unzipped on the way.
+    server = web.Server(front.answer, auto_decompress=False, read_bufsize=BUFFER_BYTES, access_log=None)
+    listening = None
+    try:
+        for part in parts:
+            started.append(part)
+            await asyncio.to_thread(part.start)
+        listening = await loop.create_server(server, sock=listener)
+        _announce(world)
+        await stop.wait()
+    finally:
+        if listening is not None:
+            listening.close()
+        await server.shutdown(GRACE)
+        for part in reversed(started):
+            await asyncio.to_thread(part.stop)
+        (world.root / "server.json").unlink(missing_ok=True)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise StartError(f"--port {port}: {error.strerror}. Choose another port, or 0 for any free one.") from None
+    return listener
+
+
+def _open(config: Config, port: int, cleanup: contextlib.ExitStack) -> World:
+    store = Store(config.root)
+    cleanup.callback(store.close)
+    objects = Objects(config.root)
+    cleanup.callback(objects.close)
+    events = Events(config.root)
+    cleanup.callback(events.close)
+    for notice in filter(None, (store.notice, objects.notice, events.notice)):
+        print(f"warning: {notice}", file=sys.stderr, flush=True)
+    objects.sweep()
+    access_key, secret_key = _keys(config.root)
+    return World(
+        root=config.root,
+        store=store,
+        objects=objects,
+        events=events,
+        images=config.images,
+        clock=time.time,
+        region=config.region,
+        account_id=config.account_id,
+        endpoint_url=f"http://{HOST}:{port}",
+        access_key=access_key,
+        secret_key=secret_key,
+    )
+
+
+def _keys(root: Path) -> tuple[str, str]:
+    """This root's own access key and secret key, made once and kept for its owner's eyes."""
+    path = root / "credentials.json"
+    try:
+        kept = json.loads(path.read_text())
+        return kept["access_key"], kept["secret_key"]
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError):
+        raise StartError(f"{path} is not what this server wrote. Remove it, and new keys are made.") from None
+    kept = {"access_key": "LOCAL" + secrets.token_hex(8).upper(), "secret_key": secrets.token_urlsafe(30)}
+    _write_private(path, kept)
+    return kept["access_key"], kept["secret_key"]
+
+
+def _announce(world: World) -> None:
+    """Says where the server is: one line for the person, root/server.json for programs."""
+    about = {
+        "url": world.endpoint_url,
+        "pid": os.getpid(),
+        "region": world.region,
+        "account_id": world.account_id,
+        "access_key": world.access_key,
+        "secret_key": world.secret_key,
+    }
+    _write_private(world.root / "server.json", about)
+    print(f"ready url={world.endpoint_url} pid={os.getpid()} root={world.root}", flush=True)
+
+
+def _write_private(path: Path, values: dict[str, object]) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "w") as file:
+        json.dump(values, file, indent=1)
+    aside.replace(path)
