@@ -5,7 +5,7 @@ Bodies go to disk as they come, and leave by sendfile, so memory stays flat what
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -17,7 +17,7 @@ from .errors import AwsError
 from .incoming import Incoming, check_small
 from .models import operation_model
 from .objects import BUCKET
-from .signature import Claim, Signed, verify
+from .signature import SIGNATURE_FIELDS, Claim, Signed, headers_in_query, verify
 from .validate import check
 from .wire_rest import FilePart, RestReply, RestRequest
 from .world import World
@@ -40,16 +40,16 @@ class FrontS3:
         if claim.payload is None:
             raise AwsError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
         verify(signed, claim, None, self._world.access_key, self._world.secret_key, time.time())
-        rest = RestRequest(request.method, _labels(signed), _query(signed.query), signed.headers)
+        rest = _rest(signed, claim)
         name = wire_rest.route(rest, s3.OPERATIONS)
         if name not in s3.OPERATIONS:
             raise AwsError("NotImplemented", f"{name} is not implemented by the local SageMaker.", 501)
         if name in s3.STREAMING:
             members = await self._in_thread(self._checked, name, rest, b"")
-            reply = await self._received(request, name, members, claim)
+            reply = await self._received(request, name, members, rest.headers, claim.payload)
         else:
             body = await read_body(request, XML_BYTES)
-            check_small(signed.headers, body, claim.payload)
+            check_small(rest.headers, body, claim.payload)
             members = await self._in_thread(self._checked, name, rest, body)
             reply = await self._in_thread(self._perform, name, members)
         reply.headers |= {"x-amz-request-id": request_id, "X-Content-Type-Options": "nosniff"}
@@ -76,11 +76,12 @@ class FrontS3:
         status = _STATUS.get(name) if "ContentRange" in reply else None
         return wire_rest.render(model, reply, status or model.http.get("responseCode", 200))
 
-    async def _received(self, request: web.BaseRequest, name: str, members: dict[str, Any], claim: Claim) -> RestReply:
-        headers = {key.lower(): value for key, value in request.headers.items()}
+    async def _received(
+        self, request: web.BaseRequest, name: str, members: dict[str, Any], headers: Mapping[str, str], payload: str | None
+    ) -> RestReply:
         writer = await self._in_thread(self._world.objects.blobs.new)
         try:
-            incoming = Incoming(writer, headers, claim.payload)
+            incoming = Incoming(writer, headers, payload)
             async for piece in pieces(request):
                 await self._in_thread(incoming.feed, piece)
             await self._in_thread(incoming.finish)
@@ -131,8 +132,17 @@ def _labels(signed: Signed) -> dict[str, str]:
     return {"Bucket": bucket, "Key": key} if key else {"Bucket": bucket}
 
 
-def _query(query: str) -> dict[str, str]:
+def _rest(signed: Signed, claim: Claim) -> RestRequest:
+    """The request without its signature; headers that a presigned URL carries in its query are headers again."""
     try:
-        return dict(parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=200))
+        query = dict(parse_qsl(signed.query, keep_blank_values=True, errors="strict", max_num_fields=200))
     except ValueError:
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.") from None
+    headers = dict(signed.headers)
+    if claim.in_query:
+        headers |= headers_in_query(signed.query)
+        dropped = (
+            SIGNATURE_FIELDS | headers.keys() | ({"awsaccesskeyid", "signature", "expires"} if claim.version == 2 else set())
+        )
+        query = {name: value for name, value in query.items() if name.lower() not in dropped}
+    return RestRequest(signed.method, _labels(signed), query, headers)

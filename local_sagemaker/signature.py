@@ -23,6 +23,9 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 STREAMING = "STREAMING-"
 SKEW = 15 * 60  # seconds, as on AWS
 _AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^, ]+), *SignedHeaders=([^, ]+), *Signature=([0-9a-f]{64})")
+SIGNATURE_FIELDS = frozenset(
+    ("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature")
+)
 _EXPIRES_LIMIT = 7 * 24 * 3600
 
 
@@ -165,12 +168,22 @@ def _canonical_query(query: str) -> str:
 
 def _version_2(request: Signed, claim: Claim, access_key: str, secret_key: str) -> str:
     signer = HmacV1Auth(Credentials(access_key, secret_key))
+    headers = request.headers | headers_in_query(request.query)
     path = f"/{request.bucket}{request.path}" if request.bucket else request.path
-    kept = [part for part in request.query.split("&") if part.partition("=")[0] not in ("AWSAccessKeyId", "Signature", "Expires")]
-    amazon = {name: value for name, value in request.headers.items() if name.startswith("x-amz-")}
-    headers = amazon | {name: request.headers[name] for name in ("content-md5", "content-type") if name in request.headers}
-    split = urlsplit(f"http://host{path}?{'&'.join(kept)}")
-    return signer.get_signature(request.method, split, headers, expires=str(int(claim.expires or 0)), auth_path=path)
+    lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", ""), str(int(claim.expires or 0))]
+    lines += [f"{name}:{headers[name].strip()}" for name in sorted(headers) if name.startswith("x-amz-")]
+    lines.append(signer.canonical_resource(urlsplit(f"http://host{path}?{request.query}"), auth_path=path))
+    return signer.sign_string("\n".join(lines))
+
+
+def headers_in_query(query: str) -> dict[str, str]:
+    """The headers that a presigned URL carries in its query, by lower-case name; not those of the signature itself."""
+    pairs = ((name.lower(), value) for name, value in parse_qsl(query, keep_blank_values=True))
+    return {
+        name: value
+        for name, value in pairs
+        if name in ("content-type", "content-md5") or (name.startswith("x-amz-") and name not in SIGNATURE_FIELDS)
+    }
 
 
 def _seconds(moment: str) -> float:

@@ -27,11 +27,10 @@ ROOTS = {
     "ListParts": "ListPartsResult",
     "ListMultipartUploads": "ListMultipartUploadsResult",
 }
-_SIGNING = {
-    "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-decoded-content-length", "x-amz-trailer",
-    "x-amz-te", "x-amz-user-agent", "x-amz-expires", "x-amz-credential", "x-amz-signature", "x-amz-algorithm",
-    "x-amz-signedheaders",
-}  # fmt: skip
+_SIGNING = frozenset(
+    ("x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-decoded-content-length", "x-amz-trailer", "x-amz-te")
+)
+_EVERYWHERE = ("x-amz-sdk-", "x-amz-checksum-", "x-amz-user-agent")  # the body's checksums are verified whatever it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +189,10 @@ def _prefixed(prefix: str, headers: Mapping[str, str]) -> dict[str, str]:
 
 def _refuse_unknown(request: RestRequest, query: Collection[str], headers: Collection[str]) -> None:
     for name in request.query:
-        if name not in query and not name.lower().startswith("x-amz-"):
+        if name not in query:
             raise AwsError("InvalidArgument", f"The query field {name!r} is not known to this operation.")
-    for name in (*request.headers, *(name.lower() for name in request.query)):
-        if name.startswith("x-amz-") and name not in headers and not name.startswith("x-amz-sdk-"):
+    for name in request.headers:
+        if name.startswith("x-amz-") and name not in headers and not name.startswith(_EVERYWHERE):
             message = f"A header you provided implies functionality that is not implemented: {name}"
             raise AwsError("NotImplemented", message, 501, {"Header": name})
 
