@@ -25,8 +25,11 @@ class Jobs:
     def start(self) -> None:
         """Takes up what the last server left: jobs whose containers live or have ended meanwhile go on where they were."""
         for record in self._world.store.list(KIND):
+            name = record["request"]["TrainingJobName"]
             if record["status"] in training_state.LIVE:
-                self._begin(record["request"]["TrainingJobName"], adopt=True)
+                self._begin(name, adopt=True)
+            elif record["status"] != "Failed":
+                shutil.rmtree(self._folder(name), ignore_errors=True)
 
     def stop(self) -> None:
         """Ends every container; their jobs end Failed and say why. Returns when that is done."""

@@ -215,4 +215,4 @@ class Hyperband:
             keep = ranked[max(1, len(ranked) // REDUCTION) - 1]
             if best < keep if self._maximize else best > keep:
                 return True
-        return len(history) >= self._most
+        return len(history) > self._most

@@ -152,7 +152,7 @@ class TrainingRun:
                     log.warning("training job %s: %s", self._name, problem)
                 pushed = now
             if end is None and (end := self._reason_to_end(codes)):
-                self._decide(end)
+                self._decide(end, next((host for host, code in codes.items() if code), None))
                 self._containers.terminate()
                 kill_at = now + STOP_GRACE
             if self._abandoned:
@@ -168,8 +168,9 @@ class TrainingRun:
             raise JobFailed(f"ClientError: Artifact upload failed:{problem}")
         return end or (End.FAILED if any(codes.values()) else End.EXITED), codes
 
-    def _decide(self, end: End) -> None:
-        self._update(lambda record, now: record.update(ending=end))
+    def _decide(self, end: End, failed_host: str | None) -> None:
+        """Keeps why the containers are being ended, and whose failure it was: the others end by our signal."""
+        self._update(lambda record, now: record.update(ending=end, failed_host=failed_host))
 
     def _reason_to_end(self, codes: dict[str, int]) -> End | None:
         record, now = self._record(), self._world.clock()
@@ -231,7 +232,7 @@ class TrainingRun:
         except (AwsError, OSError, ValueError) as error:
             return self._fail(f"ClientError: Artifact upload failed:{error}")
         if end is End.FAILED:
-            host = next(host for host in self._containers.hosts if codes.get(host))
+            host = self._record().get("failed_host") or next(host for host, code in codes.items() if code)
             return self._fail(training_state.algorithm_error(self._containers.failure_file(host), codes[host]))
         status, secondary = OUTCOMES[end]
         self._update(lambda record, now: training_state.finish(record, status, now, secondary=secondary))

@@ -45,7 +45,7 @@ class World:
     """The server's parts and its identity.
 
     `clock` gives epoch seconds. `images` maps an image name, as in TrainingImage, to what the process backend runs for it.
-    `jobs` and `endpoints` are the two parts that run containers.
+    `jobs` and `endpoints` are the two parts that run containers; `tuning` has the jobs make others.
     """
 
     root: Path
@@ -60,6 +60,7 @@ class World:
     access_key: str
     secret_key: str
     jobs: Any = None
+    tuning: Any = None
     endpoints: Any = None
 
     def arn(self, service: str, resource: str) -> str:

@@ -144,8 +144,8 @@ def test_hyperband_stops_the_worse_of_a_rung_and_everyone_at_the_end() -> None:
     assert not band.should_stop(0, [0.9])
     assert band.should_stop(3, [0.1])
     assert not band.should_stop(6, [0.95])
-    assert not band.should_stop(2, [0.0] * 8)  # the bracket of those that run to the end
-    assert band.should_stop(2, [0.0] * 9)
+    assert not band.should_stop(2, [0.0] * 9)  # the bracket of those that run to the end
+    assert band.should_stop(2, [0.0] * 10)
 
 
 def test_the_search_needs_neither_torch_nor_scipy() -> None:

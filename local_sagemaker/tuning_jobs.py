@@ -1,0 +1,43 @@
+"""The tuning jobs that run at the moment, and going on with those the last server left. One tuning job is tuning_run.py."""
+
+from . import tuning_state
+from .jobs import Jobs
+from .tuning_run import TuningRun
+from .tuning_state import KIND, Record
+from .world import World
+
+
+class TuningJobs:
+    """Every live tuning job of this server."""
+
+    def __init__(self, world: World, jobs: Jobs) -> None:
+        self._world = world
+        self._jobs = jobs
+        self._runs: dict[str, TuningRun] = {}
+
+    def start(self) -> None:
+        """Goes on with the tuning jobs the last server left. Their training jobs are taken up before (jobs.py)."""
+        for record in self._world.store.list(KIND):
+            if record["status"] in tuning_state.LIVE:
+                self.begin(record)
+
+    def stop(self) -> None:
+        """No more training jobs are started; their tuning jobs go on at the next start."""
+        for run in self._runs.values():
+            run.close()
+
+    def begin(self, record: Record) -> None:
+        """Runs a recorded tuning job."""
+        name = record["request"]["HyperParameterTuningJobName"]
+        run = self._runs[name] = TuningRun(self._world, self._jobs, record)
+        run.start()
+
+    def wake(self, name: str) -> None:
+        """A stop was recorded."""
+        if run := self._runs.get(name):
+            run.wake()
+
+    def forget(self, name: str) -> None:
+        """Waits for the thread of an ended tuning job."""
+        if run := self._runs.pop(name, None):
+            run.join(10.0)

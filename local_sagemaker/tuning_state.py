@@ -1,0 +1,147 @@
+"""The record of a tuning job, and what Describe and the lists make of it and of its training jobs. Pure; no I/O.
+
+InProgress -> Completed | Failed | Stopping      Stopping -> Stopped
+"""
+
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import training_state
+
+KIND = "tuning-job"
+Record = dict[str, Any]
+LIVE = ("InProgress", "Stopping")
+ENDED = ("Completed", "Failed", "Stopped")
+OBJECTIVE = "_tuning_objective_metric"
+NAME_LIMIT = 63
+
+
+def new(request: Mapping[str, Any], arn: str, seed: int, now: float) -> Record:
+    """The record of a tuning job that was just asked for. `trials` are its training jobs, in the order they were started."""
+    return {
+        "request": request,
+        "arn": arn,
+        "seed": seed,
+        "created": now,
+        "modified": now,
+        "status": "InProgress",
+        "trials": [],
+    }
+
+
+def objective(request: Mapping[str, Any]) -> tuple[str, bool]:
+    """The metric's name, and whether it is to be maximized."""
+    wanted = request["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+    return wanted["MetricName"], wanted["Type"] == "Maximize"
+
+
+def training_job_name(tuning_job: str, number: int) -> str:
+    """<tuning job>-001-<8 hex>."""
+    return f"{tuning_job}-{number:03d}-{secrets.token_hex(4)}"
+
+
+def training_request(request: Mapping[str, Any], name: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """The CreateTrainingJob request of one try."""
+    definition = request["TrainingJobDefinition"]
+    apart = ("StaticHyperParameters", "DefinitionName", "TuningObjective", "HyperParameterRanges")
+    metric, _ = objective(request)
+    return {
+        **{member: value for member, value in definition.items() if member not in apart},
+        "TrainingJobName": name,
+        "HyperParameters": {**definition.get("StaticHyperParameters", {}), **values, OBJECTIVE: metric},
+    }
+
+
+def final_objective(job: Mapping[str, Any], metric: str) -> float | None:
+    """The last value of the objective that a training job printed."""
+    found = job["metrics"].get(metric)
+    return found[0] if found else None
+
+
+def objective_status(job: Mapping[str, Any], metric: str) -> str:
+    """Succeeded, Pending or Failed. A job that was stopped counts with what it had printed."""
+    if job["status"] in training_state.LIVE:
+        return "Pending"
+    return "Failed" if job["status"] == "Failed" or final_objective(job, metric) is None else "Succeeded"
+
+
+def counters(record: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """TrainingJobStatusCounters and ObjectiveStatusCounters."""
+    metric, _ = objective(record["request"])
+    states = [job["status"] for job in jobs]
+    objectives = [objective_status(job, metric) for job in jobs]
+    return {
+        "TrainingJobStatusCounters": {
+            "Completed": states.count("Completed"),
+            "InProgress": sum(state in training_state.LIVE for state in states),
+            "RetryableError": 0,
+            "NonRetryableError": states.count("Failed"),
+            "Stopped": states.count("Stopped"),
+        },
+        "ObjectiveStatusCounters": {name: objectives.count(name) for name in ("Succeeded", "Pending", "Failed")},
+    }
+
+
+def summary(record: Mapping[str, Any], trial: Mapping[str, Any], job: Mapping[str, Any], *, best: bool = False) -> Record:
+    """A training job as ListTrainingJobsForHyperParameterTuningJob shows it; `best` as BestTrainingJob does."""
+    metric, maximize = objective(record["request"])
+    value = final_objective(job, metric)
+    found: Record = {
+        "TrainingJobName": trial["name"],
+        "TrainingJobArn": job["arn"],
+        "CreationTime": job["created"],
+        "TrainingJobStatus": job["status"],
+        "TunedHyperParameters": trial["values"],
+        "ObjectiveStatus": objective_status(job, metric),
+    }
+    if name := record["request"]["TrainingJobDefinition"].get("DefinitionName"):
+        found["TrainingJobDefinitionName"] = name
+    for member, key in (("TrainingStartTime", "started"), ("TrainingEndTime", "ended"), ("FailureReason", "failure")):
+        if key in job:
+            found[member] = job[key]
+    if value is not None:
+        found["FinalHyperParameterTuningJobObjectiveMetric"] = {
+            "MetricName": metric,
+            "Value": value,
+            **({"Type": "Maximize" if maximize else "Minimize"} if best else {}),
+        }
+    return found
+
+
+def best_trial(record: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> int | None:
+    """The position of the training job with the best objective, of those that have ended and did not fail."""
+    metric, maximize = objective(record["request"])
+    sign = 1.0 if maximize else -1.0
+    scored = [
+        (sign * job["metrics"][metric][0], -position)
+        for position, job in enumerate(jobs)
+        if objective_status(job, metric) == "Succeeded"
+    ]
+    return -max(scored)[1] if scored else None
+
+
+def describe(record: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]], now: float) -> Record:
+    """The answer of DescribeHyperParameterTuningJob; `jobs` are the training jobs' records, in the order of the trials."""
+    request = record["request"]
+    answer: Record = {
+        "HyperParameterTuningJobName": request["HyperParameterTuningJobName"],
+        "HyperParameterTuningJobArn": record["arn"],
+        "HyperParameterTuningJobConfig": request["HyperParameterTuningJobConfig"],
+        "TrainingJobDefinition": request["TrainingJobDefinition"],
+        "HyperParameterTuningJobStatus": record["status"],
+        "CreationTime": record["created"],
+        "LastModifiedTime": max([record["modified"], *(job["modified"] for job in jobs)]),
+        **counters(record, jobs),
+        "ConsumedResources": {"RuntimeInSeconds": math.ceil(sum(training_state.seconds_run(job, now) for job in jobs))},
+    }
+    if "WarmStartConfig" in request:
+        answer["WarmStartConfig"] = request["WarmStartConfig"]
+    if "ended" in record:
+        answer["HyperParameterTuningEndTime"] = record["ended"]
+    if "failure" in record:
+        answer["FailureReason"] = record["failure"]
+    if (best := best_trial(record, jobs)) is not None:
+        answer["BestTrainingJob"] = summary(record, record["trials"][best], jobs[best], best=True)
+    return answer

@@ -1,0 +1,130 @@
+"""A real local SageMaker for tests: the server as a process, real boto3 clients, and two tiny images that keep the contract."""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+TESTS = Path(__file__).resolve().parent
+TRAIN_IMAGE = "test-train:1"
+SERVE_IMAGE = "test-serve:1"
+IMAGES = {
+    TRAIN_IMAGE: [sys.executable, str(TESTS / "train_container.py")],
+    SERVE_IMAGE: [sys.executable, str(TESTS / "serve_container.py")],
+}
+ROLE = "arn:aws:iam::000000000000:role/demo"
+
+
+class LocalServer:
+    """`python -m local_sagemaker` on a root of its own. `kill` is SIGKILL; `start` after it is the next server."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.process: subprocess.Popen[str] | None = None
+        self.start()
+
+    def start(self) -> float:
+        """Starts the server; returns the seconds until it was ready."""
+        began = time.monotonic()
+        images = [f"--image={name}={shlex.join(command)}" for name, command in IMAGES.items()]
+        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / "server.json").unlink(missing_ok=True)
+        self.log = (self.root / "server.log").open("a")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local_sagemaker", "--root", str(self.root), "--port", "0", *images],
+            cwd=TESTS.parent,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        wait_until(lambda: (self.root / "server.json").exists() or self.process.poll() is not None, 20)
+        assert self.process.poll() is None, (self.root / "server.log").read_text()
+        about = json.loads((self.root / "server.json").read_text())
+        self.url, self._keys = about["url"], (about["access_key"], about["secret_key"])
+        self.sagemaker, self.s3, self.logs = self.client("sagemaker"), self.client("s3"), self.client("logs")
+        self.runtime = self.client("sagemaker-runtime")
+        return time.monotonic() - began
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client that does not repeat what failed."""
+        return boto3.client(
+            service,
+            region_name="us-east-1",
+            endpoint_url=self.url,
+            aws_access_key_id=self._keys[0],
+            aws_secret_access_key=self._keys[1],
+            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=60, read_timeout=90, **options),
+        )
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, and what a person would wait for."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            assert self.process.wait(60) == 0, (self.root / "server.log").read_text()[-3000:]
+        self.log.close()
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """The first true value of a condition; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+    return value
+
+
+def job_request(name: str, **change: Any) -> dict[str, Any]:
+    """A CreateTrainingJob request for the training image, with members changed or added."""
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {
+            "TrainingImage": TRAIN_IMAGE,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": "loss", "Regex": "loss=([0-9.]+);"}],
+        },
+        "RoleArn": ROLE,
+        "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        **change,
+    }
+
+
+def wait_for_job(server: LocalServer, name: str, seconds: float = 30.0) -> dict[str, Any]:
+    """DescribeTrainingJob once the job has ended."""
+    job: dict[str, Any] = {}
+
+    def ended() -> bool:
+        nonlocal job
+        job = server.sagemaker.describe_training_job(TrainingJobName=name)
+        return job["TrainingJobStatus"] not in ("InProgress", "Stopping")
+
+    wait_until(ended, seconds)
+    return job
+
+
+def log_lines(server: LocalServer, job: str, host: str = "algo-1") -> list[str]:
+    """What a training job's host printed so far, in all its attempts."""
+    group, found = "/aws/sagemaker/TrainingJobs", []
+    try:
+        streams = server.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/{host}-")["logStreams"]
+    except ClientError:
+        return []
+    for stream in streams:
+        events = server.logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)
+        found += [event["message"] for event in events["events"]]
+    return found
