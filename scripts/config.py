@@ -1,78 +1,167 @@
-"""What a launcher is asked to do, read once: the one place of this room that sees the environment."""
+"""What each verb is asked to do, as frozen values; configure.py builds them. The only file here that sees os.environ."""
 
-import argparse
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.errors import LaunchError
+from scripts.settings import Settings
 
 HOME = Path(".kennel")
 """Where a checkout keeps what its launchers make; nothing is written elsewhere."""
+UDACITY = "https://s3-us-west-1.amazonaws.com/udacity-aind/dog-project/dogImages.zip"
+RESNET18 = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
+SPLITS = {"train": "train", "validation": "valid", "test": "test"}
+"""Each channel and the folder of the picture set that fills it."""
+PORT = 4566
+
+SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epochs": "12", "lr": "0.001", "batch-size": "64"}
+"""Hyperparameters without pretrained weights: the whole of a small-picture network."""
+PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "0.001", "batch-size": "32"}
+"""Hyperparameters with pretrained weights: a new head."""
+TRIAL_EPOCHS = {"scratch": "3", "pretrained": "2"}
+"""Epochs of one job of a tuning: enough to tell good from bad."""
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DemoConfig:
-    """One demo. `data`: a folder with train, valid and test; None draws it. `weights`: a state dict; None starts from scratch."""
+class Config:
+    """What every verb has."""
 
-    home: Path = HOME / "demo"
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpConfig(Config):
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopConfig(Config):
+    job: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig(Config):
+    """`folder`: the pictures as they are; `url`: a zip to fetch; neither: draw. `expected`: classes and pictures, where known."""
+
+    name: str
+    folder: Path | None = None
+    url: str | None = None
+    expected: tuple[int, int] | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsConfig(Config):
+    file: Path | None = None
+    url: str = RESNET18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobConfig(Config):
+    """What a training job and a tuning job share. `previous`: the last job of this kind here, to be found again."""
+
+    name: str
+    named: bool = False
+    """The person gave the name."""
+    previous: str | None = None
+    channels: Mapping[str, str]
+    hyperparameters: Mapping[str, str]
+    max_runtime: int = 86_400
+    spot: bool = False
+    detach: bool = False
+    follow: bool = False
+    """Start nothing: wait for the job of this name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneConfig(JobConfig):
+    jobs: int = 20
+    parallel: int = 2
+    strategy: str = "Bayesian"
+    early_stopping: str = "Auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig(JobConfig):
+    instances: int = 1
+    hooks: bool = True
+    save_interval: int = 20
+    tuned_by: str | None = None
+    """The tuning job that found the hyperparameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployConfig(Config):
+    """`name`: of the model and the endpoint config. `job`: the training job whose model it is, where one is known."""
+
+    endpoint: str
+    name: str
+    model_data: str
+    job: str | None = None
+    instances: int = 1
+    detach: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvokeConfig(Config):
+    endpoint: str
+    pictures: tuple[Path, ...]
+    top: int = 3
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogsConfig(Config):
+    name: str
+    follow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownConfig(Config):
+    """`config` and `model`: what the last deploy made beside the endpoint, where that is remembered."""
+
+    endpoint: str
+    config: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorConfig(Config):
+    endpoint_url: str | None = None
+    """AWS_ENDPOINT_URL of the environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoConfig(Config):
+    """`data`: a folder with train, valid and test; None draws it. `weights`: a state dict; None starts from scratch."""
+
     data: Path | None = None
     weights: Path | None = None
     seed: int = 0
-    hyperparameters: Mapping[str, str]
-    debug: bool = False
-
-    def __post_init__(self) -> None:
-        if self.weights is not None and not self.weights.is_file():
-            raise LaunchError(
-                f"WEIGHTS={self.weights}: no such file; give a torchvision state dict such as resnet18-imagenet.pth"
-            )
-        for split in ("train", "valid", "test") if self.data is not None else ():
-            if not (self.data / split).is_dir():
-                raise LaunchError(
-                    f"DATA={self.data}: no folder {split!r} in it; need train, valid and test, each with a folder a class"
-                )
+    jobs: int = 20
+    parallel: int = 2
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    keep: bool = False
 
 
-DRAWN = {"picture-size": "64", "train-layers": "all", "epochs": "12", "lr": "0.001", "batch-size": "64"}
-"""Hyperparameters of the drawn set: the whole of a small-picture network, from scratch."""
-PHOTOGRAPHS = {"train-layers": "head", "epochs": "4", "lr": "0.001", "batch-size": "32"}
-"""Hyperparameters of real pictures: a new head on a pretrained network."""
+def target_of_environment() -> str:
+    """TARGET, as the Makefile passes it on; the local server without it, so nothing is billed by accident."""
+    return os.environ.get("TARGET") or "local"
 
 
-def demo_config(arguments: Sequence[str]) -> DemoConfig:
-    """The demo that a command line asks for. Raises LaunchError for what cannot be done."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.demo", description="Train, pack, serve and ask, all on this machine."
-    )
-    parser.add_argument(
-        "--data", type=Path, help="folder with train, valid and test, each with a folder a class (default: drawn)"
-    )
-    parser.add_argument("--weights", type=Path, help="pretrained state dict of --arch (default: none, train from scratch)")
-    parser.add_argument("--home", type=Path, default=HOME / "demo", help="where the demo works (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the drawn set and of the training (default: %(default)s)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of the train program")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    given = parser.parse_args(arguments)
-    chosen = dict(PHOTOGRAPHS if given.weights else DRAWN)
-    for pair in given.set:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise LaunchError(f"--set {pair}: need NAME=VALUE, such as --set epochs=3")
-        chosen[name] = value
-    return DemoConfig(
-        home=given.home,
-        data=given.data,
-        weights=given.weights,
-        seed=given.seed,
-        hyperparameters={"seed": str(given.seed)} | chosen,
-        debug=given.debug,
-    )
+def region_of_environment() -> str | None:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None
 
 
 def inherited_environment() -> dict[str, str]:
     """What a started program inherits: enough to run, nothing of the person's credentials."""
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+
+
+def endpoint_url() -> str | None:
+    """Where the environment sends every AWS client, if it does."""
+    return os.environ.get("AWS_ENDPOINT_URL") or None

@@ -21,7 +21,7 @@ from contract import archive, manifest, metrics
 from contract.layout import Layout
 from contract.manifest import label
 from scripts import draw
-from scripts.client import CONTENT_TYPES, Answer
+XX
 from scripts.config import DemoConfig, demo_config
 from scripts.errors import LaunchError
 from scripts.programs import Program

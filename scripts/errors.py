@@ -2,12 +2,18 @@
 
 
 class LaunchError(Exception):
-    """Something the person gave or lacks; nothing was started, or what was started is stopped."""
+    """Something the person gave or lacks; nothing was started, or what was started is taken away again."""
 
     status = 2
 
 
 class RunError(LaunchError):
-    """A program that was started failed; the message says why, as far as it told."""
+    """What was started failed; the message says why, as far as it told."""
 
     status = 1
+
+
+class LeftRunning(LaunchError):
+    """The person stopped waiting. What they waited for goes on; the message says how to follow and how to stop it."""
+
+    status = 130

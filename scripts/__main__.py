@@ -1,0 +1,64 @@
+"""`kennel VERB`, or `python -m scripts VERB`: one command a verb, one line an error. What a verb does is in its own file.
+
+Exit status: 0 done, 1 a job or server failed, 2 something of the person's to mend, 130 they stopped waiting.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from scripts.arguments import parse
+from scripts.errors import LaunchError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Only what its verb needs is imported."""
+    line = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(line)
+    except KeyboardInterrupt:
+        return _complain(line.verb, "stopped", 130)
+    except LaunchError as error:
+        if line.debug:
+            raise
+        return _complain(line.verb, str(error), error.status)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, as `head` does; Python would complain at exit
+        return 0
+    except Exception as error:
+        if line.debug:
+            raise
+        from scripts.explain import explain
+
+        known = explain(error)
+        if known:
+            return _complain(line.verb, str(known), known.status)
+        return _complain(line.verb, f"a fault of kennel's own: {type(error).__name__}: {error}; --debug shows where", 1)
+
+
+def _run(line) -> int:
+    from datetime import UTC, datetime
+
+    from scripts.configure import build
+
+    config = build(line, datetime.now(UTC))
+    module = import_module(f"scripts.{line.verb}")
+    if line.dry_run:
+        from scripts.plan import render
+
+        print(render(module.plan(config)))
+        return 0
+    from scripts.say import Say
+
+    return module.run(config, Say())
+
+
+def _complain(verb: str, text: str, status: int) -> int:
+    from scripts.say import complain
+
+    complain(f"{verb}: {text}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

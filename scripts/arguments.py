@@ -1,0 +1,177 @@
+"""The command line: which verbs there are, their flags, their help. Parses only; what the values mean is config.py's.
+
+It imports nothing but argparse, so that --help answers at once.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+Flags = Callable[[argparse.ArgumentParser], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One command. `cloud`: it talks to the target and takes the settings of where requests run."""
+
+    help: str
+    example: str
+    flags: Flags
+    cloud: bool = True
+
+
+def _name(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--name", help=f"of the {what} (default: kennel-... with the time)")
+
+
+def _hyperparameters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--follow", metavar="NAME", help="start nothing; wait for this job")
+    parser.add_argument("--data-name", metavar="NAME", help="the uploaded set of pictures (default: the last one)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of the train program, again and again"
+    )
+    parser.add_argument("--max-runtime", type=int, default=86_400, metavar="SECONDS", help="of one job (default: %(default)s)")
+    parser.add_argument("--spot", action="store_true", help="managed spot training, with checkpoints")
+    parser.add_argument("--detach", action="store_true", help="start it and do not wait")
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--folder", type=Path, help="a folder with train, valid and test, each with a folder a class")
+    which.add_argument("--udacity", action="store_true", help="fetch Udacity's dogImages.zip: 8,351 photographs, 1.1 GB")
+    which.add_argument("--url", help="fetch another zip in the layout of dogImages")
+    parser.add_argument("--data-name", metavar="NAME", help="its name in S3 (default: drawn, dogs or the folder's)")
+    parser.add_argument("--seed", type=int, default=0, help="of the drawn set (default: %(default)s)")
+
+
+def _weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", type=Path, help="a torchvision state dict (default: fetch resnet18's)")
+    parser.add_argument("--url", help="fetch this one; its name ends in the start of its own SHA-256, as torchvision's do")
+
+
+def _tune(parser: argparse.ArgumentParser) -> None:
+    _name(parser, "tuning job")
+    parser.add_argument("--jobs", type=int, default=20, help="training jobs in all (default: %(default)s)")
+    parser.add_argument("--parallel", type=int, default=2, help="training jobs at a time (default: %(default)s)")
+    parser.add_argument("--strategy", default="Bayesian", choices=("Bayesian", "Random"), help="(default: %(default)s)")
+    parser.add_argument("--early-stopping", default="Auto", choices=("Auto", "Off"), help="(default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the search (default: %(default)s)")
+    _hyperparameters(parser)
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    _name(parser, "training job")
+    parser.add_argument("--no-best", action="store_true", help="leave what tuning found aside")
+    parser.add_argument("--no-hooks", action="store_true", help="no DebugHookConfig: AWS takes it from existing customers only")
+    parser.add_argument("--save-interval", type=int, default=20, help="steps between saved tensors (default: %(default)s)")
+    parser.add_argument("--instances", type=int, default=1, help="(default: %(default)s)")
+    _hyperparameters(parser)
+
+
+def _deploy(parser: argparse.ArgumentParser) -> None:
+    _endpoint(parser)
+    parser.add_argument("--name", help="of the model and the endpoint config (default: the endpoint's with the time)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--job", help="the training job whose model it is (default: the last one)")
+    which.add_argument("--model-data", metavar="S3URI", help="a model.tar.gz in S3")
+    parser.add_argument("--instances", type=int, default=1, help="(default: %(default)s)")
+    parser.add_argument("--detach", action="store_true", help="start it and do not wait")
+
+
+def _endpoint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--endpoint", help="name of the endpoint (default: the last one, else kennel)")
+
+
+def _invoke(parser: argparse.ArgumentParser) -> None:
+    _endpoint(parser)
+    parser.add_argument("pictures", nargs="+", type=Path, help="pictures, or folders of pictures")
+    parser.add_argument("--top", type=int, default=3, help="guesses shown for each (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="a JSON line for each picture instead of the table")
+
+
+def _logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="a training job, tuning job or endpoint (default: the last training job)")
+    parser.add_argument("--follow", action="store_true", help="go on as lines come, until the job ends")
+
+
+def _stop(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("job", nargs="?", help="a training or tuning job to stop (default: stop the local server)")
+
+
+def _up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, help="on 127.0.0.1 (default: 4566, a free one when that is taken)")
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, help="a folder with train, valid and test (default: drawn)")
+    parser.add_argument("--weights", type=Path, help="a pretrained state dict (default: none, train from scratch)")
+    parser.add_argument("--seed", type=int, default=0, help="of pictures, search and training (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=20, help="training jobs of the tuning (default: %(default)s)")
+    parser.add_argument("--parallel", type=int, default=2, help="training jobs at a time (default: %(default)s)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of the final training")
+    parser.add_argument("--keep", action="store_true", help="leave the endpoint and the local server running")
+
+
+def _nothing(parser: argparse.ArgumentParser) -> None:
+    pass
+
+
+VERBS: dict[str, Verb] = {
+    "demo": Verb("the whole story: data, tuning, training, endpoint, questions, teardown", "kennel demo", _demo),
+    "data": Verb("draw, fetch or take a set of pictures and upload what changed", "kennel data --folder ~/dogImages", _data),
+    "weights": Verb("fetch or take pretrained weights and upload them", "kennel weights resnet18.pth", _weights),
+    "tune": Verb("search the hyperparameters; the best go to .kennel/best.json", "kennel tune --set epochs=2", _tune),
+    "train": Verb("train with the best hyperparameters", "kennel train --set epochs=5", _train),
+    "deploy": Verb("put a trained model behind an endpoint", "kennel deploy --endpoint kennel", _deploy),
+    "invoke": Verb("ask the endpoint about pictures", "kennel invoke dog.jpg", _invoke),
+    "logs": Verb("what a job or an endpoint printed", "kennel logs --follow", _logs),
+    "status": Verb("what runs, and what it costs while it does", "kennel status", _nothing),
+    "down": Verb("remove the endpoint, its config and its model", "kennel down", _endpoint),
+    "policies": Verb("print the least IAM policies: the execution role's and the launcher's", "kennel policies", _nothing),
+    "doctor": Verb("check this machine and the target", "kennel doctor", _nothing),
+    "up": Verb("start the local SageMaker", "kennel up", _up, cloud=False),
+    "env": Verb("print what points any AWS client at the local SageMaker", 'eval "$(kennel env)"', _nothing, False),
+    "stop": Verb("stop a job, or the local SageMaker", "kennel stop", _stop),
+}
+
+_SETTINGS = {
+    "region": "AWS region",
+    "role-arn": "the execution role that SageMaker takes on",
+    "bucket": "the S3 bucket of data and models",
+    "train-image": "image URI of the train program, with its digest",
+    "serve-image": "image URI of the serve program, with its digest",
+    "train-instance": "instance type that trains",
+    "serve-instance": "instance type that serves",
+    "kms-key": "KMS key for what goes to S3",
+    "volume-kms-key": "KMS key for the instances' disks (not for types with NVMe disks)",
+    "subnets": "subnets of a VPC, comma between them",
+    "security-groups": "security groups in that VPC, comma between them",
+    "tags": "KEY=VALUE, comma between them",
+}
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The parsed line; `verb` names the command. Ends the program as argparse does, with 2, for what it cannot read."""
+    parser = argparse.ArgumentParser(prog="kennel", description="Train, tune, serve and ask, on this machine or on AWS.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, verb in VERBS.items():
+        own = verbs.add_parser(name, help=verb.help, description=f"{verb.help[0].upper()}{verb.help[1:]}.",
+                               epilog=f"example: {verb.example}", allow_abbrev=False)  # fmt: skip
+        verb.flags(own)
+        _common(own, verb.cloud)
+    return parser.parse_args(arguments)
+
+
+def _common(parser: argparse.ArgumentParser, cloud: bool) -> None:
+    parser.add_argument("--target", choices=("local", "aws"), help="where it runs (default: TARGET, else local)")
+    parser.add_argument("--home", type=Path, help="where state and downloads are kept (default: .kennel)")
+    parser.add_argument("--dry-run", action="store_true", help="print the exact requests as JSON and send nothing")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    if cloud:
+        group = parser.add_argument_group("where it runs", "Each may be set in kennel.toml, in a table [aws] or [local].")
+        for name, text in _SETTINGS.items():
+            group.add_argument(f"--{name}", help=text)
+        group.add_argument("--volume-size", type=int, metavar="GB", help="disk of a training instance (default: 30)")
+        group.add_argument("--no-network-isolation", dest="network_isolation", action="store_const", const=False,
+                           help="let the containers reach the network")  # fmt: skip

@@ -1,0 +1,152 @@
+"""The requests that create things, as plain dictionaries made from what was configured. Pure: no clock, no client, no file.
+
+Every job and endpoint is encrypted with the person's key, put into their VPC and cut off from the network as configured
+here, in one place each; the golden files of the tests hold all of it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from contract import metrics
+from scripts.config import DeployConfig, JobConfig, TrainConfig, TuneConfig
+from scripts.plan import Call
+from scripts.settings import Settings
+
+RANGES: Mapping[str, Any] = {
+    "ContinuousParameterRanges": [
+        {"Name": "lr", "MinValue": "0.0001", "MaxValue": "0.1", "ScalingType": "Logarithmic"},
+        {"Name": "weight-decay", "MinValue": "0.001", "MaxValue": "0.1", "ScalingType": "Auto"},
+        {"Name": "eps", "MinValue": "1e-09", "MaxValue": "1e-07", "ScalingType": "Auto"},
+    ],
+    "CategoricalParameterRanges": [{"Name": "batch-size", "Values": ["32", "64"]}],
+}
+"""What tuning searches: the ranges of the project that inspired this one."""
+
+COLLECTIONS = ("losses", "weights", "gradients")
+VARIANT = "AllTraffic"
+
+
+def tuned_names() -> set[str]:
+    """The hyperparameters that tuning chooses."""
+    return {item["Name"] for ranges in RANGES.values() for item in ranges}
+
+
+def create_training_job(config: TrainConfig) -> Call:
+    """CreateTrainingJob, with hooks for the debugger unless they are off."""
+    request = {"TrainingJobName": config.name, "HyperParameters": dict(config.hyperparameters)} | _job(config)
+    request["AlgorithmSpecification"] |= {"MetricDefinitions": metrics.definitions()}
+    request["ResourceConfig"] |= {"InstanceCount": config.instances}
+    if config.instances > 1:
+        request["EnableInterContainerTrafficEncryption"] = True
+    if config.hooks:
+        request["DebugHookConfig"] = _hooks(config)
+    return Call("sagemaker", "CreateTrainingJob", request | {"Tags": tags(config.settings)})
+
+
+def create_tuning_job(config: TuneConfig) -> Call:
+    """CreateHyperParameterTuningJob: what varies, what does not, and when it is enough."""
+    fixed = {name: value for name, value in config.hyperparameters.items() if name not in tuned_names()}
+    definition = {"StaticHyperParameters": fixed} | _job(config)
+    definition["AlgorithmSpecification"] |= {"MetricDefinitions": metrics.definitions()}
+    better = {"low": "Minimize", "high": "Maximize"}[metrics.metric(metrics.OBJECTIVE).better]
+    search = {
+        "Strategy": config.strategy,
+        "HyperParameterTuningJobObjective": {"Type": better, "MetricName": metrics.OBJECTIVE},
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": config.jobs, "MaxParallelTrainingJobs": config.parallel},
+        "ParameterRanges": dict(RANGES),
+        "TrainingJobEarlyStoppingType": config.early_stopping,
+        "RandomSeed": config.seed,
+    }
+    request = {
+        "HyperParameterTuningJobName": config.name,
+        "HyperParameterTuningJobConfig": search,
+        "TrainingJobDefinition": definition,
+        "Tags": tags(config.settings),
+    }
+    return Call("sagemaker", "CreateHyperParameterTuningJob", request)
+
+
+def create_endpoint(config: DeployConfig) -> list[Call]:
+    """CreateModel, CreateEndpointConfig and CreateEndpoint, in that order."""
+    settings, marks = config.settings, tags(config.settings)
+    container: dict[str, Any] = {"Image": settings.serve_image, "ModelDataUrl": config.model_data}
+    model = {"ModelName": config.name, "PrimaryContainer": container, "ExecutionRoleArn": settings.role_arn}
+    model |= {"EnableNetworkIsolation": settings.network_isolation, "Tags": marks} | _vpc(settings)
+    variant = {
+        "VariantName": VARIANT,
+        "ModelName": config.name,
+        "InstanceType": settings.serve_instance,
+        "InitialInstanceCount": config.instances,
+        "InitialVariantWeight": 1.0,
+        "ContainerStartupHealthCheckTimeoutInSeconds": 300,
+    }
+    fleet: dict[str, Any] = {"EndpointConfigName": config.name, "ProductionVariants": [variant], "Tags": marks}
+    if settings.volume_kms_key:
+        fleet["KmsKeyId"] = settings.volume_kms_key
+    endpoint = {"EndpointName": config.endpoint, "EndpointConfigName": config.name, "Tags": marks}
+    return [
+        Call("sagemaker", "CreateModel", model),
+        Call("sagemaker", "CreateEndpointConfig", fleet),
+        Call("sagemaker", "CreateEndpoint", endpoint),
+    ]
+
+
+def update_endpoint(config: DeployConfig) -> Call:
+    """UpdateEndpoint: the endpoint that is there goes over to the new config without a pause."""
+    return Call("sagemaker", "UpdateEndpoint", {"EndpointName": config.endpoint, "EndpointConfigName": config.name})
+
+
+def tags(settings: Settings) -> list[dict[str, str]]:
+    """Our own tag, then the person's."""
+    own = dict(pair.partition("=")[::2] for pair in settings.tags)
+    return [{"Key": key, "Value": value} for key, value in ({"project": "kennel"} | own).items()]
+
+
+def _job(config: JobConfig) -> dict[str, Any]:
+    """What a training job and the definition inside a tuning job share."""
+    settings = config.settings
+    output = {"S3OutputPath": settings.uri("jobs")}
+    resources: dict[str, Any] = {
+        "InstanceType": settings.train_instance,
+        "InstanceCount": 1,
+        "VolumeSizeInGB": settings.volume_size,
+    }
+    if settings.kms_key:
+        output["KmsKeyId"] = settings.kms_key
+    if settings.volume_kms_key:
+        resources["VolumeKmsKeyId"] = settings.volume_kms_key
+    stopping = {"MaxRuntimeInSeconds": config.max_runtime}
+    body: dict[str, Any] = {
+        "AlgorithmSpecification": {"TrainingImage": settings.train_image, "TrainingInputMode": "File"},
+        "RoleArn": settings.role_arn,
+        "InputDataConfig": [_channel(name, uri) for name, uri in config.channels.items()],
+        "OutputDataConfig": output,
+        "ResourceConfig": resources,
+        "StoppingCondition": stopping,
+        "EnableNetworkIsolation": settings.network_isolation,
+    }
+    if config.spot:
+        stopping["MaxWaitTimeInSeconds"] = 2 * config.max_runtime
+        body |= {"EnableManagedSpotTraining": True}
+        body |= {"CheckpointConfig": {"S3Uri": settings.uri("checkpoints", config.name)}}
+    return body | _vpc(settings)
+
+
+def _channel(name: str, uri: str) -> dict[str, Any]:
+    where = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": where}, "InputMode": "File"}
+
+
+def _vpc(settings: Settings) -> dict[str, Any]:
+    if not settings.subnets:
+        return {}
+    return {"VpcConfig": {"Subnets": list(settings.subnets), "SecurityGroupIds": list(settings.security_groups)}}
+
+
+def _hooks(config: TrainConfig) -> dict[str, Any]:
+    every = str(config.save_interval)
+    return {
+        "S3OutputPath": config.settings.uri("tensors"),
+        "HookParameters": {"train.save_interval": every, "eval.save_interval": every},
+        "CollectionConfigurations": [{"CollectionName": name} for name in COLLECTIONS],
+    }

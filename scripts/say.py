@@ -1,0 +1,90 @@
+"""What a person reads while a launcher works: lines, one line that changes on a terminal, and the next command to type.
+
+Standard output is for people and for --dry-run's JSON; errors go to standard error, one line each.
+"""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from scripts.settings import Settings
+
+EVERY = 5.0
+"""Seconds between two progress lines where there is no terminal."""
+
+
+class Say:
+    """Prints to one console; plain lines when it is no terminal. A console that is gone is no error: the work goes on."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(soft_wrap=True)
+
+    @property
+    def terminal(self) -> bool:
+        return self.console.is_terminal
+
+    def line(self, text: str = "", style: str = "") -> None:
+        with suppress(OSError):
+            self.console.print(Text(text, style=style), highlight=False)
+
+    def table(self, table: Table) -> None:
+        with suppress(OSError):
+            self.console.print(table)
+
+    def next(self, settings: Settings, *commands: tuple[str, str]) -> None:
+        """The commands to type next, each with what it does."""
+        typed = [(command(arguments, settings), what) for arguments, what in commands]
+        width = max(len(text) for text, _ in typed)
+        for index, (text, what) in enumerate(typed):
+            self.line(f"{'next ' if not index else '     '} {text:<{width}}   {what}")
+
+    @contextmanager
+    def progress(self, what: str, total: int, unit: str = "") -> Iterator[Callable[[int], None]]:
+        """Yields a function that is told how many of `total` are done: a bar on a terminal, else a line now and then."""
+        if self.terminal:
+            parts = (TextColumn("{task.description}"), BarColumn(), TextColumn(f"{{task.completed:,}}/{{task.total:,}} {unit}"))
+            with Progress(*parts, TimeRemainingColumn(), console=self.console, transient=True) as bar:
+                task = bar.add_task(what, total=total)
+                yield lambda done: bar.update(task, completed=done)
+            return
+        last = [time.monotonic()]
+
+        def tell(done: int) -> None:
+            if time.monotonic() - last[0] > EVERY:
+                last[0] = time.monotonic()
+                self.line(f"{what}: {done:,} of {total:,} {unit}".rstrip())
+
+        yield tell
+
+    @contextmanager
+    def changing(self) -> Iterator[Callable[[str], None]]:
+        """Yields a function that shows one line in place on a terminal, and shows nothing elsewhere."""
+        if not self.terminal:
+            yield lambda text: None
+            return
+        with Live(Text(""), console=self.console, transient=True, refresh_per_second=8) as live:
+            yield lambda text: live.update(Text(text, style="dim", no_wrap=True, overflow="ellipsis"))
+
+
+def command(arguments: str, settings: Settings) -> str:
+    """A kennel command as it can be typed here; with the target unless that is the default one."""
+    here = Path(".venv/bin/kennel")
+    start = "kennel" if shutil.which("kennel") else str(here) if here.exists() else "python -m scripts"
+    target = "" if settings.target == "local" else f" --target {settings.target}"
+    home = "" if settings.home == Path(".kennel") else f" --home {settings.home}"
+    return f"{start} {arguments}{target}{home}"
+
+
+def complain(text: str) -> None:
+    """One line on standard error."""
+    with suppress(OSError):
+        print(" ".join(text.split()), file=sys.stderr, flush=True)

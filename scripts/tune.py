@@ -1,0 +1,66 @@
+"""`kennel tune`: a hyperparameter tuning job, followed to its end; the best hyperparameters go to .kennel/best.json."""
+
+from contract import metrics
+from scripts import follow, once, state
+from scripts.config import TuneConfig
+from scripts.errors import RunError
+from scripts.plan import Call
+from scripts.requests import create_tuning_job
+from scripts.say import Say, command
+from scripts.target import Target, connect
+
+TRIAL_ONLY = ("epochs",)
+"""Hyperparameters of the search alone: a trial is short, the final training is not."""
+
+
+def plan(given: TuneConfig) -> list[Call]:
+    return [create_tuning_job(given)]
+
+
+def run(given: TuneConfig, say: Say) -> int:
+    search(connect(given.settings), given, say)
+    if not given.detach:
+        say.next(given.settings, ("train", "the final training, with these"))
+    return 0
+
+
+def search(target: Target, given: TuneConfig, say: Say) -> dict | None:
+    """Start or find the tuning job and wait; returns what best.json says, None when it was only started."""
+    settings = given.settings
+    again = f"tune --follow {given.name}"
+    with follow.left_running(f"tuning job {given.name}", settings, again, f"stop {given.name}"):
+        name = once.start(target, once.TUNING, given, plan(given)[0], say)
+    again = f"tune --follow {name}"
+    if given.detach:
+        say.next(settings, (again, "wait for it"), (f"stop {name}", "stop it"))
+        return None
+    with follow.left_running(f"tuning job {name}", settings, again, f"stop {name}"):
+        found = follow.tuning_job(target, name, say, command(f"logs {name}", settings))
+    best = _best(target, name, found)
+    state.write(settings.home / "best.json", best)
+    shown = "  ".join(f"{key} {value}" for key, value in sorted(best["hyperparameters"].items()))
+    say.line(f"best   {best['training_job']}   {best['objective']['name']} {best['objective']['value']:.4f}")
+    say.line(f"       {shown}   ({settings.home / 'best.json'})")
+    return best
+
+
+def _best(target: Target, name: str, found: dict) -> dict:
+    """The winner, and what it was given beside what was tuned."""
+    winner = found.get("BestTrainingJob")
+    if not winner:
+        counts = found["TrainingJobStatusCounters"]
+        failed = counts.get("NonRetryableError", 0) + counts.get("RetryableError", 0)
+        raise RunError(
+            f"tuning job {name}: no training job printed {metrics.OBJECTIVE} ({failed} failed); see kennel logs {name}"
+        )
+    job = target.ask("sagemaker", "DescribeTrainingJob", TrainingJobName=winner["TrainingJobName"])
+    kept = {
+        key: value for key, value in job["HyperParameters"].items() if key not in TRIAL_ONLY and not key.startswith("_tuning")
+    }
+    objective = winner["FinalHyperParameterTuningJobObjectiveMetric"]
+    return {
+        "tuning_job": name,
+        "training_job": winner["TrainingJobName"],
+        "objective": {"name": objective["MetricName"], "value": objective["Value"]},
+        "hyperparameters": kept | winner["TunedHyperParameters"],
+    }

@@ -1,0 +1,199 @@
+"""The local SageMaker of this checkout: started in the background, found again, pointed at, stopped. Not what it does.
+
+It is a program of its own; this file knows its command line and the server.json that it writes.
+"""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from scripts import config
+from scripts.config import PORT, UpConfig
+from scripts.errors import LaunchError, RunError
+from scripts.plan import Call
+from scripts.say import Say, complain
+from scripts.settings import Settings
+
+PROJECT = Path(__file__).resolve().parent.parent
+READY_SECONDS = 60.0
+STOP_SECONDS = 40.0
+"""The server gives its containers 30 s to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server that answers: its address and the key that it takes."""
+
+    url: str
+    pid: int
+    access_key: str
+    secret_key: str
+
+
+def root(settings: Settings) -> Path:
+    return (settings.home / "local").absolute()
+
+
+def running(settings: Settings) -> Server | None:
+    """The server of this checkout, None when it is not up. A server.json that a killed server left is not believed."""
+    try:
+        written = json.loads((root(settings) / "server.json").read_text("utf-8"))
+        server = Server(written["url"], int(written["pid"]), written["access_key"], written["secret_key"])
+        host, port = server.url.rpartition("/")[2].split(":")
+        os.kill(server.pid, 0)
+        with socket.create_connection((host, int(port)), timeout=5):
+            return server
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def command(settings: Settings, port: int) -> list[str]:
+    """The server's command line. Its table of images says what each image name stands for on this machine."""
+    ours = f"PYTHONPATH={PROJECT}"
+    train = [ours, sys.executable, "-m", "train"]
+    serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
+    images = {settings.train_image: train, settings.serve_image: serve}
+    table = [part for name, words in images.items() for part in ("--image", f"{name}={shlex.join(words)}")]
+    place = ["--root", str(root(settings)), "--port", str(port), "--region", settings.region]
+    return [sys.executable, "-m", "local_sagemaker", *place, *table]
+
+
+def ensure(settings: Settings, port: int | None = None) -> Server:
+    """The running server, started when there is none; it has bucket and role afterwards. Raises RunError with its own words."""
+    server = running(settings)
+    if server is None:
+        server = _start(settings, port if port is not None else _free_port())
+        _set_up(settings, server)
+        complain(f"local SageMaker started on {server.url} (kennel stop ends it)")
+    return server
+
+
+def _start(settings: Settings, port: int) -> Server:
+    folder = root(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "server.log"
+    with log.open("ab") as output:
+        begin = output.tell()
+        process = subprocess.Popen(
+            command(settings, port),
+            cwd=folder,
+            env=config.inherited_environment() | {"PYTHONPATH": str(PROJECT)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    limit = time.monotonic() + READY_SECONDS
+    while time.monotonic() < limit:
+        status = process.poll()
+        server = running(settings)
+        if server and (server.pid == process.pid or status is not None):
+            return server
+        if status is not None:
+            raise RunError(f"local SageMaker: {_last_line(log, begin)} (exit status {status}; see {log})")
+        time.sleep(0.05)
+    process.terminate()
+    raise RunError(f"local SageMaker: not ready after {READY_SECONDS:.0f} s; see {log}")
+
+
+def _free_port() -> int:
+    for port in (PORT, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise LaunchError("local SageMaker: no free port on 127.0.0.1")
+
+
+def _last_line(log: Path, begin: int) -> str:
+    with log.open("rb") as lines:
+        lines.seek(begin)
+        text = lines.read().decode("utf-8", "replace").split("\n")
+    return next((line.strip() for line in reversed(text) if line.strip()), "it said nothing")
+
+
+def account(settings: Settings) -> list[Call]:
+    """What a new account needs: the bucket and the role. On this machine nobody else makes them; on AWS the person has them."""
+    from scripts.policies import trust
+
+    name = settings.role_arn.rpartition("/")[2]
+    role = {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(trust(settings))}
+    return [Call("s3", "CreateBucket", {"Bucket": settings.bucket}), Call("iam", "CreateRole", role)]
+
+
+def _set_up(settings: Settings, server: Server) -> None:
+    session = boto3.Session(aws_access_key_id=server.access_key, aws_secret_access_key=server.secret_key)
+    for call in account(settings):
+        client = session.client(call.service, region_name=settings.region, endpoint_url=server.url)
+        try:
+            getattr(client, xform_name(call.operation))(**call.request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "EntityAlreadyExists"):
+                raise RunError(f"local SageMaker: {error}") from None
+
+
+def plan(given: UpConfig) -> list[Call]:
+    return account(given.settings)
+
+
+def run(given: UpConfig, say: Say) -> int:
+    """Start it, or say where it is."""
+    before = running(given.settings)
+    if before and given.port is not None and not before.url.endswith(f":{given.port}"):
+        raise LaunchError(f"--port {given.port}: the local SageMaker is up on {before.url}; kennel stop, then kennel up again")
+    server = before or ensure(given.settings, given.port)
+    say.line(f"local SageMaker on {server.url}, process {server.pid}, files in {root(given.settings)}")
+    say.next(given.settings, ("data", "a set of pictures"), ("env", "for the AWS CLI, boto3 and notebooks"), ("stop", "end it"))
+    return 0
+
+
+def environment(settings: Settings, server: Server) -> dict[str, str]:
+    """What points any AWS client at the server."""
+    return {
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_ACCESS_KEY_ID": server.access_key,
+        "AWS_SECRET_ACCESS_KEY": server.secret_key,
+        "AWS_REGION": settings.region,
+        "AWS_DEFAULT_REGION": settings.region,
+    }
+
+
+def stop(settings: Settings) -> bool:
+    """End the server and what it runs: SIGTERM, then SIGKILL. False when it was not up."""
+    server = running(settings)
+    if server is None:
+        return False
+    os.kill(server.pid, signal.SIGTERM)
+    limit = time.monotonic() + STOP_SECONDS
+    while _alive(server.pid):
+        if time.monotonic() > limit:
+            os.kill(server.pid, signal.SIGKILL)
+        time.sleep(0.05)
+    return True
+
+
+def _alive(pid: int) -> bool:
+    try:
+        if os.waitpid(pid, os.WNOHANG) != (0, 0):
+            return False
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

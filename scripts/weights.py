@@ -1,0 +1,67 @@
+"""`kennel weights`: pretrained weights, fetched and checked or given, uploaded as what fills the channel `pretrained`."""
+
+import re
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from contract.manifest import digest
+from scripts import state, upload
+from scripts.config import WeightsConfig
+from scripts.download import fetch
+from scripts.errors import LaunchError
+from scripts.plan import Call
+from scripts.say import Say
+from scripts.target import Target, connect
+
+_HASH = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
+
+
+def plan(given: WeightsConfig) -> list[Call]:
+    file = given.file or _place(given)
+    return list(upload.plan(given.settings, _prefix(given, file), {file.name: file}))
+
+
+def run(given: WeightsConfig, say: Say) -> int:
+    send(connect(given.settings), given, gather(given, say), say)
+    say.next(given.settings, ("tune", "search the hyperparameters of a new head"), ("train", "train one"))
+    return 0
+
+
+def gather(given: WeightsConfig, say: Say) -> Path:
+    """The file, fetched when none was given. Raises LaunchError when it is not the file that its name says."""
+    if given.file is not None:
+        return given.file
+    file = fetch(given.url, _place(given), say)
+    expected = _HASH.search(file.name)
+    found = digest(file)
+    if expected is None:
+        raise LaunchError(
+            f"--url {given.url}: its name does not end in its hash, as resnet18-f37072fd.pth does; give it as a file"
+        )
+    if not found.startswith(expected[1]):
+        raise LaunchError(
+            f"{file}: its SHA-256 begins {found[: len(expected[1])]}, not {expected[1]}; remove it and fetch it again"
+        )
+    return file
+
+
+def send(target: Target, given: WeightsConfig, file: Path, say: Say) -> upload.Done:
+    """Upload the file unless it is there, and remember it for tune and train."""
+    prefix = _prefix(given, file)
+    done = upload.upload(target, given.settings, prefix, {file.name: file}, say)
+    say.line(f"s3://{given.settings.bucket}/{prefix}: {done}")
+    state.remember(given.settings.state, weights=_slug(file))
+    return done
+
+
+def _place(given: WeightsConfig) -> Path:
+    return given.settings.home / "downloads" / PurePosixPath(urlsplit(given.url).path).name
+
+
+def _prefix(given: WeightsConfig, file: Path) -> str:
+    return given.settings.key("weights", _slug(file))
+
+
+def _slug(file: Path) -> str:
+    """A folder of its own for each file: the channel holds this file and no other."""
+    return re.sub(r"[^a-zA-Z0-9._-]", "-", file.stem)
