@@ -3,15 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from . import iam, logs, sts, tags, training, tuning
+from . import endpoint_operations, hosting, iam, logs, sts, tags, training, tuning
 from .dispatch import Operation
+from .endpoints import LiveEndpoints
 from .jobs import Jobs
 from .process_backend import ProcessBackend
 from .tuning_jobs import TuningJobs
 from .world import Lifecycle, World
 
 OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
-    "sagemaker": {**training.OPERATIONS, **tuning.OPERATIONS, **tags.OPERATIONS},
+    "sagemaker": {
+        **training.OPERATIONS,
+        **tuning.OPERATIONS,
+        **hosting.OPERATIONS,
+        **endpoint_operations.OPERATIONS,
+        **tags.OPERATIONS,
+    },
     "logs": logs.OPERATIONS,
     "iam": iam.OPERATIONS,
     "sts": sts.OPERATIONS,
@@ -23,4 +30,5 @@ def assemble(world: World) -> tuple[World, Sequence[Lifecycle]]:
     backend = ProcessBackend(world.images)
     jobs = Jobs(world, backend)
     tuning_jobs = TuningJobs(world, jobs)
-    return replace(world, jobs=jobs, tuning=tuning_jobs), [jobs, tuning_jobs]
+    endpoints = LiveEndpoints(world, backend)
+    return replace(world, jobs=jobs, tuning=tuning_jobs, endpoints=endpoints), [jobs, tuning_jobs, endpoints]

@@ -1,10 +1,12 @@
 """A real local SageMaker for tests: the server as a process, real boto3 clients, and two tiny images that keep the contract."""
 
+import io
 import json
 import shlex
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -128,3 +130,47 @@ def log_lines(server: LocalServer, job: str, host: str = "algo-1") -> list[str]:
         events = server.logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)
         found += [event["message"] for event in events["events"]]
     return found
+
+
+def put_model(server: LocalServer, text: str, key: str = "") -> str:
+    """A model.tar.gz with weights.txt holding `text`; returns its S3 URI."""
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as tar:
+        member = tarfile.TarInfo("weights.txt")
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text.encode()))
+    key = key or f"models/{text}.tar.gz"
+    server.s3.put_object(Bucket="bucket", Key=key, Body=body.getvalue())
+    return f"s3://bucket/{key}"
+
+
+def make_config(server: LocalServer, name: str, timeout: int | None = None, count: int = 1, **environment: str) -> str:
+    """A model whose weights say `name`, and an endpoint configuration of it; both are called `name`."""
+    container = {"Image": SERVE_IMAGE, "ModelDataUrl": put_model(server, name), "Environment": environment}
+    server.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    variant = {"VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": count}
+    if timeout is not None:
+        variant["ContainerStartupHealthCheckTimeoutInSeconds"] = timeout
+    server.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    return name
+
+
+def wait_for_endpoint(server: LocalServer, name: str, seconds: float = 30.0) -> dict[str, Any]:
+    """DescribeEndpoint once nothing goes on any more."""
+
+    def settled() -> dict[str, Any] | None:
+        found = server.sagemaker.describe_endpoint(EndpointName=name)
+        return found if found["EndpointStatus"] in ("InService", "Failed") else None
+
+    return wait_until(settled, seconds)
+
+
+def make_endpoint(server: LocalServer, name: str, **options: Any) -> dict[str, Any]:
+    """An endpoint with a model and a configuration of the same name, once it has settled."""
+    server.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=make_config(server, name, **options))
+    return wait_for_endpoint(server, name)
+
+
+def ask(server: LocalServer, name: str, body: str | bytes = "who", **request: Any) -> str:
+    """What the endpoint answers."""
+    return server.runtime.invoke_endpoint(EndpointName=name, Body=body, **request)["Body"].read().decode()
