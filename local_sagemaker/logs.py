@@ -90,7 +90,7 @@ def describe_log_streams(world: World, request: dict[str, Any]) -> dict[str, Any
             "lastIngestionTime": row["ingested"],
             "uploadSequenceToken": str(row["id"]),
             "arn": world.arn("logs", f"log-group:{_group(request)}:log-stream:{row['name']}"),
-            "storedBytes": row["bytes"],
+            "storedBytes": 0,  # as on AWS, which counts bytes for groups only
         }
         for row in rows
     ]

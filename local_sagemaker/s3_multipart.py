@@ -6,7 +6,7 @@ from typing import Any
 from . import checksums, uploads
 from .dispatch import Operation
 from .errors import AwsError
-from .s3_buckets import check_owner
+from .s3_buckets import check_owner, owner
 from .s3_conditions import check_read, check_write, stretch
 from .s3_objects import CHECKSUMS, DESCRIPTION, about_of, checksum_members, source_of
 from .world import World
@@ -99,6 +99,8 @@ def list_parts(world: World, request: dict[str, Any]) -> dict[str, Any]:
         "MaxParts": limit,
         "IsTruncated": len(parts) > limit,
         "StorageClass": "STANDARD",
+        "Owner": owner(world),
+        "Initiator": owner(world),
         "ChecksumAlgorithm": upload.algorithm or None,
         "ChecksumType": upload.about.checksum_type if upload.algorithm else None,
         "Parts": [
@@ -125,7 +127,19 @@ def list_multipart_uploads(world: World, request: dict[str, Any]) -> dict[str, A
         "Prefix": request.get("Prefix"),
         "MaxUploads": request.get("MaxUploads", 1000),
         "IsTruncated": False,
-        "Uploads": [{"UploadId": one.id, "Key": one.key, "Initiated": one.created, "StorageClass": "STANDARD"} for one in found],
+        "Uploads": [
+            {
+                "UploadId": one.id,
+                "Key": one.key,
+                "Initiated": one.created,
+                "StorageClass": "STANDARD",
+                "Owner": owner(world),
+                "Initiator": owner(world),
+                "ChecksumAlgorithm": one.algorithm or None,
+                "ChecksumType": one.about.checksum_type if one.algorithm else None,
+            }
+            for one in found
+        ],
     }
 
 

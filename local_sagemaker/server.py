@@ -69,6 +69,7 @@ async def _run(
     finally:
         if listening is not None:
             listening.close()
+        server.pre_shutdown()  # closes the connections that wait for a request
         await server.shutdown(GRACE)
         for part in reversed(started):
             await asyncio.to_thread(part.stop)

@@ -22,6 +22,7 @@ ROOTS = {
     "ListObjects": "ListBucketResult",
     "ListObjectsV2": "ListBucketResult",
     "DeleteObjects": "DeleteResult",
+    "GetObjectTagging": "Tagging",
     "CreateMultipartUpload": "InitiateMultipartUploadResult",
     "CompleteMultipartUpload": "CompleteMultipartUploadResult",
     "ListParts": "ListPartsResult",
