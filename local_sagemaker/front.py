@@ -116,8 +116,11 @@ class Front:
         labels = {"EndpointName": unquote(found[1])}
         query = dict(parse_qsl(signed.query, keep_blank_values=True))
         rest = wire_rest.RestRequest(request.method, labels, query, signed.headers)
-        members = check(model.input_shape, wire_rest.parse(model, rest, b"") | {"Body": body})
-        _INVOKE.refuse_unsupported("InvokeEndpoint", model.input_shape, members)
+        try:
+            members = check(model.input_shape, wire_rest.parse(model, rest, b"") | {"Body": body})
+            _INVOKE.refuse_unsupported("InvokeEndpoint", model.input_shape, members)
+        except AwsError as error:  # the runtime API has a name of its own for it
+            raise AwsError("ValidationError", error.message) from None
         if self._world.endpoints is None:
             raise unknown_operation("sagemaker-runtime", "InvokeEndpoint")
         result = await self._world.endpoints.invoke(labels["EndpointName"], signed.headers, body)

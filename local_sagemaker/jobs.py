@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import tags, training_state
 from .backend import Backend
-from .errors import Exists, in_use, validation
+from .errors import Exists, Missing, in_use, validation
 from .training_run import TrainingRun
 from .training_state import KIND
 from .world import World
@@ -20,16 +20,14 @@ class Jobs:
         self._backend = backend
         self._runs: dict[str, TrainingRun] = {}
         self._lock = threading.Lock()
+        self._deleting = threading.Lock()
         self._closed = False
 
     def start(self) -> None:
         """Takes up what the last server left: jobs whose containers live or have ended meanwhile go on where they were."""
         for record in self._world.store.list(KIND):
-            name = record["request"]["TrainingJobName"]
             if record["status"] in training_state.LIVE:
-                self._begin(name, adopt=True)
-            elif record["status"] != "Failed":
-                shutil.rmtree(self._folder(name), ignore_errors=True)
+                self._begin(record["request"]["TrainingJobName"], adopt=True)
 
     def stop(self) -> None:
         """Ends every container; their jobs end Failed and say why. Returns when that is done."""
@@ -85,13 +83,22 @@ class Jobs:
             raise validation(f"Training job {name} cannot be interrupted: it has no EnableManagedSpotTraining.")
         run.interrupt()
 
-    def forget(self, name: str) -> None:
-        """Removes what an ended job left on this disk."""
-        with self._lock:
-            run = self._runs.pop(name, None)
-        if run is not None:
-            run.join()
-        shutil.rmtree(self._folder(name), ignore_errors=True)
+    def delete(self, name: str) -> None:
+        """Removes an ended job and what it left on this disk. Raises Missing; ResourceInUse while it lives."""
+        with self._deleting:  # of two that delete a name, the second must not find a third's new job of that name
+            record = self._world.store.get(KIND, name)
+            if record is None:
+                raise Missing(KIND, name)
+            if record["status"] in training_state.LIVE:
+                raise in_use(f"Training job {name} is in status {record['status']} and cannot be deleted.")
+            with self._lock:
+                run = self._runs.pop(name, None)
+            if run is not None:
+                run.join()
+            shutil.rmtree(self._folder(name), ignore_errors=True)
+            with self._world.store.transaction():
+                self._world.store.delete(KIND, name)
+                tags.forget(self._world.store, record["arn"])
 
     def join(self, name: str, timeout: float | None = None) -> None:
         """Waits until the job's thread has ended, for at most `timeout` seconds."""

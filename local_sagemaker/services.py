@@ -8,6 +8,7 @@ from .dispatch import Operation
 from .endpoints import LiveEndpoints
 from .jobs import Jobs
 from .process_backend import ProcessBackend
+from .reconcile import Reconcile
 from .tuning_jobs import TuningJobs
 from .world import Lifecycle, World
 
@@ -31,4 +32,9 @@ def assemble(world: World) -> tuple[World, Sequence[Lifecycle]]:
     jobs = Jobs(world, backend)
     tuning_jobs = TuningJobs(world, jobs)
     endpoints = LiveEndpoints(world, backend)
-    return replace(world, jobs=jobs, tuning=tuning_jobs, endpoints=endpoints), [jobs, tuning_jobs, endpoints]
+    return replace(world, jobs=jobs, tuning=tuning_jobs, endpoints=endpoints), [
+        Reconcile(world, backend),
+        jobs,
+        tuning_jobs,
+        endpoints,
+    ]

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from . import artifacts, container_files, pages, tags, training_state
+from . import artifacts, container_files, pages, training_state
 from .channels import check_channels
 from .container_log import compile_definitions
 from .dispatch import Operation, Reply, Request
-from .errors import Missing, in_use, validation
+from .errors import Missing, validation
 from .s3_uri import split
 from .training_state import KIND
 from .world import World
@@ -95,12 +95,10 @@ def stop_training_job(world: World, request: Request) -> Reply:
 
 def delete_training_job(world: World, request: Request) -> Reply:
     """DeleteTrainingJob: an ended job and what it left on this disk, not what it put in S3."""
-    record = _need(world, request["TrainingJobName"])
-    if record["status"] in training_state.LIVE:
-        raise in_use(f"Training job {request['TrainingJobName']} is in status {record['status']} and cannot be deleted.")
-    world.jobs.forget(request["TrainingJobName"])
-    world.store.delete(KIND, request["TrainingJobName"])
-    tags.forget(world.store, record["arn"])
+    try:
+        world.jobs.delete(request["TrainingJobName"])
+    except Missing:
+        raise _not_found() from None
     return {}
 
 

@@ -137,13 +137,13 @@ def stop_tuning_job(world: World, request: Request) -> Reply:
 
 def delete_tuning_job(world: World, request: Request) -> Reply:
     """DeleteHyperParameterTuningJob: the tuning job only; its training jobs stay."""
-    record = _need(world, request)
     name = request["HyperParameterTuningJobName"]
-    if record["status"] in tuning_state.LIVE:
-        raise in_use(f"Hyperparameter tuning job {name} is in status {record['status']} and cannot be deleted.")
-    world.tuning.forget(name)
-    world.store.delete(KIND, name)
-    tags.forget(world.store, record["arn"])
+    with world.store.transaction():
+        record = _need(world, request)
+        if record["status"] in tuning_state.LIVE:
+            raise in_use(f"Hyperparameter tuning job {name} is in status {record['status']} and cannot be deleted.")
+        world.store.delete(KIND, name)
+        tags.forget(world.store, record["arn"])
     return {}
 
 

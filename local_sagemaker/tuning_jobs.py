@@ -28,6 +28,7 @@ class TuningJobs:
 
     def begin(self, record: Record) -> None:
         """Runs a recorded tuning job."""
+        self._runs = {other: run for other, run in self._runs.items() if run.is_alive()}
         name = record["request"]["HyperParameterTuningJobName"]
         run = self._runs[name] = TuningRun(self._world, self._jobs, record)
         run.start()
@@ -36,8 +37,3 @@ class TuningJobs:
         """A stop was recorded."""
         if run := self._runs.get(name):
             run.wake()
-
-    def forget(self, name: str) -> None:
-        """Waits for the thread of an ended tuning job."""
-        if run := self._runs.pop(name, None):
-            run.join(10.0)

@@ -62,6 +62,10 @@ class TuningRun:
         self._thread = threading.Thread(target=self._run, name=f"tuning {self._name}", daemon=True)
         self._thread.start()
 
+    def is_alive(self) -> bool:
+        """Whether the tuning job still runs."""
+        return self._thread is not None and self._thread.is_alive()
+
     def wake(self) -> None:
         """The record has changed: look at once."""
         self._wake.set()

@@ -1,7 +1,7 @@
 """A tiny serving image that keeps the contract. Its environment says how it comes up, the request's body what it answers.
 
 MODE: ok; never (says 503 to /ping); exit (ends at once, with a last word); late (serves after 1 s). WEIGHTS is the file of the
-model whose text it answers to `who`. Bodies: who; pid; headers; environment; status CODE TEXT; sleep SECONDS; die (no answer);
+model whose text it answers to `who`. With BROKEN set it is healthy and answers 500 to everything. Bodies: who; pid; headers; environment; status CODE TEXT; sleep SECONDS; die (no answer);
 half (dies in the middle of its answer); big BYTES; sick (from now on /ping fails).
 """
 
@@ -28,6 +28,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if "BROKEN" in os.environ:
+            return self.reply(500, b"broken")
         command, _, rest = body[:200].decode("utf-8", "replace").partition(" ")
         answer = getattr(self, f"answer_{command}", self.answer_length)
         answer(rest if answer != self.answer_length else str(len(body)))

@@ -1,0 +1,74 @@
+"""The first look of a new server at what the last one left on disk: containers that no record asks for are ended.
+
+Jobs and endpoints take up their own containers themselves (jobs.py, endpoints.py). What is left over are containers of a server
+that was killed while it retired them: of the old fleet of an updated endpoint, of a deleted endpoint, of a job just ended.
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import endpoint_state, training_state
+from .backend import Backend
+from .model_data import remove_tree
+from .world import World
+
+log = logging.getLogger(__name__)
+
+
+class Reconcile:
+    """Runs once, before anything else does."""
+
+    def __init__(self, world: World, backend: Backend) -> None:
+        self._world = world
+        self._backend = backend
+
+    def start(self) -> None:
+        """Ends what nobody asks for, and removes its folders; the folders of failed jobs stay."""
+        for folder in self._stray_jobs():
+            self._end(_folders(folder, 1))
+            record = self._world.store.get(training_state.KIND, folder.name)
+            if record is None or record["status"] != "Failed":
+                remove_tree(folder)
+        for folder in self._stray_instances():
+            self._end([folder])
+            remove_tree(folder)
+        for folder in _folders(self._world.root / "endpoints", 1):
+            if self._world.store.get(endpoint_state.KIND, folder.name) is None:
+                remove_tree(folder)
+
+    def stop(self) -> None:
+        """Nothing runs on."""
+
+    def _end(self, folders: list[Path]) -> None:
+        for folder in folders:
+            container = self._backend.find(folder)
+            if container is not None and container.exit_code() is None:
+                log.warning("ending a container left over: %s", folder)
+                container.kill()
+
+    def _stray_jobs(self) -> Iterator[Path]:
+        for folder in _folders(self._world.root / "jobs", 1):
+            record = self._world.store.get(training_state.KIND, folder.name)
+            if record is None or record["status"] in training_state.ENDED:
+                yield folder
+
+    def _stray_instances(self) -> Iterator[Path]:
+        """Instances below endpoints/<name>/<fleet>/<variant>/<id> that no endpoint's record names."""
+        wanted = set()
+        for record in self._world.store.list(endpoint_state.KIND):
+            for plan in filter(None, (record["blue"], record["green"])):
+                for variant in plan["variants"]:
+                    base = self._world.root / "endpoints" / record["name"] / plan["id"] / variant["name"]
+                    wanted |= {base / state["id"] for state in variant["instances"]}
+        for folder in _folders(self._world.root / "endpoints", 4):
+            if folder not in wanted:
+                yield folder
+
+
+def _folders(folder: Path, depth: int) -> list[Path]:
+    """The folders `depth` levels below."""
+    found = [folder] if folder.is_dir() else []
+    for _ in range(depth):
+        found = [child for parent in found for child in parent.iterdir() if child.is_dir() and not child.is_symlink()]
+    return found

@@ -1,0 +1,164 @@
+"""Row 31: SIGKILL with a job training and an endpoint live.
+
+The next server reconciles in 5 s: adopted, or failed with the reason; no orphan, no port kept.
+"""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from botocore.exceptions import HTTPClientError
+from local_server import LocalServer, ask, job_request, log_lines, make_config, make_endpoint, wait_for_job, wait_until
+
+
+@pytest.fixture()
+def server(tmp_path: Path) -> Iterator[LocalServer]:
+    started = LocalServer(tmp_path / "root")
+    started.s3.create_bucket(Bucket="bucket")
+    yield started
+    started.stop()
+
+
+def containers(root: Path) -> list[psutil.Process]:
+    """Every process of this root's containers, the server's own left out."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(root) in process.environ().get("SAGEMAKER_BASE_DIR", ""):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def begin(server: LocalServer, job: str) -> None:
+    request = job_request(job, HyperParameters={"epochs": "30"}, CheckpointConfig={"S3Uri": f"s3://bucket/{job}"})
+    server.sagemaker.create_training_job(**request)
+    wait_until(lambda: any("epoch=5" in line for line in log_lines(server, job)))
+
+
+def test_living_containers_are_adopted(server: LocalServer) -> None:
+    begin(server, "adopted")
+    make_endpoint(server, "stays")
+    serving = ask(server, "stays", "pid")
+    server.kill()
+    time.sleep(0.5)
+    ready = server.start()
+    job = server.sagemaker.describe_training_job(TrainingJobName="adopted")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("InProgress", "Training")
+    assert server.sagemaker.describe_endpoint(EndpointName="stays")["EndpointStatus"] == "InService"
+    assert ask(server, "stays", "pid") == serving
+    print(f"ready with both adopted after {ready:.2f} s")
+    assert ready < 5.0
+    assert wait_for_job(server, "adopted")["TrainingJobStatus"] == "Completed"
+    epochs = [line.split()[0] for line in log_lines(server, "adopted") if line.startswith("epoch=")]
+    assert epochs == [f"epoch={number}" for number in range(1, 31)]
+    server.sagemaker.delete_endpoint(EndpointName="stays")
+    wait_until(lambda: not containers(server.root))
+
+
+def test_dead_containers_fail_the_job_and_the_endpoint_comes_up_again(server: LocalServer) -> None:
+    begin(server, "lost")
+    make_endpoint(server, "again")
+    server.kill()
+    for process in containers(server.root):
+        process.kill()
+    started = time.monotonic()
+    server.start()
+    job = wait_for_job(server, "lost", 5)
+    took = time.monotonic() - started
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].endswith("exit code: 137")
+    wait_until(lambda: server.sagemaker.describe_endpoint(EndpointName="again")["EndpointStatus"] == "InService")
+    assert ask(server, "again") == "again"
+    print(f"job failed {took:.2f} s after the start of the next server")
+    assert took < 5.0
+
+
+def test_what_ended_while_no_server_ran_is_finished(server: LocalServer) -> None:
+    request = job_request("finished", HyperParameters={"wait": "1.5", "say": "loss=0.125;", "write": '{"model/w": "W"}'})
+    server.sagemaker.create_training_job(**request)
+    wait_until(lambda: "loss=0.125;" in log_lines(server, "finished"))
+    server.kill()
+    wait_until(lambda: not containers(server.root))
+    server.start()
+    job = wait_for_job(server, "finished", 5)
+    assert job["TrainingJobStatus"] == "Completed"
+    assert job["FinalMetricDataList"][0]["Value"] == 0.125
+    assert server.s3.head_object(Bucket="bucket", Key="out/finished/output/model.tar.gz")["ContentLength"] > 0
+
+
+def test_a_fleet_that_was_being_retired_is_not_left_over(server: LocalServer) -> None:
+    make_endpoint(server, "old")
+    make_config(server, "new")
+    pid = int(ask(server, "old", "pid"))
+
+    def wait_for_an_answer() -> None:
+        with pytest.raises(HTTPClientError):
+            ask(server, "old", "sleep 20")
+
+    busy = threading.Thread(target=wait_for_an_answer)
+    busy.start()
+    time.sleep(0.2)
+    server.sagemaker.update_endpoint(EndpointName="old", EndpointConfigName="new")
+    wait_until(lambda: server.sagemaker.describe_endpoint(EndpointName="old")["EndpointConfigName"] == "new")
+    assert psutil.pid_exists(pid)  # it still answers a request
+    server.kill()
+    busy.join()
+    server.start()
+    wait_until(lambda: not psutil.pid_exists(pid), 5)
+    wait_until(lambda: server.sagemaker.describe_endpoint(EndpointName="old")["EndpointStatus"] == "InService")
+    assert ask(server, "old") == "new"
+
+
+def test_a_server_killed_at_any_moment_leaves_no_orphan_and_no_stuck_job(server: LocalServer) -> None:
+    """Kills it at moments spread over the start of a job and an endpoint, then asks that both come to an end."""
+    make_endpoint(server, "model")
+    for round_, delay in enumerate((0.0, 0.02, 0.05, 0.1, 0.2)):
+        name = f"moment-{round_}"
+        server.sagemaker.create_training_job(**job_request(name, HyperParameters={"wait": "0.3"}))
+        server.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="model")
+        time.sleep(delay)
+        server.kill()
+        server.start()
+    for round_ in range(5):
+        name = f"moment-{round_}"
+        assert wait_for_job(server, name)["TrainingJobStatus"] == "Completed"
+        wait_until(lambda name=name: server.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService")
+    ports = [
+        int(process.environ()["SAGEMAKER_BIND_TO_PORT"])
+        for process in containers(server.root)
+        if "SAGEMAKER_BIND_TO_PORT" in process.environ()
+    ]
+    inits = [process for process in containers(server.root) if "container_init.py" in " ".join(process.cmdline())]
+    assert len(inits) == 6, inits
+    for name in ["model", *(f"moment-{round_}" for round_ in range(5))]:
+        server.sagemaker.delete_endpoint(EndpointName=name)
+    wait_until(lambda: not containers(server.root), 20)
+    for port in set(ports):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_stopped_server_leaves_nothing_running_and_brings_its_endpoints_back(server: LocalServer) -> None:
+    begin(server, "cut")
+    make_endpoint(server, "back")
+    pid = int(ask(server, "back", "pid"))
+    os.kill(server.process.pid, signal.SIGTERM)
+    began = time.monotonic()
+    assert server.process.wait(30) == 0
+    print(f"stopped in {time.monotonic() - began:.2f} s")
+    assert not psutil.pid_exists(pid)
+    assert not containers(server.root)
+    server.start()
+    job = server.sagemaker.describe_training_job(TrainingJobName="cut")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "InternalServerError: The local SageMaker was stopped while the job ran."
+    wait_until(lambda: server.sagemaker.describe_endpoint(EndpointName="back")["EndpointStatus"] == "InService")
+    assert ask(server, "back") == "back"
