@@ -1,0 +1,140 @@
+"""The program: its command line (config.py), its start and stop, what it costs, and the AWS CLI as a client that is not ours."""
+
+import http.client
+import json
+import os
+import shutil
+import stat
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from local_server import TESTS, LocalServer
+
+from local_sagemaker import bodies, front_s3
+from local_sagemaker.config import read_config
+from local_sagemaker.errors import StartError
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "local_sagemaker", *arguments]
+    return subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=30)
+
+
+def test_an_image_is_a_name_a_command_and_its_environment(tmp_path: Path) -> None:
+    image = "0.dkr.ecr.us-east-1.amazonaws.com/x:1=A=1 B='two words' python -m train --flag='a b'"
+    config = read_config(["--root", str(tmp_path), "--port", "0", "--image", image])
+    found = config.images["0.dkr.ecr.us-east-1.amazonaws.com/x:1"]
+    assert found.command == ("python", "-m", "train", "--flag=a b")
+    assert found.environment == {"A": "1", "B": "two words"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "70000"],
+        ["--account", "12"],
+        ["--region", "us east"],
+        ["--image", "name"],
+        ["--image", "a=A=1"],
+        ["--image", "a='"],
+    ],
+)
+def test_a_wrong_option_is_one_line_that_names_it(tmp_path: Path, arguments: list[str]) -> None:
+    with pytest.raises(StartError) as caught:
+        read_config(["--root", str(tmp_path), *arguments])
+    assert arguments[0] in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_it_announces_itself_and_stops_cleanly(tmp_path: Path) -> None:
+    server = LocalServer(tmp_path / "root")
+    about = json.loads((server.root / "server.json").read_text())
+    assert about["pid"] == server.process.pid and about["url"] == server.url
+    ready = (server.root / "server.log").read_text().splitlines()[-1]
+    assert ready == f"ready url={server.url} pid={server.process.pid} root={server.root}"
+    for name in ("server.json", "credentials.json"):
+        assert stat.S_IMODE(os.stat(server.root / name).st_mode) == 0o600
+    server.s3.list_buckets()  # a connection is kept open, and does not hold the stop up
+    began = time.monotonic()
+    server.stop()
+    seconds = time.monotonic() - began
+    print(f"stopped in {seconds:.2f} s")
+    assert seconds < 5 and not (server.root / "server.json").exists()
+    keys = server._keys
+    server.start()
+    assert server._keys == keys, "a root keeps its keys"
+    server.stop()
+
+
+def test_a_taken_port_is_named(server: LocalServer, tmp_path: Path) -> None:
+    port = server.url.rpartition(":")[2]
+    outcome = run("--root", str(tmp_path / "other"), "--port", port)
+    assert outcome.returncode == 2 and f"--port {port}" in outcome.stderr and "Traceback" not in outcome.stderr
+
+
+def test_it_is_light_and_quick(server: LocalServer) -> None:
+    resident = psutil.Process(server.process.pid).memory_info().rss / 1024**2
+    times = []
+    for _ in range(200):
+        began = time.perf_counter()
+        server.sagemaker.list_training_jobs()
+        times.append((time.perf_counter() - began) * 1000)
+    print(f"idle memory {resident:.0f} MB; ListTrainingJobs p50 {statistics.median(times):.1f} ms with the client's own work")
+    assert resident < 150
+    assert statistics.median(times) < 25, "5 ms on a quiet machine"
+
+
+def test_a_body_over_the_limit_is_refused_unread(server: LocalServer) -> None:
+    assert bodies.read_body and front_s3.XML_BYTES == 8 * 1024**2
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
+    connection.putrequest("POST", "/")
+    for name, value in {
+        "X-Amz-Target": "SageMaker.ListModels",
+        "Content-Length": str(10**12),
+        "Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/sagemaker/aws4_request,"
+        " SignedHeaders=host;x-amz-date, Signature=" + "0" * 64,
+        "X-Amz-Date": "20260101T000000Z",
+    }.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_the_aws_cli_drives_it(server: LocalServer, tmp_path: Path) -> None:
+    cli = shutil.which("aws")
+    if cli is None:
+        pytest.skip("the AWS CLI is not installed")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_ACCESS_KEY_ID": server._keys[0],
+        "AWS_SECRET_ACCESS_KEY": server._keys[1],
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+    def aws(*arguments: str) -> str:
+        outcome = subprocess.run([cli, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+        assert outcome.returncode == 0, outcome.stderr
+        return outcome.stdout
+
+    source = tmp_path / "source"
+    for name in ("a.txt", "breed/one.jpg", "breed é/two +.jpg"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(name)
+    (source / "big.bin").write_bytes(os.urandom(9 * 1024**2))
+    aws("s3", "mb", "s3://from-cli")
+    assert aws("s3", "sync", str(source), "s3://from-cli/data").count("upload:") == 4
+    assert aws("s3", "sync", str(source), "s3://from-cli/data") == "", "nothing changed, nothing goes up"
+    aws("s3", "sync", "s3://from-cli/data", str(tmp_path / "back"))
+    for path in source.rglob("*.*"):
+        assert (tmp_path / "back" / path.relative_to(source)).read_bytes() == path.read_bytes()
+    assert "breed/" in aws("s3", "ls", "s3://from-cli/data/")
+    assert json.loads(aws("sts", "get-caller-identity"))["Account"] == "000000000000"
+    aws("s3", "rb", "--force", "s3://from-cli")
+    assert "from-cli" not in aws("s3", "ls")
