@@ -4,20 +4,53 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 LOCK   := docker/locks/dev.txt
 
+KENNEL := $(RUN) -m scripts
+export TARGET ?= local
+
 .DEFAULT_GOAL := help
-.PHONY: help demo ask serve test check bench lock clean
+.PHONY: help demo data weights tune train deploy invoke logs status down doctor up stop test check bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-demo: $(VENV)/.ready ## train, pack, serve and ask on this machine (DATA=folder WEIGHTS=file for your own pictures)
-	@$(RUN) -m scripts.demo $(if $(DATA),--data '$(DATA)') $(if $(WEIGHTS),--weights '$(WEIGHTS)')
+demo: $(VENV)/.ready ## the whole story through the SageMaker API (DATA=folder WEIGHTS=file for your own pictures)
+	@$(KENNEL) demo $(if $(DATA),--data '$(DATA)') $(if $(WEIGHTS),--weights '$(WEIGHTS)') $(ARGS)
 
-ask: $(VENV)/.ready ## ask the demo's model about a picture (PICTURE=file)
-	@$(RUN) -m scripts.serving ask $(if $(PICTURE),'$(PICTURE)')
+data: $(VENV)/.ready ## draw pictures and upload them (ARGS=--udacity, or DATA=folder)
+	@$(KENNEL) data $(if $(DATA),--folder '$(DATA)') $(ARGS)
 
-serve: $(VENV)/.ready ## keep the demo's model on 127.0.0.1:8080
-	@$(RUN) -m scripts.serving up
+weights: $(VENV)/.ready ## fetch pretrained weights and upload them (or WEIGHTS=file)
+	@$(KENNEL) weights $(if $(WEIGHTS),'$(WEIGHTS)') $(ARGS)
+
+tune: $(VENV)/.ready ## search the hyperparameters; the best go to .kennel/best.json
+	@$(KENNEL) tune $(ARGS)
+
+train: $(VENV)/.ready ## train with the best hyperparameters
+	@$(KENNEL) train $(ARGS)
+
+deploy: $(VENV)/.ready ## put the model behind an endpoint
+	@$(KENNEL) deploy $(ARGS)
+
+invoke: $(VENV)/.ready ## ask the endpoint about a picture (PICTURE=file or folder)
+	@$(KENNEL) invoke $(if $(PICTURE),'$(PICTURE)') $(ARGS)
+
+logs: $(VENV)/.ready ## what the last job printed (NAME=another job or endpoint, ARGS=--follow)
+	@$(KENNEL) logs $(NAME) $(ARGS)
+
+status: $(VENV)/.ready ## what runs
+	@$(KENNEL) status $(ARGS)
+
+down: $(VENV)/.ready ## remove the endpoint, its config and its model
+	@$(KENNEL) down $(ARGS)
+
+doctor: $(VENV)/.ready ## check this machine and the target
+	@$(KENNEL) doctor $(ARGS)
+
+up: $(VENV)/.ready ## start the local SageMaker
+	@$(KENNEL) up $(ARGS)
+
+stop: $(VENV)/.ready ## end the local SageMaker (NAME=a job to stop instead)
+	@$(KENNEL) stop $(NAME) $(ARGS)
 
 test: $(VENV)/.ready ## all tests that need no Docker engine
 	$(RUN) -m pytest -q -m 'not slow'
@@ -31,8 +64,8 @@ bench: $(VENV)/.ready ## serving beside its peers, in one run (bench/results)
 lock: ## resolve docker/locks/*.in again (needs uv)
 	cd docker/locks && for name in dev train serve-cpu; do uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt $$([ $$name = dev ] || echo -c dev.txt) || exit 1; done
 
-clean: ## remove what the demo made (keeps .venv)
-	rm -rf .kennel
+clean: ## stop the local server and remove what it and the demo made (keeps .venv)
+	@[ ! -x $(RUN) ] || $(KENNEL) stop; rm -rf .kennel
 
 $(VENV)/.ready: $(LOCK) pyproject.toml
 	@echo "setting up $(VENV): about 5 GB, one to three minutes"

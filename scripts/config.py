@@ -19,8 +19,9 @@ SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epo
 """Hyperparameters without pretrained weights: the whole of a small-picture network."""
 PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "0.001", "batch-size": "32"}
 """Hyperparameters with pretrained weights: a new head."""
-TRIAL_EPOCHS = {"scratch": "3", "pretrained": "2"}
-"""Epochs of one job of a tuning: enough to tell good from bad."""
+SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0"}
+PRETRAINED_TRIAL = {"epochs": "2", "loader-workers": "0"}
+"""What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers."""
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 
@@ -145,7 +146,12 @@ class DemoConfig(Config):
     jobs: int = 20
     parallel: int = 2
     chosen: Mapping[str, str] = field(default_factory=dict)
+    """Hyperparameters of the final training that the person set."""
     keep: bool = False
+    moment: str = ""
+    """In the names of what the demo makes."""
+    previous: Mapping[str, str] = field(default_factory=dict)
+    """`tuning_job` and `training_job` of a demo that was left running."""
 
 
 def target_of_environment() -> str:

@@ -102,6 +102,15 @@ def start_of(given: Given) -> dict[str, str]:
     return dict(config.PRETRAINED if given.state.get("weights") else config.SCRATCH)
 
 
+def trial_of(given: Given) -> dict[str, str]:
+    return start_of(given) | (config.PRETRAINED_TRIAL if given.state.get("weights") else config.SCRATCH_TRIAL)
+
+
+def without_test(job: dict[str, Any]) -> dict[str, Any]:
+    """A tuning job never sees the test pictures: what it chose would fit them."""
+    return job | {"channels": {name: uri for name, uri in job["channels"].items() if name != "test"}}
+
+
 def _tune(given: Given) -> config.TuneConfig:
     from scripts.requests import tuned_names
 
@@ -111,17 +120,16 @@ def _tune(given: Given) -> config.TuneConfig:
     chosen = pairs(line.set)
     if both := sorted(set(chosen) & tuned_names()):
         raise LaunchError(f"--set {', '.join(both)}: this is what tuning searches; leave it out")
-    epochs = config.TRIAL_EPOCHS["pretrained" if given.state.get("weights") else "scratch"]
     return config.TuneConfig(
         name=given.name("tune", longest=32),
         previous=given.state.get("tuning_job"),
-        hyperparameters=start_of(given) | {"epochs": epochs} | chosen,
+        hyperparameters=trial_of(given) | chosen,
         jobs=line.jobs,
         parallel=line.parallel,
         strategy=line.strategy,
         early_stopping=line.early_stopping,
         seed=line.seed,
-        **_job(given),
+        **without_test(_job(given)),
     )
 
 
@@ -259,6 +267,8 @@ def _demo(given: Given) -> config.DemoConfig:
         parallel=line.parallel,
         chosen=pairs(line.set),
         keep=line.keep,
+        moment=given.moment,
+        previous={key: name for key, name in given.state.items() if key.endswith("_job") and name.startswith("kennel-demo-")},
     )
 
 

@@ -9,9 +9,6 @@ from scripts.requests import create_tuning_job
 from scripts.say import Say, command
 from scripts.target import Target, connect
 
-TRIAL_ONLY = ("epochs",)
-"""Hyperparameters of the search alone: a trial is short, the final training is not."""
-
 
 def plan(given: TuneConfig) -> list[Call]:
     return [create_tuning_job(given)]
@@ -36,7 +33,7 @@ def search(target: Target, given: TuneConfig, say: Say) -> dict | None:
         return None
     with follow.left_running(f"tuning job {name}", settings, again, f"stop {name}"):
         found = follow.tuning_job(target, name, say, command(f"logs {name}", settings))
-    best = _best(target, name, found)
+    best = _best(name, found)
     state.write(settings.home / "best.json", best)
     shown = "  ".join(f"{key} {value}" for key, value in sorted(best["hyperparameters"].items()))
     say.line(f"best   {best['training_job']}   {best['objective']['name']} {best['objective']['value']:.4f}")
@@ -44,8 +41,8 @@ def search(target: Target, given: TuneConfig, say: Say) -> dict | None:
     return best
 
 
-def _best(target: Target, name: str, found: dict) -> dict:
-    """The winner, and what it was given beside what was tuned."""
+def _best(name: str, found: dict) -> dict:
+    """What best.json says of the winner."""
     winner = found.get("BestTrainingJob")
     if not winner:
         counts = found["TrainingJobStatusCounters"]
@@ -53,14 +50,10 @@ def _best(target: Target, name: str, found: dict) -> dict:
         raise RunError(
             f"tuning job {name}: no training job printed {metrics.OBJECTIVE} ({failed} failed); see kennel logs {name}"
         )
-    job = target.ask("sagemaker", "DescribeTrainingJob", TrainingJobName=winner["TrainingJobName"])
-    kept = {
-        key: value for key, value in job["HyperParameters"].items() if key not in TRIAL_ONLY and not key.startswith("_tuning")
-    }
     objective = winner["FinalHyperParameterTuningJobObjectiveMetric"]
     return {
         "tuning_job": name,
         "training_job": winner["TrainingJobName"],
         "objective": {"name": objective["MetricName"], "value": objective["Value"]},
-        "hyperparameters": kept | winner["TunedHyperParameters"],
+        "hyperparameters": winner["TunedHyperParameters"],
     }

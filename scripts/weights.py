@@ -50,7 +50,7 @@ def send(target: Target, given: WeightsConfig, file: Path, say: Say) -> upload.D
     prefix = _prefix(given, file)
     done = upload.upload(target, given.settings, prefix, {file.name: file}, say)
     say.line(f"s3://{given.settings.bucket}/{prefix}: {done}")
-    state.remember(given.settings.state, weights=_slug(file))
+    state.remember(given.settings.state, weights=slug(file))
     return done
 
 
@@ -59,9 +59,9 @@ def _place(given: WeightsConfig) -> Path:
 
 
 def _prefix(given: WeightsConfig, file: Path) -> str:
-    return given.settings.key("weights", _slug(file))
+    return given.settings.key("weights", slug(file))
 
 
-def _slug(file: Path) -> str:
+def slug(file: Path) -> str:
     """A folder of its own for each file: the channel holds this file and no other."""
     return re.sub(r"[^a-zA-Z0-9._-]", "-", file.stem)

@@ -1,0 +1,115 @@
+"""Running `kennel` as a person does, in a folder of its own, with or without a local server that has the tests' tiny images."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from local_server import IMAGES, LocalServer
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+DOGS = "tiny-dogs:1"
+AWS = """[aws]
+region = "eu-central-1"
+role-arn = "arn:aws:iam::123456789012:role/kennel-execution"
+bucket = "my-kennel"
+train-image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/kennel-train@sha256:{digest}"
+serve-image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/kennel-serve@sha256:{digest}"
+kms-key = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+volume-kms-key = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+subnets = ["subnet-0a1b2c3d", "subnet-4e5f6a7b"]
+security-groups = ["sg-0123abcd"]
+tags = ["team=dogs"]
+""".format(digest="ab" * 32)
+"""A kennel.toml with everything that AWS can be given."""
+LOCAL = """[local]
+train-image = "tiny-dogs:1"
+serve-image = "tiny-dogs:1"
+bucket = "bucket"
+"""
+"""A kennel.toml for the tests' tiny images."""
+
+
+class Kennel:
+    """A person's folder. `run` types a command there and waits; `start` does not wait."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def settings(self, text: str) -> None:
+        (self.folder / "kennel.toml").write_text(text)
+
+    def state(self, target: str = "local", **values: Any) -> dict[str, Any]:
+        """What is remembered; with values, remembered from now on."""
+        path = self.folder / ".kennel" / f"state-{target}.json"
+        body = json.loads(path.read_text()) if path.exists() else {}
+        if values:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(body | values))
+        return body | values
+
+    def use(self, url: str, server: LocalServer) -> None:
+        """Talk to a server that runs already, perhaps through a proxy at `url`."""
+        about = json.loads((server.root / "server.json").read_text())
+        place = self.folder / ".kennel" / "local"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "server.json").write_text(json.dumps(about | {"url": url}))
+
+    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_") and key != "TARGET"}
+        nowhere = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "scripts", *words],
+            cwd=self.folder,
+            env=own | nowhere | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"} | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            restore_signals=True,
+            preexec_fn=_default_signals,
+        )
+
+    def run(self, *words: str, status: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Fails unless the command ends with `status` (None: any) and without a traceback."""
+        process = self.start(*words, **environment)
+        out, err = process.communicate(timeout=120)
+        done = subprocess.CompletedProcess(words, process.returncode, out, err)
+        assert "Traceback" not in err, err
+        assert status is None or done.returncode == status, (words, done.returncode, out[-2000:], err[-2000:])
+        return done
+
+    def plan(self, *words: str, **environment: str) -> list[dict[str, Any]]:
+        """The requests of a dry run."""
+        return json.loads(self.run(*words, "--dry-run", **environment).stdout)
+
+
+def _default_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def dog_server(root: Path) -> LocalServer:
+    """A local SageMaker that knows the image tiny-dogs:1, with the bucket `bucket`."""
+    IMAGES[DOGS] = [sys.executable, str(ROOT / "tests" / "tiny_dogs.py")]
+    server = LocalServer(root)
+    server.s3.create_bucket(Bucket="bucket")
+    return server
+
+
+def write_pictures(folder: Path, classes: int = 2, each: int = 2, size: int = 16) -> Path:
+    """A tiny set in the layout of dogImages; every picture differs from the others."""
+    shade = 0
+    for split in ("train", "valid", "test"):
+        for number in range(1, classes + 1):
+            place = folder / split / f"{number:03}.Breed_{number}"
+            place.mkdir(parents=True)
+            for index in range(each):
+                shade += 1
+                Image.new("RGB", (size, size), (shade % 256, number * 50 % 256, index)).save(place / f"dog_{index}.jpg")
+    return folder

@@ -1,0 +1,28 @@
+"""A person's folder, and one local server with the tests' tiny images for all tests of a module."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from local_server import LocalServer
+from person import LOCAL, Kennel, dog_server
+
+
+@pytest.fixture()
+def kennel(tmp_path: Path) -> Kennel:
+    return Kennel(tmp_path / "work")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    started = dog_server(tmp_path_factory.mktemp("root"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture()
+def local(kennel: Kennel, server: LocalServer) -> Kennel:
+    """A folder whose local server is up."""
+    kennel.settings(LOCAL)
+    kennel.use(server.url, server)
+    return kennel
