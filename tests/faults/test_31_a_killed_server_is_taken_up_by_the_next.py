@@ -1,6 +1,6 @@
 """Row 31: SIGKILL with a job training and an endpoint live.
 
-The next server reconciles in 5 s: adopted, or failed with the reason; no orphan, no port kept.
+The next server reconciles in 5 s: adopted, or failed with the reason; no orphan, no port kept. Of local_sagemaker.reconcile.
 """
 
 import os

@@ -1,4 +1,8 @@
-"""Models, endpoint configurations and endpoints through boto3, with real serving processes."""
+"""Models, endpoint configurations and endpoints through boto3, with real serving processes.
+
+Of local_sagemaker.endpoint_operations, local_sagemaker.endpoints, local_sagemaker.endpoint_run, local_sagemaker.fleet and
+local_sagemaker.instance.
+"""
 
 import io
 import json

@@ -1,4 +1,7 @@
-"""The process backend with real processes: exit codes, signals, what is left behind, and being found again."""
+"""The process backend with real processes: exit codes, signals, what is left behind, and being found again.
+
+Of local_sagemaker.backend and local_sagemaker.container_init, too.
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""Training jobs, from boto3 to a real process and back: files, logs, metrics, artifacts, stopping, spot, hosts, lists."""
+"""Training jobs, from boto3 to a real process and back: files, logs, metrics, artifacts, stopping, spot, hosts, lists, tags.
+
+Of local_sagemaker.jobs, local_sagemaker.training_run, local_sagemaker.training_containers and local_sagemaker.tags.
+"""
 
 import io
 import json

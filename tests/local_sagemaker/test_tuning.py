@@ -1,4 +1,7 @@
-"""Tuning jobs through boto3 with real training processes: search, parallelism, early stopping, counters, lists, warm start."""
+"""Tuning jobs through boto3 with real training processes: search, parallelism, early stopping, counters, lists, warm start.
+
+Of local_sagemaker.tuning_run, local_sagemaker.tuning_jobs and local_sagemaker.tuning_state.
+"""
 
 import time
 from typing import Any
