@@ -62,8 +62,8 @@ class Front:
         except AwsError as error:
             words = in_words_of("json" if protocol == "rest" else protocol, error) if error.status in (400, 403) else error
             return _refusal(request, protocol, words, request_id)
-        except (ConnectionError, asyncio.CancelledError):
-            raise
+        except ConnectionError:
+            return web.Response(status=400)  # the client went away: nobody reads this
         except Exception:
             traceback.print_exc(file=sys.stderr)
             message = "An internal error occurred in the local SageMaker. Its log has the traceback."
