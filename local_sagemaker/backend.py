@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+NOT_ISOLATED = "EnableNetworkIsolation: the container gets no credentials, but this backend cannot cut it off the network"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
@@ -76,6 +78,9 @@ class Backend(Protocol):
 
     network_interface: str
     """The network interface over which the hosts of a job reach each other."""
+
+    isolates_network: bool
+    """Whether EnableNetworkIsolation really cuts a container off the network."""
 
     def cluster_environment(self, hosts: int) -> dict[str, str]:
         """What the program needs beside resourceconfig.json to reach host algo-1: empty where host names resolve."""

@@ -55,8 +55,9 @@ def local_path(request: Mapping[str, Any], member: str) -> str:
 
 def check_local_paths(request: Mapping[str, Any]) -> None:
     """Raises ValidationException where a LocalPath leaves /opt/ml: nothing else is shared with the container."""
-    for member in LOCAL_PATHS:
-        path = PurePosixPath(local_path(request, member))
+    paths = {member: local_path(request, member) for member in LOCAL_PATHS}
+    for member, given in {**paths, "ProfilerConfig.ProfilingParameters": profiler_path(request)}.items():
+        path = PurePosixPath(given)
         if not path.is_relative_to(ML) or path == PurePosixPath(ML) or ".." in path.parts:
             raise validation(f"{member}.LocalPath {str(path)!r} is not supported. Give a folder below {ML}.")
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .backend import Backend
+from .backend import NOT_ISOLATED, Backend
 from .instance import START_ERRORS, Instance
 from .router import VariantTargets
 from .world import World
@@ -38,6 +38,7 @@ def make_plan(config: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]
                 "instance_type": variant.get("InstanceType"),
                 "timeout": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
                 "container": container_of(models[variant["ModelName"]]),
+                "isolated": models[variant["ModelName"]].get("EnableNetworkIsolation", False),
                 "instances": [],
             }
             for variant in config["ProductionVariants"]
@@ -109,6 +110,8 @@ class Fleet:
         for variant in self.plan["variants"]:
             for instance in self.instances[variant["name"]]:
                 if not instance.alive:
+                    if variant["isolated"] and not self._backend.isolates_network:
+                        self._world.events.append(instance.group, instance.state["stream"], [f"[platform] {NOT_ISOLATED}"])
                     try:
                         instance.start()
                     except START_ERRORS as error:

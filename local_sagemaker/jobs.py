@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from . import tags, training_state
-from .backend import Backend
+from .backend import NOT_ISOLATED, Backend
 from .errors import Exists, Missing, in_use, validation
 from .training_run import TrainingRun
 from .training_state import KIND
@@ -45,6 +45,8 @@ class Jobs:
         arn = self._world.arn("sagemaker", f"training-job/{name}")
         kept = {member: value for member, value in request.items() if member != "Tags"}
         record = training_state.new(kept, arn, self._world.clock(), tuning_job_arn)
+        if request.get("EnableNetworkIsolation") and not self._backend.isolates_network:
+            record["transitions"][0]["StatusMessage"] += f". {NOT_ISOLATED}"
         try:
             with self._world.store.transaction():
                 self._world.store.create(KIND, name, record)

@@ -104,6 +104,7 @@ class ProcessBackend:
         self._images = images
 
     network_interface = "lo"
+    isolates_network = False
 
     def cluster_environment(self, hosts: int) -> dict[str, str]:
         """Hosts are processes of this machine and algo-1 is no host name here: MASTER_ADDR and MASTER_PORT say where it is."""

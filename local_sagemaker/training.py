@@ -26,6 +26,7 @@ def check_request(world: World, request: Request) -> None:
             raise validation(f"{member} is needed.")
     _check_resources(request["ResourceConfig"])
     _check_stopping(request)
+    _check_profiler(request.get("ProfilerConfig", {}))
     container_files.check_local_paths(request)
     for name in RESERVED:
         if name in request.get("Environment", {}):
@@ -67,6 +68,12 @@ def _check_stopping(request: Request) -> None:
         raise validation("MaxWaitTimeInSeconds is needed in StoppingCondition when EnableManagedSpotTraining is true.")
     if spot and wait < runtime:
         raise validation(f"MaxWaitTimeInSeconds {wait} has to be at least MaxRuntimeInSeconds {runtime}.")
+
+
+def _check_profiler(profiler: dict[str, Any]) -> None:
+    interval = profiler.get("ProfilingIntervalInMilliseconds", 500)
+    if interval not in (100, 200, 500, 1000, 5000, 60000):
+        raise validation(f"ProfilingIntervalInMilliseconds {interval} is not one of 100, 200, 500, 1000, 5000, 60000.")
 
 
 def create_training_job(world: World, request: Request) -> Reply:

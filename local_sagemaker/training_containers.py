@@ -13,10 +13,13 @@ from .channels import lay_out
 from .container_log import LogFollower
 from .folder_sync import FolderSync, push_all, synced_folders
 from .s3_uri import folder_prefix, split
+from .system_metrics import SystemMetrics
 from .training_state import FAILURE_LIMIT, Record
 from .world import World
 
 GROUP = "/aws/sagemaker/TrainingJobs"
+PROFILING_INTERVAL = 500
+"""Milliseconds between two samples of system metrics, unless the request says otherwise."""
 
 
 class TrainingContainers:
@@ -31,6 +34,7 @@ class TrainingContainers:
         self._running: dict[str, Container] = {}
         self._followers: dict[str, LogFollower] = {}
         self._syncs: list[FolderSync] = []
+        self._system: list[SystemMetrics] = []
 
     def base(self, host: str) -> Path:
         """The host's /opt/ml."""
@@ -98,6 +102,11 @@ class TrainingContainers:
         """How far each log was read: what to give back to `find` in the record."""
         return {host: follower.offset for host, follower in self._followers.items()}
 
+    def sample_system(self) -> None:
+        """Takes the profiler's system metrics, where it is time."""
+        for metrics in self._system:
+            metrics.sample(self._world.clock())
+
     def push(self, *, final: bool = False) -> str | None:
         """Uploads what is synced while the job runs; returns what went wrong."""
         return push_all(self._syncs, final=final)
@@ -152,6 +161,13 @@ class TrainingContainers:
             host: LogFollower(self._world.events, GROUP, streams[host], log_of(self.folder / host), offsets[host])
             for host in self.hosts
         }
+        self._system = []
+        profiler = self._request.get("ProfilerConfig")
+        if profiler and not profiler.get("DisableProfiler"):
+            interval = profiler.get("ProfilingIntervalInMilliseconds", PROFILING_INTERVAL)
+            path = container_files.profiler_path(self._request)
+            folders = {host: container_files.on_host(self.base(host), path) for host in self.hosts}
+            self._system = [SystemMetrics(folder, host, interval) for host, folder in folders.items()]
         self._syncs = []
         for path, uri, skip in synced_folders(self._request):
             bucket, key = split(uri, "S3Uri")

@@ -146,6 +146,7 @@ class TrainingRun:
             self._patiently(self._collect)
             if len(codes) == len(self._containers.hosts):
                 break
+            self._containers.sample_system()
             now = time.monotonic()
             if now - pushed >= SYNC_EVERY:
                 if problem := self._containers.push():

@@ -38,7 +38,7 @@ def containers(root: Path) -> list[psutil.Process]:
 
 
 def begin(server: LocalServer, job: str) -> None:
-    request = job_request(job, HyperParameters={"epochs": "30"}, CheckpointConfig={"S3Uri": f"s3://bucket/{job}"})
+    request = job_request(job, HyperParameters={"epochs": "80"}, CheckpointConfig={"S3Uri": f"s3://bucket/{job}"})
     server.sagemaker.create_training_job(**request)
     wait_until(lambda: any("epoch=5" in line for line in log_lines(server, job)))
 
@@ -58,7 +58,7 @@ def test_living_containers_are_adopted(server: LocalServer) -> None:
     assert ready < 5.0
     assert wait_for_job(server, "adopted")["TrainingJobStatus"] == "Completed"
     epochs = [line.split()[0] for line in log_lines(server, "adopted") if line.startswith("epoch=")]
-    assert epochs == [f"epoch={number}" for number in range(1, 31)]
+    assert epochs == [f"epoch={number}" for number in range(1, 81)]
     server.sagemaker.delete_endpoint(EndpointName="stays")
     wait_until(lambda: not containers(server.root))
 

@@ -5,6 +5,7 @@ Of local_sagemaker.jobs, local_sagemaker.training_run, local_sagemaker.training_
 
 import io
 import json
+import re
 import tarfile
 import time
 from typing import Any
@@ -40,6 +41,7 @@ def test_a_job_sees_every_config_file_and_channel_and_leaves_its_model(server: L
         "all-files",
         HyperParameters={"copy_to_model": "1", "say": "loss=0.5;|loss=0.25;|nothing", "write": '{"output/data/report.txt": "R"}'},
         Environment={"MODE": "test"},
+        EnableNetworkIsolation=True,
         CheckpointConfig={"S3Uri": "s3://bucket/checkpoints"},
         DebugHookConfig={"S3OutputPath": "s3://bucket/debug", "HookParameters": {"save_interval": "10"}},
         TensorBoardOutputConfig={"S3OutputPath": "s3://bucket/board"},
@@ -54,6 +56,7 @@ def test_a_job_sees_every_config_file_and_channel_and_leaves_its_model(server: L
     )
     assert job["TrainingJobStatus"] == "Completed", job
     assert statuses(job) == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+    assert "cannot cut it off the network" in job["SecondaryStatusTransitions"][0]["StatusMessage"]
     assert job["ModelArtifacts"]["S3ModelArtifacts"] == "s3://bucket/out/all-files/output/model.tar.gz"
     files = unpack(server, job["ModelArtifacts"]["S3ModelArtifacts"])
     assert (files["input/data/train/a.txt"], files["input/data/train/b/c.txt"]) == (b"A", b"C")
@@ -96,6 +99,8 @@ def test_a_job_sees_every_config_file_and_channel_and_leaves_its_model(server: L
     assert environment["TRAINING_JOB_ARN"] == job["TrainingJobArn"]
     assert unpack(server, "s3://bucket/out/all-files/output/output.tar.gz") == {"report.txt": b"R"}
     assert server.s3.get_object(Bucket="bucket", Key="debug/all-files/debug-output/training_job_end.ts")["Body"].read()
+    system = server.s3.list_objects_v2(Bucket="bucket", Prefix="profile/all-files/profiler-output/system/")["Contents"]
+    assert re.fullmatch(r"profile/all-files/profiler-output/system/incremental/\d{10}/\d{10}\.algo-1\.json", system[0]["Key"])
     assert [(metric["MetricName"], metric["Value"]) for metric in job["FinalMetricDataList"]] == [("loss", 0.25)]
     assert log_lines(server, "all-files") == ["started with train", "loss=0.5;", "loss=0.25;", "nothing"]
     assert job["TrainingTimeInSeconds"] >= 1 and job["BillableTimeInSeconds"] >= 1
