@@ -1,4 +1,7 @@
-"""Roles through boto3, and who STS says is calling (sts.py)."""
+"""Roles through boto3, and who STS says is calling.
+
+Covers local_sagemaker.iam, local_sagemaker.sts.
+"""
 
 import pytest
 from botocore.exceptions import ClientError

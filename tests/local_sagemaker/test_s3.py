@@ -1,4 +1,9 @@
-"""S3 through real boto3 clients, its transfer manager and raw HTTP, with incoming.py and checksums.py below."""
+"""S3 through real boto3 clients, its transfer manager and raw HTTP, and the bytes on their way to disk.
+
+Covers local_sagemaker.s3_buckets, local_sagemaker.s3_objects, local_sagemaker.s3_conditions, local_sagemaker.s3_list,
+local_sagemaker.s3_multipart, local_sagemaker.uploads, local_sagemaker.front_s3, local_sagemaker.incoming,
+local_sagemaker.checksums.
+"""
 
 import hashlib
 import io

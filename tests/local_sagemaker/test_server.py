@@ -1,4 +1,8 @@
-"""The program: its command line (config.py), its start and stop, what it costs, and the AWS CLI as a client that is not ours."""
+"""The program: its command line (config.py), its start and stop, what it costs, and the AWS CLI as a client that is not ours.
+
+Covers local_sagemaker.server, local_sagemaker.config, local_sagemaker.front, local_sagemaker.services,
+local_sagemaker.world.
+"""
 
 import http.client
 import json

@@ -1,4 +1,7 @@
-"""Bodies and XML both ways: what botocore writes we read, what we write botocore reads."""
+"""Bodies and XML both ways: what botocore writes we read, what we write botocore reads.
+
+Covers local_sagemaker.wire_json, local_sagemaker.wire_query, local_sagemaker.wire_xml, local_sagemaker.wire_rest.
+"""
 
 import datetime
 import json
