@@ -1,8 +1,10 @@
 """Row 32: two servers on one root, a full disk, a corrupt journal. State is never half changed; the message helps."""
 
+import contextlib
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,21 @@ TRUST = '{"Statement": []}'
 INFINITE = resource.RLIM_INFINITY
 
 
+@pytest.fixture()
+def server(tmp_path: Path) -> Iterator[LocalServer]:
+    """A server of the test's own, gone after it however the test ends."""
+    started = LocalServer(tmp_path / "root")
+    yield started
+    with contextlib.suppress(ProcessLookupError):
+        started.kill()
+
+
 def start_second(root: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "local_sagemaker", "--root", str(root), "--port", "0"]
     return subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=30)
 
 
-def test_a_second_server_is_refused_and_names_the_first(tmp_path: Path) -> None:
-    server = LocalServer(tmp_path / "root")
+def test_a_second_server_is_refused_and_names_the_first(server: LocalServer) -> None:
     second = start_second(server.root)
     assert second.returncode == 2
     assert str(server.process.pid) in second.stderr and len(second.stderr.strip().splitlines()) == 1
@@ -32,8 +42,7 @@ def test_a_second_server_is_refused_and_names_the_first(tmp_path: Path) -> None:
     server.stop()
 
 
-def test_a_full_disk_is_service_unavailable_and_changes_nothing(tmp_path: Path) -> None:
-    server = LocalServer(tmp_path / "root")
+def test_a_full_disk_is_service_unavailable_and_changes_nothing(server: LocalServer) -> None:
     iam = server.client("iam")
     server.s3.create_bucket(Bucket="bucket")
     server.s3.put_object(Bucket="bucket", Key="k", Body=b"old")
@@ -65,8 +74,7 @@ def test_a_full_disk_is_service_unavailable_and_changes_nothing(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["state.db", "objects/index.db", "events.db"])
-def test_a_corrupt_file_is_moved_aside_with_a_clear_message(tmp_path: Path, name: str) -> None:
-    server = LocalServer(tmp_path / "root")
+def test_a_corrupt_file_is_moved_aside_with_a_clear_message(server: LocalServer, name: str) -> None:
     server.s3.create_bucket(Bucket="bucket")
     server.s3.put_object(Bucket="bucket", Key="k", Body=b"precious")
     server.kill()
