@@ -12,7 +12,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ParamValidationError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from local_server import LocalServer, job_request
 
@@ -134,8 +134,7 @@ def test_job_names(guarded: tuple[LocalServer, Path]) -> None:
     @given(WILD)
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     def try_name(name: str) -> None:
-        if name == "a":
-            return
+        assume(not re.fullmatch("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name))
         with pytest.raises(ClientError) as caught:
             server.sagemaker.create_training_job(**job_request(name))
         assert caught.value.response["Error"]["Code"] == "ValidationException", name
