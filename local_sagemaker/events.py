@@ -115,7 +115,8 @@ class Events:
     def groups(self) -> list[Row]:
         """Every group by name: name, created, retention, bytes."""
         return self._database.rows(
-            "SELECT name, created, retention, (SELECT coalesce(sum(bytes), 0) FROM streams WHERE log_group = groups.name) AS bytes"
+            "SELECT name, created, retention,"
+            " (SELECT coalesce(sum(bytes), 0) FROM streams WHERE log_group = groups.name) AS bytes"
             " FROM groups ORDER BY name"
         )
 
