@@ -95,7 +95,7 @@ def _check_parent(world: World, name: str, metric: str) -> None:
 def describe_tuning_job(world: World, request: Request) -> Reply:
     """DescribeHyperParameterTuningJob."""
     record = _need(world, request)
-    answer = tuning_state.describe(record, trial_jobs(world, record), world.clock())
+    answer = tuning_state.describe(record, _jobs_of(world, record), world.clock())
     warm = record["request"].get("WarmStartConfig", {})
     if warm.get("WarmStartType") == "IdenticalDataAndAlgorithm" and (best := _overall_best(world, record, warm)):
         answer["OverallBestTrainingJob"] = best
@@ -111,7 +111,7 @@ def _overall_best(world: World, record: Record, warm: dict[str, Any]) -> Record 
             family.append(found)
     bests = []
     for member in family:
-        jobs = trial_jobs(world, member)
+        jobs = _jobs_of(world, member)
         if (place := tuning_state.best_trial(member, jobs)) is not None:
             shown = tuning_state.summary(member, member["trials"][place], jobs[place], best=True)
             bests.append({**shown, "TuningJobName": member["request"]["HyperParameterTuningJobName"]})
@@ -167,7 +167,7 @@ def _summary(world: World, record: Any) -> Record:
         "CreationTime": record["created"],
         "LastModifiedTime": record["modified"],
         "ResourceLimits": record["request"]["HyperParameterTuningJobConfig"]["ResourceLimits"],
-        **tuning_state.counters(record, trial_jobs(world, record)),
+        **tuning_state.counters(record, _jobs_of(world, record)),
         **({"HyperParameterTuningEndTime": record["ended"]} if "ended" in record else {}),
     }
 
@@ -178,7 +178,7 @@ def list_trials(world: World, request: Request) -> Reply:
     metric, _ = tuning_state.objective(record["request"])
     rows = [
         {"trial": trial, "job": job, "created": job["created"], "status": job["status"]}
-        for trial, job in zip(record["trials"], trial_jobs(world, record), strict=True)
+        for trial, job in zip(record["trials"], _jobs_of(world, record), strict=True)
     ]
     wanted = request.get("StatusEquals")
     worst = float("-inf") if request.get("SortOrder") == "Descending" else float("inf")
@@ -201,6 +201,10 @@ def list_trials(world: World, request: Request) -> Reply:
         descending=False,
     )
     return {"TrainingJobSummaries": [tuning_state.summary(record, row["trial"], row["job"]) for row in found], **more}
+
+
+def _jobs_of(world: World, record: Record) -> list[Record]:
+    return trial_jobs(world, record, "InProgress" if record["status"] in tuning_state.LIVE else "Stopped")
 
 
 def _name(record: Any) -> str:

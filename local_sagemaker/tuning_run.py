@@ -4,6 +4,7 @@ Search is search.py; a training job is jobs.py's. All that matters is in the rec
 goes on: tries that ended are put back into the search, those that run are waited for.
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -29,12 +30,18 @@ def make_search(request: Record, seed: int) -> Search:
     return Search(axes(config.get("ParameterRanges", {})), config["Strategy"], maximize=maximize, seed=seed)
 
 
-def trial_jobs(world: World, record: Record) -> list[Record]:
-    """The training jobs' records, one for each trial, in order. A deleted one counts as stopped."""
+def trial_jobs(world: World, record: Record, missing: str = "Stopped") -> list[Record]:
+    """The training jobs' records, one for each trial, in order.
+
+    A trial without a training job gets a blank one with status `missing`: it was deleted, or, seen from another thread, it is
+    about to be created.
+    """
+    blank = {"status": missing, "metrics": {}, "history": [], "run_seconds": 0.0, "attempt_started": None}
     found = []
     for trial in record["trials"]:
         job = world.store.get(training_state.KIND, trial["name"])
-        found.append(job or {"status": "Stopped", "metrics": {}, "history": [], "arn": "", "created": 0.0, "modified": 0.0})
+        arn = world.arn("sagemaker", f"training-job/{trial['name']}")
+        found.append(job or {**blank, "arn": arn, "created": record["created"], "modified": record["created"]})
     return found
 
 
@@ -111,7 +118,8 @@ class TuningRun:
         for trial in self._record()["trials"]:
             job = self._world.store.get(training_state.KIND, trial["name"])
             if job is not None and job["status"] in training_state.ENDED:
-                self._search.add(trial["values"], tuning_state.final_objective(job, self._metric))
+                succeeded = tuning_state.objective_status(job, self._metric) == "Succeeded"
+                self._search.add(trial["values"], tuning_state.final_objective(job, self._metric) if succeeded else None)
                 continue
             asked = self._search.ask(trial["values"])
             self._numbers[trial["name"]] = asked[0] if asked else 0
@@ -124,15 +132,9 @@ class TuningRun:
         jobs = trial_jobs(self._world, record)
         self._tell(record, jobs)
         active = self._active(record, jobs)
-        if record["status"] == "Stopping":
+        if verdict := self._verdict(record, jobs):
             self._stop(active)
-            return not active and self._end("Stopped")
-        if reason := self._failed(jobs):
-            self._stop(active)
-            return not active and self._end("Failed", reason)
-        if self._enough(record, jobs):
-            self._stop(active)
-            return not active and self._end("Completed")
+            return not active and self._end(*verdict)
         self._judge(record, jobs)
         while len(active) < self._config["ResourceLimits"]["MaxParallelTrainingJobs"] and not self._exhausted:
             trial = self._propose()
@@ -140,6 +142,24 @@ class TuningRun:
                 break
             active.append(trial["name"])
         return self._exhausted and not active and self._complete(jobs)
+
+    def _verdict(self, record: Record, jobs: list[Record]) -> tuple[str, str | None] | None:
+        """How the tuning job is to end, before its tries are used up: the status and the reason.
+
+        Once it is decided it is kept: the training jobs that are stopped for it must not change it by what they end with.
+        """
+        if record["status"] == "Stopping":
+            return "Stopped", None
+        if kept := record.get("verdict"):
+            return kept[0], kept[1]
+        verdict: tuple[str, str | None] | None = None
+        if reason := self._failed(jobs):
+            verdict = "Failed", reason
+        elif self._enough(record, jobs):
+            verdict = "Completed", None
+        if verdict:
+            self._update(lambda record: record.update(verdict=verdict))
+        return verdict
 
     def _complete(self, jobs: list[Record]) -> bool:
         if any(tuning_state.objective_status(job, self._metric) == "Succeeded" for job in jobs):
@@ -218,7 +238,8 @@ class TuningRun:
 
     def _stop(self, names: list[str]) -> None:
         for name in names:
-            self._jobs.request_stop(name)
+            with contextlib.suppress(Missing):  # deleted meanwhile
+                self._jobs.request_stop(name)
 
     def _end(self, status: str, reason: str | None = None) -> bool:
         def change(record: Record) -> None:

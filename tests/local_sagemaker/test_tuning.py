@@ -218,3 +218,19 @@ def test_a_tuning_job_goes_on_after_the_server_was_killed(server: LocalServer) -
     assert job["TrainingJobStatusCounters"]["Completed"] == 4
     assert [one["TrainingJobName"] for one in trials(server, "survivor")][:2] == before
     assert wait_for_job(server, before[0])["TrainingJobStatus"] == "Completed"
+
+
+def test_a_training_job_that_was_deleted_or_is_yet_to_come_disturbs_no_answer(server: LocalServer) -> None:
+    """Describes and lists as fast as it can while training jobs come and go, then after one was deleted."""
+    request = tuning_request("gone", {"epochs": "1"}, ResourceLimits={"MaxNumberOfTrainingJobs": 6})
+    server.sagemaker.create_hyper_parameter_tuning_job(**request)
+    while (job := server.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="gone"))[
+        "HyperParameterTuningJobStatus"
+    ] == "InProgress":
+        assert job["TrainingJobStatusCounters"]["Stopped"] == 0
+        trials(server, "gone")
+    first = trials(server, "gone")[0]["TrainingJobName"]
+    server.sagemaker.delete_training_job(TrainingJobName=first)
+    counts = server.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="gone")["TrainingJobStatusCounters"]
+    assert (counts["Completed"], counts["Stopped"]) == (5, 1)
+    assert len(trials(server, "gone", SortBy="FinalObjectiveMetricValue")) == 6
