@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import training_state, tuning_state
+from .errors import Missing
 from .jobs import Jobs
 from .search import Hyperband, Search, axes, worse_than_median
 from .tuning_state import KIND, Record
