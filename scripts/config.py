@@ -104,6 +104,8 @@ class DeployConfig(Config):
     model_data: str
     job: str | None = None
     instances: int = 1
+    startup_timeout: int = 300
+    """Seconds until the container has to be healthy."""
     detach: bool = False
 
 

@@ -156,8 +156,7 @@ def _data(given: Given) -> config.DataConfig:
     given.settings.need("region", "bucket")
     if line.folder is not None:
         check_splits("--folder", line.folder)
-    default = line.folder.resolve().name if line.folder else "dogs" if line.udacity or line.url else "drawn"
-    name = line.data_name or re.sub(r"[^a-zA-Z0-9._-]", "-", default)
+    name = line.data_name or (set_name(line.folder) if line.folder else "dogs" if line.udacity or line.url else "drawn")
     if not _SET_NAME.fullmatch(name):
         raise LaunchError(f"--data-name {name}: need letters, digits, dots and dashes, at most 63 of them")
     return config.DataConfig(
@@ -168,6 +167,11 @@ def _data(given: Given) -> config.DataConfig:
         expected=(133, 8351) if line.udacity else None,
         seed=line.seed,
     )
+
+
+def set_name(folder: Path) -> str:
+    """What a folder of pictures is called in S3."""
+    return re.sub(r"[^a-zA-Z0-9]+", "-", folder.resolve().name).strip("-")[:63] or "pictures"
 
 
 def check_splits(what: str, folder: Path) -> None:
@@ -192,6 +196,8 @@ def _weights(given: Given) -> config.WeightsConfig:
 def _deploy(given: Given) -> config.DeployConfig:
     line, settings = given.line, given.settings
     settings.need("region", "role_arn", "serve_image", "serve_instance")
+    if line.instances < 1 or not 60 <= line.startup_timeout <= 3600:
+        raise LaunchError(f"--instances {line.instances} --startup-timeout {line.startup_timeout}: need 1 or more, 60 to 3600 s")
     endpoint = given.endpoint()
     job = None if line.model_data else line.job or given.state.get("training_job")
     if line.model_data:
@@ -208,6 +214,7 @@ def _deploy(given: Given) -> config.DeployConfig:
         model_data=line.model_data or settings.uri("jobs", job, "output") + "model.tar.gz",
         job=job,
         instances=line.instances,
+        startup_timeout=line.startup_timeout,
         detach=line.detach,
     )
 

@@ -36,8 +36,8 @@ def gather(given: DataConfig, say: Say) -> Path:
     elif given.folder is None and not given.url:
         from scripts import draw
 
-        with say.progress("drawing", 1, "pictures") as show:
-            draw.write_set(folder, seed=given.seed, progress=lambda done, total: show(done / total))
+        with say.progress("drawing", "pictures") as show:
+            draw.write_set(folder, seed=given.seed, progress=show)
     classes, counts = count(folder)
     if given.expected and (classes, sum(counts.values())) != given.expected:
         wanted = f"{given.expected[0]} classes and {given.expected[1]:,} pictures"

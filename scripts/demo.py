@@ -14,7 +14,7 @@ from pathlib import Path
 from scripts import compare, config, data, deploy, down, invoke, state, train, tune, up, weights
 from scripts import target as targets
 from scripts.config import DemoConfig, DeployConfig, TrainConfig, TuneConfig
-from scripts.configure import channels, without_test
+from scripts.configure import channels, set_name, without_test
 from scripts.errors import RunError
 from scripts.pictures import pictures_below
 from scripts.plan import Call
@@ -81,8 +81,7 @@ def run(given: DemoConfig, say: Say) -> int:
 
 def _upload(story: Story, target: Target) -> Path:
     given, say = story.given, story.say
-    name = given.data.resolve().name if given.data else "drawn"
-    source = config.DataConfig(settings=given.settings, name=f"demo-{name}", folder=given.data, seed=given.seed)
+    source = config.DataConfig(settings=given.settings, name=_set_name(given), folder=given.data, seed=given.seed)
     folder = data.gather(source, say)
     data.send(target, source, folder, say)
     classes, counts = data.count(folder)
@@ -94,10 +93,13 @@ def _upload(story: Story, target: Target) -> Path:
     return folder
 
 
+def _set_name(given: DemoConfig) -> str:
+    return set_name(given.data) if given.data else "drawn"
+
+
 def _job(given: DemoConfig) -> dict:
-    name = given.data.resolve().name if given.data else "drawn"
     slug = weights.slug(given.weights) if given.weights else None
-    found = {"settings": given.settings, "channels": channels(given.settings, f"demo-{name}", slug), "max_runtime": 7200}
+    found = {"settings": given.settings, "channels": channels(given.settings, _set_name(given), slug), "max_runtime": 7200}
     return found | {"name": f"{ENDPOINT}-{given.moment}"}
 
 
@@ -135,12 +137,12 @@ def _teardown(given: DemoConfig) -> config.DownConfig:
 
 def _ask(story: Story, target: Target, pictures: list[Path]) -> list[invoke.Answer]:
     answers = []
-    with story.say.progress("asking", len(pictures), "pictures") as show:
+    with story.say.progress("asking", "pictures") as show:
         for answer in invoke.ask_all(target, ENDPOINT, pictures):
             if answer.error:
                 raise RunError(f"{answer.picture}: the endpoint refused it: {answer.error}")
             answers.append(answer)
-            show(len(answers))
+            show(len(answers), len(pictures))
     return answers
 
 

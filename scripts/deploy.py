@@ -125,11 +125,12 @@ def _sweep(target: Target, given: DeployConfig, made: list[Call], say: Say) -> b
         operation, field = _UNDO[call.operation]
         name = call.request[field]
         try:
-            target.find("sagemaker", operation, **{field: name})
-            say.line(f"removed {operation.removeprefix('Delete')} {name}")
             if operation == "DeleteEndpoint":
-                down.wait_until_gone(target, name)
-        except (ClientError, BotoCoreError):
+                down.remove_endpoint(target, name)
+            else:
+                target.find("sagemaker", operation, **{field: name})
+            say.line(f"removed {operation.removeprefix('Delete')} {name}")
+        except (LaunchError, ClientError, BotoCoreError):
             left.append(f"{operation.removeprefix('Delete')} {name}")
     if left:
         say.line(f"not removed: {', '.join(left)}; {command(f'down --endpoint {given.endpoint}', given.settings)} removes them")

@@ -2,6 +2,8 @@
 
 import time
 
+from botocore.exceptions import ClientError
+
 from scripts import state
 from scripts.config import DownConfig
 from scripts.errors import RunError
@@ -37,8 +39,7 @@ def remove(target: Target, given: DownConfig, say: Say) -> None:
     found = target.find("sagemaker", "DescribeEndpoint", EndpointName=given.endpoint)
     if found:
         configs.add(found["EndpointConfigName"])
-        target.find("sagemaker", "DeleteEndpoint", EndpointName=given.endpoint)
-        wait_until_gone(target, given.endpoint)
+        remove_endpoint(target, given.endpoint)
         say.line(f"removed Endpoint {given.endpoint}")
     else:
         say.line(f"Endpoint {given.endpoint} was not there")
@@ -68,8 +69,15 @@ def _remove_model(target: Target, name: str, say: Say) -> None:
         say.line(f"removed Model {name}")
 
 
-def wait_until_gone(target: Target, endpoint: str) -> None:
-    """Raises RunError when it is still there after five minutes."""
+def remove_endpoint(target: Target, endpoint: str) -> None:
+    """Returns when it is gone. Raises RunError when it is still there after five minutes."""
+    try:
+        target.find("sagemaker", "DeleteEndpoint", EndpointName=endpoint)
+    except ClientError:
+        # Refused, as it should be, when a first request that got no answer has begun it.
+        found = target.find("sagemaker", "DescribeEndpoint", EndpointName=endpoint)
+        if found and found["EndpointStatus"] != "Deleting":
+            raise
     limit = time.monotonic() + GONE_SECONDS
     while target.find("sagemaker", "DescribeEndpoint", EndpointName=endpoint):
         if time.monotonic() > limit:

@@ -71,8 +71,8 @@ def _get(url: str, part: Path, tag: Path, say: Say) -> None:
         length = response.headers.get("Content-Length")
         total = start + int(length) if length else None
         with part.open("ab" if resumed else "wb") as file:
-            with say.progress(f"fetching {part.name.removesuffix('.part')}", total or 1, "bytes") as show:
-                _copy(response, file.write, start, show)
+            with say.progress(f"fetching {part.name.removesuffix('.part')}", "bytes") as show:
+                _copy(response, file.write, start, lambda done: show(done, total or done))
     if total is not None and part.stat().st_size != total:
         raise ConnectionError(f"broke off at {part.stat().st_size:,} of {total:,} bytes")
 

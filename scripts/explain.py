@@ -30,17 +30,17 @@ _ADVICE: Mapping[str, str] = {
 }
 _CREDENTIALS = (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError)
 _PLACES = {
-    "role": "role-arn",
+    "no s3 objects": "data-name and bucket, or upload first (kennel data, kennel weights)",
     "trainingimage": "train-image",
     "image": "train-image or serve-image",
-    "s3uri": "bucket, or upload first (kennel data, kennel weights)",
     "bucket": "bucket",
     "instance": "train-instance or serve-instance",
     "subnet": "subnets",
     "security group": "security-groups",
     "kms": "kms-key",
+    "role": "role-arn",
 }
-"""Words of a refusal, and the setting that mends it."""
+"""Words of a refusal, and the setting that mends it; the first that is found counts."""
 
 
 def explain(error: Exception) -> LaunchError | None:

@@ -81,10 +81,10 @@ def run(given: InvokeConfig, say: Say) -> int:
     if target.find("sagemaker", "DescribeEndpoint", EndpointName=given.endpoint) is None:
         raise LaunchError(f"--endpoint {given.endpoint}: no endpoint of this name; kennel deploy makes one")
     answers = []
-    with say.progress("asking", len(given.pictures), "pictures") as show:
+    with say.progress("asking", "pictures") as show:
         for answer in ask_all(target, given.endpoint, given.pictures):
             answers.append(answer)
-            show(len(answers))
+            show(len(answers), len(given.pictures))
             if given.json:
                 print(json.dumps(_line(answer, given.top)), flush=True)
     if not given.json:

@@ -78,7 +78,7 @@ def create_endpoint(config: DeployConfig) -> list[Call]:
         "InstanceType": settings.serve_instance,
         "InitialInstanceCount": config.instances,
         "InitialVariantWeight": 1.0,
-        "ContainerStartupHealthCheckTimeoutInSeconds": 300,
+        "ContainerStartupHealthCheckTimeoutInSeconds": config.startup_timeout,
     }
     fleet: dict[str, Any] = {"EndpointConfigName": config.name, "ProductionVariants": [variant], "Tags": marks}
     if settings.volume_kms_key:

@@ -48,17 +48,17 @@ class Say:
             self.line(f"{'next ' if not index else '     '} {text:<{width}}   {what}")
 
     @contextmanager
-    def progress(self, what: str, total: int, unit: str = "") -> Iterator[Callable[[int], None]]:
-        """Yields a function that is told how many of `total` are done: a bar on a terminal, else a line now and then."""
+    def progress(self, what: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
+        """Yields a function that is told how many are done, and of how many: a bar on a terminal, else a line now and then."""
         if self.terminal:
             parts = (TextColumn("{task.description}"), BarColumn(), TextColumn(f"{{task.completed:,}}/{{task.total:,}} {unit}"))
             with Progress(*parts, TimeRemainingColumn(), console=self.console, transient=True) as bar:
-                task = bar.add_task(what, total=total)
-                yield lambda done: bar.update(task, completed=done)
+                task = bar.add_task(what)
+                yield lambda done, total: bar.update(task, completed=done, total=total)
             return
         last = [time.monotonic()]
 
-        def tell(done: int) -> None:
+        def tell(done: int, total: int) -> None:
             if time.monotonic() - last[0] > EVERY:
                 last[0] = time.monotonic()
                 self.line(f"{what}: {done:,} of {total:,} {unit}".rstrip())

@@ -15,6 +15,8 @@ from scripts.errors import LaunchError
 
 FILE = Path("kennel.toml")
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+_NVME = re.compile(r"ml\.(?:[a-z]+\d+[a-z]*d[a-z]*|g[56]e?|p5\w*|trn\d\w*)\.")
+"""Instance types with disks of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,12 @@ class Settings:
                 raise LaunchError(
                     f"{name.replace('_', '-')}: {image} has no digest, so what runs may not be what was tested; "
                     f"write it as {image.partition('@')[0].rpartition(':')[0] or image}@sha256:... as the push printed it"
+                )
+        for name in set(names) & {"train_instance", "serve_instance"}:
+            if self.volume_kms_key and _NVME.match(getattr(self, name)):
+                raise LaunchError(
+                    f"volume-kms-key: {name.replace('_', '-')} {getattr(self, name)} encrypts its own NVMe disk; "
+                    "leave the key out, or choose a type without NVMe disks"
                 )
         if bool(self.subnets) != bool(self.security_groups):
             given, other = ("subnets", "security-groups") if self.subnets else ("security-groups", "subnets")

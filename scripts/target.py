@@ -20,7 +20,7 @@ from scripts.errors import LaunchError
 from scripts.plan import Call
 from scripts.settings import Settings
 
-ATTEMPTS = 8
+ATTEMPTS = 6
 """Of one request, all together: throttling and broken connections are tried again with growing pauses."""
 NAMES = ("local", "aws")
 _LOCAL = {
@@ -57,7 +57,7 @@ class Target:
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._session.client(
-                    service, region_name=self.region, endpoint_url=self._endpoint_url, config=self._options
+                    service, region_name=self.region or None, endpoint_url=self._endpoint_url, config=self._options
                 )
             return self._clients[service]
 

@@ -39,10 +39,10 @@ def unzip(archive: Path, folder: Path, say: Say, limits: Limits = Limits()) -> N
             if not members:
                 raise LaunchError(f"{archive}: no picture in it below {', '.join(SPLITS)}")
             left = limits.bytes_all
-            with say.progress("unpacking", len(members), "pictures") as show:
+            with say.progress("unpacking", "pictures") as show:
                 for count, (member, path) in enumerate(members, start=1):
                     left -= _write(archive, opened, member, aside / path, min(limits.bytes_each, left))
-                    show(count)
+                    show(count, len(members))
         aside.chmod(0o755)
         aside.rename(folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:

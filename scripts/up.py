@@ -61,7 +61,8 @@ def running(settings: Settings) -> Server | None:
 def command(settings: Settings, port: int) -> list[str]:
     """The server's command line. Its table of images says what each image name stands for on this machine."""
     ours = f"PYTHONPATH={PROJECT}"
-    train = [ours, sys.executable, "-m", "train"]
+    # Threads that wait without spinning: jobs share the cores here, and spinning ones take them from each other.
+    train = [ours, "OMP_WAIT_POLICY=PASSIVE", sys.executable, "-m", "train"]
     serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
     images = {settings.train_image: train, settings.serve_image: serve}
     table = [part for name, words in images.items() for part in ("--image", f"{name}={shlex.join(words)}")]

@@ -53,7 +53,7 @@ def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, 
     there = {row["Key"]: row for row in _listed(target, settings.bucket, prefix)}
     memory = settings.home / f"uploaded-{settings.target}.json"
     known = state.read(memory)
-    with say.progress("uploading", len(files), "files") as show, ThreadPoolExecutor(THREADS) as pool:
+    with say.progress("uploading", "files") as show, ThreadPoolExecutor(THREADS) as pool:
 
         def send(name: str) -> tuple[str, str, str, int]:
             key, path = prefix + name, files[name]
@@ -68,7 +68,7 @@ def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, 
         results = []
         for result in pool.map(send, files):
             results.append(result)
-            show(len(results))
+            show(len(results), len(files))
     if settings.kms_key:
         state.write(memory, known | {_place(settings, key): [md5, etag] for key, md5, etag, _ in results})
     strays = sorted(set(there) - {prefix + name for name in files})

@@ -31,17 +31,13 @@ def gather(given: WeightsConfig, say: Say) -> Path:
     """The file, fetched when none was given. Raises LaunchError when it is not the file that its name says."""
     if given.file is not None:
         return given.file
-    file = fetch(given.url, _place(given), say)
-    expected = _HASH.search(file.name)
-    found = digest(file)
+    expected = _HASH.search(_place(given).name)
     if expected is None:
-        raise LaunchError(
-            f"--url {given.url}: its name does not end in its hash, as resnet18-f37072fd.pth does; give it as a file"
-        )
+        raise LaunchError(f"--url {given.url}: its name has no hash, as resnet18-f37072fd.pth has; give it as a file")
+    file = fetch(given.url, _place(given), say)
+    found = digest(file)
     if not found.startswith(expected[1]):
-        raise LaunchError(
-            f"{file}: its SHA-256 begins {found[: len(expected[1])]}, not {expected[1]}; remove it and fetch it again"
-        )
+        raise LaunchError(f"{file}: its SHA-256 begins {found[:8]}, not {expected[1][:8]}; remove it, fetch it again")
     return file
 
 

@@ -1,5 +1,7 @@
 """Running `kennel` as a person does, in a folder of its own, with or without a local server that has the tests' tiny images."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -11,12 +13,15 @@ from typing import Any
 from local_server import IMAGES, LocalServer
 from PIL import Image
 
+from scripts.__main__ import main
+
 ROOT = Path(__file__).resolve().parents[1]
 DOGS = "tiny-dogs:1"
 AWS = """[aws]
 region = "eu-central-1"
 role-arn = "arn:aws:iam::123456789012:role/kennel-execution"
 bucket = "my-kennel"
+train-instance = "ml.p3.2xlarge"
 train-image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/kennel-train@sha256:{digest}"
 serve-image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/kennel-serve@sha256:{digest}"
 kms-key = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
@@ -39,6 +44,7 @@ class Kennel:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.server: LocalServer | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def settings(self, text: str) -> None:
@@ -47,7 +53,7 @@ class Kennel:
     def state(self, target: str = "local", **values: Any) -> dict[str, Any]:
         """What is remembered; with values, remembered from now on."""
         path = self.folder / ".kennel" / f"state-{target}.json"
-        body = json.loads(path.read_text()) if path.exists() else {}
+        body = json.loads(path.read_text()) if path.exists() and not values else {}
         if values:
             path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps(body | values))
@@ -55,14 +61,24 @@ class Kennel:
 
     def use(self, url: str, server: LocalServer) -> None:
         """Talk to a server that runs already, perhaps through a proxy at `url`."""
+        self.server = server
         about = json.loads((server.root / "server.json").read_text())
         place = self.folder / ".kennel" / "local"
         place.mkdir(parents=True, exist_ok=True)
         (place / "server.json").write_text(json.dumps(about | {"url": url}))
 
-    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+    @property
+    def url(self) -> str:
+        assert self.server is not None
+        return self.server.url
+
+    def start(self, *words: str, ignore_hangup: bool = False, **environment: str) -> subprocess.Popen[str]:
         own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_") and key != "TARGET"}
-        nowhere = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true"}
+        nowhere = {
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "scripts", *words],
             cwd=self.folder,
@@ -72,7 +88,7 @@ class Kennel:
             stderr=subprocess.PIPE,
             text=True,
             restore_signals=True,
-            preexec_fn=_default_signals,
+            preexec_fn=_ignored if ignore_hangup else _default_signals,
         )
 
     def run(self, *words: str, status: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -84,9 +100,28 @@ class Kennel:
         assert status is None or done.returncode == status, (words, done.returncode, out[-2000:], err[-2000:])
         return done
 
-    def plan(self, *words: str, **environment: str) -> list[dict[str, Any]]:
-        """The requests of a dry run."""
-        return json.loads(self.run(*words, "--dry-run", **environment).stdout)
+    def fail(self, *words: str) -> tuple[int, str]:
+        """The exit status and what was said on standard error, of a command run in this process."""
+        said = io.StringIO()
+        with contextlib.chdir(self.folder), contextlib.redirect_stderr(said):
+            status = main(words)
+        return status, said.getvalue()
+
+    def write(self, name: str, body: Any) -> Path:
+        path = self.folder / name
+        path.write_text(json.dumps(body))
+        return path
+
+    def plan(self, *words: str) -> list[dict[str, Any]]:
+        """The requests of a dry run, in this process: a new one takes a second."""
+        printed = io.StringIO()
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(printed):
+            assert main([*words, "--dry-run", "--debug"]) == 0
+        return json.loads(printed.getvalue())
+
+
+def _ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _default_signals() -> None:

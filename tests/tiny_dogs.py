@@ -1,8 +1,8 @@
 """A tiny image for training and serving that speaks as ours do: metric lines, predictions-test.csv, {"predictions": [...]}.
 
 It tells the pictures of person.write_pictures apart by their green, so it is always right. Its loss falls with the distance
-of lr from 0.01. Hyperparameters `wait` (seconds before it ends) and `fail` (the reason) do what they say; a model trained with
-`sick` never gets healthy.
+of lr from 0.01. Hyperparameters `wait` (seconds before it ends) and `fail` (the reason) do what they say; a container of a
+model trained with `sick` ends at once.
 """
 
 import csv
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self.reply(503 if "sick" in json.loads((BASE / "model" / "weights.json").read_text()) else 200, b"")
+        self.reply(200, b"")
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -75,6 +75,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def serve() -> None:
+    if "sick" in json.loads((BASE / "model" / "weights.json").read_text()):
+        sys.exit("this model is sick")
+
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from local_server import LocalServer
-from person import LOCAL, Kennel, dog_server
+from person import LOCAL, Kennel, dog_server, write_pictures
 
 
 @pytest.fixture()
@@ -26,3 +26,9 @@ def local(kennel: Kennel, server: LocalServer) -> Kennel:
     kennel.settings(LOCAL)
     kennel.use(server.url, server)
     return kennel
+
+
+@pytest.fixture()
+def pictures(kennel: Kennel) -> Path:
+    """Twelve pictures of two breeds."""
+    return write_pictures(kennel.folder / "pictures")

@@ -19,5 +19,6 @@ def test_the_whole_story(local: Kennel, server: LocalServer) -> None:
     assert summary["hyperparameters"]["lr"] == best["hyperparameters"]["lr"]
     assert not server.sagemaker.list_endpoints()["Endpoints"] and not server.sagemaker.list_models()["Models"]
     job = server.sagemaker.describe_training_job(TrainingJobName=summary["jobs"]["training"])
-    assert {row["CollectionName"] for row in job["DebugHookConfig"]["CollectionConfigurations"]} == {"losses", "weights", "gradients"}
+    collections = job["DebugHookConfig"]["CollectionConfigurations"]
+    assert [row["CollectionName"] for row in collections] == ["losses", "weights", "gradients"]
     assert "test accuracy 1.000 through InvokeEndpoint" in done.stdout and "next" in done.stdout

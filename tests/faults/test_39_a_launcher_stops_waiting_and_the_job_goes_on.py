@@ -1,0 +1,67 @@
+"""Row 39: Ctrl-C or SIGHUP while a launcher waits. The job goes on, the two commands are printed, and the next run finds it."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from local_server import LocalServer, wait_for_job, wait_until
+from person import LOCAL, Kennel, dog_server, write_pictures
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    started = dog_server(tmp_path_factory.mktemp("root"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture()
+def kennel(tmp_path: Path, server: LocalServer) -> Kennel:
+    kennel = Kennel(tmp_path)
+    kennel.settings(LOCAL)
+    kennel.use(server.url, server)
+    kennel.run("data", "--folder", str(write_pictures(tmp_path / "pictures")))
+    return kennel
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_a_training_job_goes_on(kennel: Kennel, server: LocalServer, number: signal.Signals) -> None:
+    words = ("train", "--set", "epochs=1", "--set", "wait=4")
+    waiting = kennel.start(*words)
+    wait_until(lambda: kennel.state().get("training_job"), 20)
+    name = kennel.state()["training_job"]
+    status = lambda: server.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]  # noqa: E731
+    wait_until(lambda: server.sagemaker.list_training_jobs(NameContains=name)["TrainingJobSummaries"], 20)
+    time.sleep(0.5)
+    start = time.monotonic()
+    waiting.send_signal(number)
+    _, error = waiting.communicate(timeout=30)
+    print(f"{number.name}: gave way in {time.monotonic() - start:.2f} s")
+    assert waiting.returncode == 130 and "Traceback" not in error
+    assert f"training job {name} goes on" in error and f"train --follow {name}" in error and f"stop {name}" in error
+    assert status() == "InProgress"
+    again = kennel.run(*words).stdout
+    assert f"training job {name} runs already: following it" in again and "Completed" in again
+    assert len(server.sagemaker.list_training_jobs(NameContains=name)["TrainingJobSummaries"]) == 1
+
+
+def test_a_tuning_job_goes_on_and_its_best_is_written_later(kennel: Kennel, server: LocalServer) -> None:
+    waiting = kennel.start("tune", "--jobs", "2", "--name", "kennel-left", "--set", "epochs=1", "--set", "wait=3")
+    wait_until(lambda: server.sagemaker.list_training_jobs(NameContains="kennel-left")["TrainingJobSummaries"], 30)
+    waiting.send_signal(signal.SIGINT)
+    _, error = waiting.communicate(timeout=30)
+    assert waiting.returncode == 130 and "tune --follow kennel-left" in error
+    kennel.run("tune", "--follow", "kennel-left")
+    assert '"tuning_job": "kennel-left"' in (kennel.folder / ".kennel" / "best.json").read_text()
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(kennel: Kennel, server: LocalServer) -> None:
+    waiting = kennel.start("train", "--name", "kennel-nohup", "--set", "epochs=1", "--set", "wait=4", ignore_hangup=True)
+    wait_until(lambda: server.sagemaker.list_training_jobs(NameContains="kennel-nohup")["TrainingJobSummaries"], 30)
+    time.sleep(0.5)
+    waiting.send_signal(signal.SIGHUP)
+    out, error = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0 and "Completed" in out, error
+    assert wait_for_job(server, "kennel-nohup")["TrainingJobStatus"] == "Completed"

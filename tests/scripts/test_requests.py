@@ -1,0 +1,103 @@
+"""Every request that creates something: as the golden files say, and as botocore's model wants it. Also scripts.plan.
+
+A golden file is written again with `KENNEL_GOLDEN=write` in the environment; what changed in it is then for a person to read.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from checker import problems
+from person import AWS, Kennel
+
+from contract import metrics
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMED = {
+    "tune": ["tune", "--name", "kennel-tune-golden", "--data-name", "dogs"],
+    "train": ["train", "--name", "kennel-train-golden", "--data-name", "dogs"],
+    "train-spot": ["train", "--name", "kennel-train-golden", "--data-name", "dogs", "--spot", "--instances", "2", "--no-hooks"],
+    "deploy": ["deploy", "--name", "kennel-golden", "--job", "kennel-train-golden"],
+    "down": ["down", "--endpoint", "kennel"],
+    "logs": ["logs", "kennel-train-golden"],
+    "status": ["status"],
+    "doctor": ["doctor"],
+    "stop": ["stop", "kennel-train-golden"],
+}
+PLACES = {"aws": AWS, "local": ""}
+
+
+@pytest.mark.parametrize("target", PLACES)
+@pytest.mark.parametrize("case", NAMED)
+def test_a_dry_run_prints_what_the_golden_file_says(kennel: Kennel, case: str, target: str) -> None:
+    kennel.settings(PLACES[target])
+    kennel.state(target, weights="resnet18-f37072fd")
+    calls = kennel.plan(*NAMED[case], "--target", target)
+    assert not [problem for call in calls for problem in problems(call)]
+    file = GOLDEN / f"{case}-{target}.json"
+    if os.environ.get("KENNEL_GOLDEN") == "write":
+        file.write_text(json.dumps(calls, indent=2) + "\n")
+    assert calls == json.loads(file.read_text())
+
+
+def test_a_dry_run_needs_no_network_no_key_and_leaves_nothing(kennel: Kennel) -> None:
+    kennel.settings(AWS)
+    kennel.run("train", "--data-name", "dogs", "--dry-run", "--target", "aws", HTTPS_PROXY="http://127.0.0.1:9")
+    assert not (kennel.folder / ".kennel").exists()
+
+
+def test_data_weights_invoke_and_demo_have_dry_runs(kennel: Kennel, pictures: Path) -> None:
+    weights, picture = kennel.folder / "w.pth", next(pictures.glob("test/*/*.jpg"))
+    weights.write_bytes(b"weights")
+    kennel.settings(AWS)
+    calls = kennel.plan("data", "--folder", str(pictures), "--target", "aws")
+    assert calls[0]["operation"] == "ListObjectsV2" and len(calls) == 13
+    put = calls[1]["request"]
+    assert (
+        put["Bucket"] == "my-kennel"
+        and put["ServerSideEncryption"] == "aws:kms"
+        and put["Key"].startswith("kennel/data/pictures/")
+    )
+    assert kennel.plan("weights", str(weights), "--target", "aws")[1]["request"]["Key"] == "kennel/weights/w/w.pth"
+    asked = kennel.plan("invoke", str(picture), "--target", "aws")[0]
+    assert asked["request"]["ContentType"] == "image/jpeg" and asked["request"]["Body"].endswith("bytes>")
+    operations = [call["operation"] for call in kennel.plan("demo", "--target", "aws")]
+    assert operations[:5] == [
+        "CreateHyperParameterTuningJob",
+        "CreateTrainingJob",
+        "CreateModel",
+        "CreateEndpointConfig",
+        "CreateEndpoint",
+    ]
+    assert not [problem for call in kennel.plan("demo", "--target", "aws") for problem in problems(call)]
+
+
+def test_the_original_ranges_are_searched(kennel: Kennel) -> None:
+    search = kennel.plan("tune", "--data-name", "dogs")[0]["request"]["HyperParameterTuningJobConfig"]
+    ranges = {row["Name"]: row for kind in search["ParameterRanges"].values() for row in kind}
+    limits = {name: (float(row["MinValue"]), float(row["MaxValue"])) for name, row in ranges.items() if "MinValue" in row}
+    assert limits == {"lr": (1e-4, 1e-1), "weight-decay": (1e-3, 1e-1), "eps": (1e-9, 1e-7)}
+    assert ranges["lr"]["ScalingType"] == "Logarithmic" and ranges["batch-size"]["Values"] == ["32", "64"]
+    assert search["ResourceLimits"] == {"MaxNumberOfTrainingJobs": 20, "MaxParallelTrainingJobs": 2}
+    assert (search["Strategy"], search["TrainingJobEarlyStoppingType"]) == ("Bayesian", "Auto")
+    assert search["HyperParameterTuningJobObjective"] == {"Type": "Minimize", "MetricName": metrics.OBJECTIVE}
+
+
+def test_tuning_never_sees_the_test_pictures(kennel: Kennel) -> None:
+    definition = kennel.plan("tune", "--data-name", "dogs")[0]["request"]["TrainingJobDefinition"]
+    assert [channel["ChannelName"] for channel in definition["InputDataConfig"]] == ["train", "validation"]
+
+
+def test_what_is_printed_is_what_is_sent(local: Kennel, pictures: Path) -> None:
+    """The request on the wire beside the dry run's, through a proxy that writes it down."""
+    from fakes import FaultyProxy
+
+    with FaultyProxy(local.url) as proxy:
+        local.use(proxy.url, local.server)
+        local.run("data", "--folder", str(pictures))
+        words = ["train", "--name", "kennel-printed", "--set", "epochs=1"]
+        printed = local.plan(*words)
+        local.run(*words)
+        sent = [json.loads(body) for name, body in proxy.bodies if name == "CreateTrainingJob"]
+        assert sent == [call["request"] for call in printed]
