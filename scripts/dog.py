@@ -48,13 +48,12 @@ class _Dog:
 
     def build(self) -> list[Part]:
         stride = self.rng.uniform(-0.35, 0.35)
-        return [*self.tail(), *self.legs(-stride, far=True), *self.body(stride), *self.head()]
+        return [*self.tail(), *self.far_legs(-stride), *self.body(stride), *self.head()]
 
-    def legs(self, stride: float, far: bool) -> list[Part]:
-        """The front and the hind leg of one side; the near ones without their own colour are part of the body."""
-        colour = shade(self.colours.coat, 0.72 if far else 1.0)
-        shapes = self._leg_shapes(stride, 0.1 * self.breed.depth if far else 0.0)
-        return [Part(shapes, colour, self.colours.ink), *self._socks(stride, far)]
+    def far_legs(self, stride: float) -> list[Part]:
+        """The legs of the side turned away, in shadow; the near ones melt into the body."""
+        shapes = self._leg_shapes(stride, 0.1 * self.breed.depth)
+        return [Part(shapes, shade(self.colours.coat, 0.72), self.colours.ink), *self._socks(stride, far=True)]
 
     def _feet(self, stride: float, shift: float = 0.0) -> tuple[float, float]:
         swing = stride * (0.35 * self.breed.leg + 0.08)
@@ -81,13 +80,8 @@ class _Dog:
         coat = shade(self.colours.coat, 0.75 if far else 1.05)
         feet = self._feet(stride, 0.1 * b.depth if far else 0.0)
         if "pompoms" in b.extras:
-            return [
-                Part(
-                    [fringe(oval(x - 0.03, size * 0.25, size * 0.2), "curls", 0.05, self.rng) for x in feet],
-                    coat,
-                    self.colours.ink,
-                )
-            ]
+            puffs = [fringe(oval(x - 0.03, size * 0.25, size * 0.2), "curls", 0.05, self.rng) for x in feet]
+            return [Part(puffs, coat, self.colours.ink)]
         if "crest" in b.extras:
             hair = shade(self.colours.second, 0.8 if far else 1.0)
             socks = [limb([(x, size * 0.5), (x, 0.05)], [0.07, 0.22]) for x in feet]
@@ -103,8 +97,8 @@ class _Dog:
         loin = [(hip + 0.1 * d, b.leg + b.tuck * d), (hip - 0.25 * d, b.leg + 0.45 * d * max(0.55, b.tuck))]
         torso = blob([*back, *chest, *loin])
         head = self.head_at()
-        neck = limb([(shoulder - 0.05 * d, top - 0.35 * d), ((shoulder + head[0]) / 2, (top + head[1]) / 2 - 0.05), head],
-                    [0.8 * d, 0.5 * d + 0.4 * b.head, 1.25 * b.head])  # fmt: skip
+        nape = ((shoulder + head[0]) / 2, (top + head[1]) / 2 - 0.05)
+        neck = limb([(shoulder - 0.05 * d, top - 0.35 * d), nape, head], [0.8 * d, 0.5 * d + 0.4 * b.head, 1.25 * b.head])
         shapes = [self.furred(torso), self.furred(neck), *self._leg_shapes(stride, 0.0)]
         parts = [Part(shapes, self.colours.coat, self.colours.ink, body_marks(b, self.colours, torso, self.rng))]
         return [*parts, *self._socks(stride, far=False), *self._trimmings(head), *self._collar(head)]

@@ -7,6 +7,7 @@ seed gives the same bytes, however many processes draw. It is no substitute for 
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -29,6 +30,7 @@ SIZE = 144
 SPLITS = ("train", "valid", "test")
 MOST = 99_999
 FINISHED, STARTED = "drawn.json", "drawing.json"
+_OURS = re.compile(rf"{FINISHED}|{STARTED}|(train|valid|test)(/\d{{3}}\.(\w+)(/\3_\d{{5}}\.jpg)?)?")
 Progress = Callable[[int, int], None]
 """Told how many pictures are drawn, and of how many."""
 
@@ -37,7 +39,7 @@ Progress = Callable[[int, int], None]
 class Counts:
     """Pictures of each class in each split."""
 
-    train: int = 120
+    train: int = 130
     valid: int = 20
     test: int = 25
 
@@ -166,17 +168,21 @@ def _is_finished(folder: Path, about: dict[str, object], pictures: Sequence[Pict
 def _clear(folder: Path) -> None:
     """Makes the folder, or empties it of an earlier set. Touches nothing unless all that is there was drawn here."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = [path for breed in BREEDS for path in folder.glob(f"*/*.{breed.name}/{breed.name}_*.jpg")]
-    drawn += [path for path in (folder / FINISHED, folder / STARTED) if path.exists()]
-    strangers = sorted({path for path in folder.rglob("*") if not path.is_dir()} - set(drawn))
-    ours = (folder / FINISHED).exists() or (folder / STARTED).exists()
-    if strangers or (drawn and not ours):
-        named = (strangers or drawn)[0].relative_to(folder)
-        raise LaunchError(f"{folder} holds {named}, which was not drawn here; give an empty or a new folder")
-    for path in drawn:
-        path.unlink()
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir()
+    found = sorted(folder.rglob("*"), reverse=True)  # what is inside a folder comes before it
+    names = [path.relative_to(folder).as_posix() for path in found]
+    marked = FINISHED in names or STARTED in names
+    for path, name in zip(found, names, strict=True):
+        drawn = path.is_dir() or marked
+        if path.is_symlink() or not (drawn and _OURS.fullmatch(name)):
+            raise LaunchError(f"{folder} holds {name}, which was not drawn here; give an empty or a new folder")
+    for path in found:
+        if path.is_dir():
+            path.rmdir()
+        elif path.name not in (FINISHED, STARTED):
+            path.unlink()
+    # The markers go last: an interrupted clearing is still known as ours.
+    for name in (FINISHED, STARTED):
+        (folder / name).unlink(missing_ok=True)
 
 
 def contact_sheet(folder: Path, *, across: int = 4, each: int = 2, side: int = 96) -> Image.Image:

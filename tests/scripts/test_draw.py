@@ -90,6 +90,15 @@ def test_other_parameters_replace_the_set(tmp_path: Path) -> None:
     assert json.loads((tmp_path / FINISHED).read_text())["seed"] == 2
 
 
+def test_strangers_in_a_drawn_set_are_kept(tmp_path: Path) -> None:
+    write_set(tmp_path, per_class=Counts(train=1, valid=1, test=1), size=32, processes=1)
+    before = digests(tmp_path)
+    (tmp_path / "test" / CLASSES[0] / "rex.jpg").write_bytes(b"precious")
+    with pytest.raises(LaunchError, match="rex.jpg"):
+        write_set(tmp_path, seed=9, per_class=FEW, size=32)
+    assert before.items() < digests(tmp_path).items()
+
+
 @pytest.mark.parametrize(
     "stranger", ["holiday.jpg", "test/001.Arrow_hound/mine.jpg", "test/001.Arrow_hound/Arrow_hound_00001.jpg"]
 )
