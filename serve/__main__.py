@@ -5,14 +5,20 @@ import sys
 from types import FrameType
 
 
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+# PID 1 ignores SIGTERM until it has a handler, and the imports below take a moment.
+for _number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(_number, _leave)
+
+from serve import config, program  # noqa: E402
+from serve.errors import ConfigError  # noqa: E402
+
+
 def main() -> int:
     """Exit status of one whole run."""
-    # PID 1 ignores SIGTERM until it has a handler; the imports below take a moment, so this comes first.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
-    from serve import config, program
-    from serve.errors import ConfigError
-
     if sys.argv[1:] not in ([], ["serve"]):
         print(f"serve: takes no argument but `serve`, not {' '.join(sys.argv[1:])[:80]!r}", file=sys.stderr)
         return 2
@@ -22,10 +28,6 @@ def main() -> int:
         print(f"serve: {error}", file=sys.stderr)
         return 1
     return program.run(settings)
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)
 
 
 if __name__ == "__main__":

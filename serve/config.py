@@ -21,8 +21,8 @@ from serve.formats import OUTPUTS
 Number = TypeVar("Number", int, float)
 ENGINES = ("openvino", "torch")
 _MIB = 1 << 20
-_WORKER_BYTES = 320 * _MIB
-"""One OpenVINO worker with ResNet18, measured at 205 MiB, and room for one large picture."""
+_WORKER_BYTES = 400 * _MIB
+"""One OpenVINO worker with ResNet18, measured at 250 MiB, and room for a large picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ from serve.worker import ANSWER_HEADER
 from serve.workers import Workers
 
 _SWEEP_SECONDS = 0.25
+_QUIET_SECONDS = 0.3
+"""A connection accepted at the last moment has this long to send its request."""
 _LAST_WORDS_SECONDS = 1.0
 """How long the last answers may take to reach slow clients once everything is answered."""
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
@@ -116,7 +118,10 @@ class Front:
         await asyncio.sleep(self.config.drain_grace)
         if self._server is not None:
             self._server.close()
-        while any(connection.owing for connection in self.connections) and loop.time() - start < self.config.drain_limit:
+        quiet_since = loop.time()
+        while loop.time() - quiet_since < _QUIET_SECONDS and loop.time() - start < self.config.drain_limit:
+            if any(connection.owing for connection in self.connections):
+                quiet_since = loop.time()
             await asyncio.sleep(0.02)
         self.relay.give_up(RequestError(503, "ShuttingDown", "the server is shutting down", retry_after=1))
         for connection in list(self.connections):

@@ -26,6 +26,7 @@ from serve.model_server import ModelServer, Places
 from serve.workers import Workers
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
+_LOAD_TRIES = 5
 _FIRST_WORKER_SECONDS = 60.0
 """How long the JVM may take to start its first worker process."""
 
@@ -109,6 +110,8 @@ class Program:
         if self._no_worker is not None:
             self._no_worker.cancel()
             self._no_worker = None
+        if self._workers.lost_loading >= _LOAD_TRIES:
+            self._end(f"{_LOAD_TRIES} worker processes ended while loading and gave no reason; killed, or out of memory")
         if not self._workers.alive and not self._workers.ending:
             limit = self._config.no_worker_limit
             self._no_worker = self._loop.call_later(limit, self._end, f"no worker process has been alive for {limit:g} s")

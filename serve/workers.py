@@ -42,6 +42,7 @@ class Link(asyncio.Protocol):
                 self.busy_since = None
             elif line == b"ready":
                 self.ready = True
+                self._workers.lost_loading = 0
                 log.event("worker_ready", pid=self.pid)
                 self._workers.changed()
             elif line.startswith(b"failed "):
@@ -49,6 +50,7 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._workers.links.discard(self)
+        self._workers.lost_loading = 0 if self.ready else self._workers.lost_loading + 1
         log.event("worker_gone", "info" if self._workers.ending else "error", pid=self.pid)
         self._workers.changed()
 
@@ -60,6 +62,8 @@ class Workers:
         self.links: set[Link] = set()
         self.changed = changed
         self.failed = failed
+        self.lost_loading = 0
+        """Workers that ended while they loaded, since one last got ready."""
         self.ending = False
         self._server: asyncio.AbstractServer | None = None
 

@@ -64,6 +64,9 @@ def _base(architecture: str, classes: tuple[str, ...], spec: Preprocessing, weig
 
 def export(network: object, crop: int, folder: Path) -> None:
     """Write model.xml and model.bin: one input "pictures" [?,3,crop,crop], one output "logits"."""
+    import sys
+
+    sys.modules["openvino_telemetry"] = None  # importing openvino would report the import
     import openvino as ov
     import torch
     from openvino.frontend import FrontEndManager

@@ -1,5 +1,6 @@
 """A real serve program for tests: started as SageMaker starts it, on a port of its own, ended by its own process id."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -73,10 +74,8 @@ class Server:
                 self.process.kill()
                 self.process.wait()
         for process in tree:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                pass
         if error is not None:
             print(self.log()[-8000:])
         self.process.stderr.close()
@@ -122,10 +121,8 @@ class Server:
         """Send bytes as they are; everything that comes back until the server closes."""
         received = b""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as link:
-            try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 link.sendall(data)
-            except (BrokenPipeError, ConnectionResetError):
-                pass
             while True:
                 try:
                     piece = link.recv(65536)
