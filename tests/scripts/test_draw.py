@@ -94,7 +94,7 @@ def test_strangers_in_a_drawn_set_are_kept(tmp_path: Path) -> None:
     write_set(tmp_path, per_class=Counts(train=1, valid=1, test=1), size=32, processes=1)
     before = digests(tmp_path)
     (tmp_path / "test" / CLASSES[0] / "rex.jpg").write_bytes(b"precious")
-    with pytest.raises(LaunchError, match="rex.jpg"):
+    with pytest.raises(LaunchError, match="rex"):
         write_set(tmp_path, seed=9, per_class=FEW, size=32)
     assert before.items() < digests(tmp_path).items()
 
