@@ -6,6 +6,7 @@ from types import FrameType
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)
     sys.exit(0)
 
 

@@ -32,8 +32,7 @@ def load(folder: Path, manifest: Manifest, *, threads: int, gpu: int | None) -> 
     try:
         core = ov.Core()
         network = core.read_model(folder / GRAPH)
-        _check(network, manifest)
-        network.reshape([1, 3, manifest.preprocessing.crop, manifest.preprocessing.crop])
+        _fit(network, manifest)
         settings = {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
@@ -48,13 +47,15 @@ def load(folder: Path, manifest: Manifest, *, threads: int, gpu: int | None) -> 
         raise EngineError(f"{GRAPH}: OpenVINO cannot load it ({_first_line(error)})") from None
 
 
-def _check(network: ov.Model, manifest: Manifest) -> None:
+def _fit(network: ov.Model, manifest: Manifest) -> None:
+    """Fix the input to one picture, and see that input and output are what the manifest says."""
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         raise EngineError(f"{GRAPH}: {len(network.inputs)} inputs and {len(network.outputs)} outputs; need one of each")
     crop = manifest.preprocessing.crop
     given = network.inputs[0].get_partial_shape()
     if not given.compatible(ov.PartialShape([1, 3, crop, crop])):
         raise EngineError(f"{GRAPH}: input is {given}; model.json prepares pictures as [n,3,{crop},{crop}]")
+    network.reshape([1, 3, crop, crop])
     logits, classes = network.outputs[0].get_partial_shape(), len(manifest.classes)
     if not logits.compatible(ov.PartialShape([1, classes])):
         raise EngineError(f"{GRAPH}: output is {logits}; model.json lists {classes} classes")

@@ -4,6 +4,7 @@ It answers /ping from what the workers' sockets say at this moment and never dec
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 
@@ -87,14 +88,18 @@ class Front:
         self._workers = workers
         self._held = 0
         self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._last: set[asyncio.Task[object]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def listen(self) -> None:
         """Open the port. Raises ServeError when that is not possible."""
         host, port = self.config.host, self.config.port
         try:
+            self._listener = socket.create_server((host, port), backlog=1024)
+            self._listener.setblocking(False)
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(lambda: Connection(self), host, port, backlog=1024, family=socket.AF_INET)
+            self._server = await loop.create_server(lambda: Connection(self), sock=self._listener, backlog=1024)
         except OSError as error:
             raise ServeError(
                 f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}); set SAGEMAKER_BIND_TO_PORT"
@@ -116,8 +121,7 @@ class Front:
         self.draining = True
         log.event("draining", owed=self.relay.owed, connections=len(self.connections))
         await asyncio.sleep(self.config.drain_grace)
-        if self._server is not None:
-            self._server.close()
+        self._stop_listening()
         quiet_since = loop.time()
         while loop.time() - quiet_since < _QUIET_SECONDS and loop.time() - start < self.config.drain_limit:
             if any(connection.owing for connection in self.connections):
@@ -135,6 +139,18 @@ class Front:
             self._sweeper.cancel()
         if self._server is not None:
             self._server.close()
+
+    def _stop_listening(self) -> None:
+        """Take in every connection the kernel has accepted for us, then close the port: closing it would reset them."""
+        assert self._server is not None and self._listener is not None
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                link, _ = self._listener.accept()
+                link.setblocking(False)
+                task = loop.create_task(loop.connect_accepted_socket(lambda: Connection(self), link))
+                self._last.add(task)
+        self._server.close()
 
     # -- what a connection asks (connection.Service) --------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 from contract import manifest
 from contract.errors import ContractError
@@ -25,22 +26,51 @@ from serve.front import Front
 from serve.model_server import ModelServer, Places
 from serve.workers import Workers
 
-_STOPS = (signal.SIGTERM, signal.SIGINT)
 _LOAD_TRIES = 5
 _FIRST_WORKER_SECONDS = 60.0
 """How long the JVM may take to start its first worker process."""
 
 
+class Stops:
+    """SIGTERM and SIGINT, from before the event loop runs until the process is gone: the first one stops, more change nothing.
+
+    Not asyncio's own handlers: those give way to the default, death, when the loop closes.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._wake: Callable[[], object] = lambda: None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._take)
+
+    def event(self, loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+        """An event of `loop` that is set at the first signal."""
+        asked = asyncio.Event()
+        self._wake = lambda: loop.is_closed() or loop.call_soon_threadsafe(asked.set)
+        if self._asked:
+            asked.set()
+        return asked
+
+    def ignore(self) -> None:
+        """From now on until the process is gone: Python itself would go back to the default before that."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True
+        self._wake()
+
+
 class Program:
     """One run. `fatal` gets the line that ends it."""
 
-    def __init__(self, config: Config, places: Places) -> None:
+    def __init__(self, config: Config, places: Places, stops: Stops) -> None:
         self._config = config
         self._places = places
         self._loop = asyncio.get_running_loop()
         self._started = time.monotonic()
         self._fatal: asyncio.Future[str] = self._loop.create_future()
-        self._stop = asyncio.Event()
+        self._stop = stops.event(self._loop)
         self._workers = Workers(changed=self._workers_changed, failed=self._end)
         self._front = Front(config, places, self._workers)
         self._server: ModelServer | None = None
@@ -48,10 +78,7 @@ class Program:
 
     async def run(self) -> None:
         """Serve until told to stop. Raises ServeError or ContractError when serving is not possible."""
-        for number in _STOPS:
-            self._loop.add_signal_handler(number, self._stop.set)
         self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         start, stop = self._loop.create_task(self._start()), self._loop.create_task(self._stop.wait())
         try:
             await self._first(start, stop, seconds=self._config.startup_timeout)
@@ -62,7 +89,6 @@ class Program:
             start.cancel()
             stop.cancel()
             await self._close()
-            signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # a second signal changes nothing any more
 
     async def _start(self) -> None:
         found = await asyncio.to_thread(manifest.verify, self._config.model)
@@ -156,16 +182,18 @@ def private_folder() -> Iterator[Path]:
 
 def run(config: Config) -> int:
     """Serve as `config` says. Returns the exit status: 0 after a stop, 1 with one line on standard error otherwise."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # held back until the program can take them
+    stops = Stops()
     try:
         with private_folder() as folder:
-            asyncio.run(_run(config, Places(folder)))
+            asyncio.run(_run(config, Places(folder), stops))
     except (ServeError, ContractError) as error:
         print(f"serve: {error}", file=sys.stderr, flush=True)
         return 1
+    finally:
+        stops.ignore()
     log.event("stopped")
     return 0
 
 
-async def _run(config: Config, places: Places) -> None:
-    await Program(config, places).run()
+async def _run(config: Config, places: Places, stops: Stops) -> None:
+    await Program(config, places, stops).run()

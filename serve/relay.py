@@ -95,7 +95,8 @@ class Relay:
 
     def submit(self, job: Job) -> None:
         """Take a job. Raises RequestError 503 when the queue is full."""
-        if not self._idle and len(self._waiting) >= self._queue_limit:
+        in_hand = len(self._upstreams) - len(self._idle)
+        if len(self._waiting) + in_hand >= self._in_flight_limit + self._queue_limit:
             raise RequestError(503, "Overloaded", "all workers are busy and the queue is full; try again", retry_after=1)
         self._waiting[job] = None
         self._dispatch()

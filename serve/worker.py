@@ -53,7 +53,7 @@ class Worker:
             self._handler.initialize(context)
         except Exception as error:
             self._tell(f"failed {_reason(error)}")
-            raise
+            raise SystemExit(1) from None
         self._tell("ready")
 
     def answer(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:

@@ -154,6 +154,15 @@ class Server:
         live = [process for process in self.tree() if process.pid in pids]
         return [process for process in live if process.status() != psutil.STATUS_ZOMBIE]
 
+    def wait_workers(self, count: int, seconds: float = 30.0) -> list[psutil.Process]:
+        """The live workers, once there are `count` of them."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if len(found := self.workers()) == count:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"{len(self.workers())} workers after {seconds} s, not {count}")
+
     def rss(self) -> dict[str, int]:
         """Bytes resident: front, JVM, workers together."""
         front, *rest = self.tree()
@@ -164,3 +173,13 @@ class Server:
             "jvm": sum(process.memory_info().rss for process in jvm),
             "workers": sum(process.memory_info().rss for process in workers),
         }
+
+
+def alive(processes: list[psutil.Process]) -> list[int]:
+    """Pids of those that still run; a zombie that waits for its new parent does not."""
+    left = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                left.append(process.pid)
+    return left
