@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
             log.event("front_failed", "error", traceback=traceback.format_exc())
             self._refuse(RequestError(500, "InternalError", "the server failed on this request"))
         except httptools.HttpParserError:
-            self._refuse(RequestError(400, "BadRequest", "not a well-formed HTTP/1.1 request"))
+            self._refuse(RequestError(400, "BadRequest", "the request is not well-formed HTTP"))
         if self._in_head and self._head_size > HEAD_LIMIT:
             self._refuse(_too_long_head())
         self._pump()
@@ -167,7 +167,7 @@ class Connection(asyncio.Protocol):
         headers = exchange.headers
         try:
             if self._parser.get_http_version() not in ("1.0", "1.1"):
-                raise RequestError(400, "BadRequest", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+                raise RequestError(400, "BadRequest", "only versions 1.0 and 1.1 of HTTP are spoken here")
             if "content-length" in headers and "transfer-encoding" in headers:
                 raise RequestError(400, "BadRequest", "Content-Length and Transfer-Encoding came together")
             if self._parser.should_upgrade():
