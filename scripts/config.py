@@ -37,7 +37,7 @@ class DemoConfig:
                 )
 
 
-DRAWN = {"picture-size": "64", "train-layers": "all", "epochs": "12", "lr": "0.001", "batch-size": "64"}
+DRAWN = {"picture-size": "64", "train-layers": "all", "epochs": "12", "lr": "0.001", "batch-size": "32"}
 """Hyperparameters of the drawn set: the whole of a small-picture network, from scratch."""
 PHOTOGRAPHS = {"train-layers": "head", "epochs": "4", "lr": "0.001", "batch-size": "32"}
 """Hyperparameters of real pictures: a new head on a pretrained network."""

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -84,7 +85,8 @@ def _pictures(story: Story) -> Path:
     data = config.data
     if data is None:
         data = config.home / "pictures"
-        draw.write_set(data, seed=config.seed)
+        with story.say.status("drawing") as status:
+            draw.write_set(data, seed=config.seed, progress=lambda done, total: status.update(f"drawing {done} of {total}"))
     counts = {split: len(pictures_of(data / split)) for split in ("train", "valid", "test")}
     for split, count in counts.items():
         if not count:
@@ -190,6 +192,8 @@ def _table(answers: list[Answer]) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     say = Console(soft_wrap=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # end as Ctrl-C does: what was started is stopped, not left behind
+        signal.signal(number, signal.default_int_handler)
     debug = "--debug" in (sys.argv if arguments is None else arguments)
     try:
         run(demo_config(sys.argv[1:] if arguments is None else arguments), say)
