@@ -129,7 +129,7 @@ def _compare(story: Story, job: Layout, answers: list[Answer]) -> None:
     with open(job.output_data / "predictions-test.csv", newline="") as rows:
         told = {row["picture"]: row["predicted"] for row in csv.DictReader(rows)}
     right = sum(answer.best["class"] == answer.picture.parent.name for answer in answers)
-    same = sum(answer.best["class"] == told.get(f"{answer.picture.parent.name}/{answer.picture.name}") for answer in answers)
+    same = sum(answer.best["class"] == told.get(f"test/{answer.picture.parent.name}/{answer.picture.name}") for answer in answers)
     waits = sorted(answer.seconds for answer in answers)
     story.facts |= {
         "accuracy": {
