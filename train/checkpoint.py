@@ -52,10 +52,11 @@ class Checkpoints:
         self._drop_old()
 
     def load(self, device: torch.device) -> tuple[int, dict[str, Any]] | None:
-        """The newest valid checkpoint as (step, state); None when none was ever finished.
+        """The newest valid checkpoint as (step, state); None when none was ever finished. Clears what a killed save left.
 
         Raises CheckpointError when there are some and none is valid, or when the newest valid one is another job's.
         """
+        self._drop_old()
         wrong = []
         for step in self._steps():
             try:

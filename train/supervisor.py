@@ -29,6 +29,8 @@ MASTER_PORT = 7777
 HOST_WAIT = 300
 """Seconds to wait for the other hosts' names to resolve."""
 _TAIL = 16_384
+_WORDS = 600
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def command(job: Job, folder: Path) -> list[str]:
@@ -52,11 +54,13 @@ def command(job: Job, folder: Path) -> list[str]:
 
 
 def environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
-    """The training processes' environment: the program's own, and the network interface the ranks talk over."""
-    if job.world_size == 1:
-        return dict(environ)
-    interface = "lo" if len(job.hosts) == 1 else job.network_interface
-    return {"GLOO_SOCKET_IFNAME": interface, "NCCL_SOCKET_IFNAME": interface} | dict(environ)
+    """The training processes' environment: as many threads as the job's share of CPUs, and the network interface the ranks
+    talk over. What the job's own environment says goes before."""
+    added = {"OMP_NUM_THREADS": str(max(1, machine.cpus() // job.processes))}
+    if job.world_size > 1:
+        interface = "lo" if len(job.hosts) == 1 else job.network_interface
+        added |= {"GLOO_SOCKET_IFNAME": interface, "NCCL_SOCKET_IFNAME": interface}
+    return added | dict(environ)
 
 
 def wait_for_hosts(hosts: tuple[str, ...], seconds: float = HOST_WAIT) -> None:
@@ -162,8 +166,11 @@ def _judge(status: int, folder: Path, tail: bytes, memory_kills: int) -> Failure
     records = sorted(folder.glob("failure-*.json"), key=lambda path: path.stat().st_mtime_ns)
     if records:
         return Failure.load(records[0])
-    if status < 0:
-        name = signal.Signals(-status).name
+    last = text.replace("\ufffd", "?").strip()[-_WORDS:]
+    words = f"; its last words: {last}" if last else ""
+    if status >= 0:
+        return Failure("Crashed", f"training ended with status {status}{words}")
+    name = signal.Signals(-status).name
+    if -status in _FROM_OUTSIDE:
         return Failure("Killed", f"training was killed by {name} from outside the program; memory was not the cause")
-    last = "\n".join(text.strip().splitlines()[-12:])
-    return Failure("Crashed", f"training ended with status {status}" + (f"; its last words: {last}" if last else ""))
+    return Failure("Crashed", f"training crashed with {name}{words}")

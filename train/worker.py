@@ -64,7 +64,6 @@ def _failure(error: Exception) -> Failure:
 def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     settings, report = job.config, Report(ranks.first)
     cpus = max(1, machine.cpus() // job.processes)
-    torch.set_num_threads(cpus)
     torch.manual_seed(settings.seed)
     torch.backends.cudnn.benchmark = True
     spec = Preprocessing(resize=settings.resize, crop=settings.picture_size)
@@ -72,7 +71,7 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     collection = pictures.collect(splits)
     net, pretrained = _network(job, len(collection.classes), ranks)
     loader = _loader(job, collection, spec, ranks, cpus)
-    report.say(_opening(job, collection, ranks, loader, cpus))
+    report.say(_opening(job, collection, ranks, loader))
     bad = _check(collection, loader, ranks, report, settings.max_bad_images)
     indices = {split: collection.indices(split, without=bad) for split in splits}
     _require(indices, collection, ranks.size)
@@ -214,11 +213,12 @@ def _finish(loop: Loop, job: Job, collection: Collection, finished: bool) -> dic
     return metrics
 
 
-def _opening(job: Job, collection: Collection, ranks: Ranks, loader: Loader, cpus: int) -> str:
+def _opening(job: Job, collection: Collection, ranks: Ranks, loader: Loader) -> str:
     counts = ", ".join(f"{split} {len(found)}" for split in pictures.SPLITS if (found := collection.indices(split)))
     return (
         f"{job.config.arch}, training {job.config.train_layers}: {len(collection.classes)} classes, pictures: {counts}; "
-        f"{ranks.size} process(es) on {ranks.device.type} with {cpus} thread(s) and {loader.workers} loader worker(s) each"
+        f"{ranks.size} process(es) on {ranks.device.type}, each with {torch.get_num_threads()} thread(s) and {loader.workers} "
+        f"loader worker(s)"
     )
 
 

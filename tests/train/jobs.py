@@ -4,7 +4,9 @@
 and tests that kill a job many times need not wait for it each time. What runs in the child is the real training process.
 """
 
+import atexit
 import csv
+import functools
 import json
 import math
 import os
@@ -25,6 +27,8 @@ from contract.layout import Layout
 from train.config import Config, Job
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+ENVIRON = {"OMP_NUM_THREADS": "1"}
+"""So small a network gains nothing from threads, and on a busy machine they wait for each other."""
 SMALL = {"arch": "shufflenet_v2_x0_5", "picture-size": "32", "batch-size": "8", "train-layers": "all", "epochs": "2"}
 """Hyperparameters of a job whose steps take hundredths of a second."""
 CLASSES = ("a", "b", "c")
@@ -96,7 +100,7 @@ class Container:
         return subprocess.Popen(
             [sys.executable, "-m", "train", "train"],
             cwd=ROOT,
-            env=dict(os.environ) | {"SAGEMAKER_BASE_DIR": str(self.base)} | environ,
+            env=dict(os.environ) | ENVIRON | {"SAGEMAKER_BASE_DIR": str(self.base)} | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -180,8 +184,15 @@ class Nursery:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _NURSERY], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [sys.executable, "-c", _NURSERY],
+            cwd=ROOT,
+            env=dict(os.environ) | ENVIRON,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
         )
+        self._running: int | None = None
         assert self._line() == "ready"
 
     def _line(self, seconds: float = 90) -> str:
@@ -192,15 +203,32 @@ class Nursery:
 
     def start(self, container: Container, folder: Path, file_limit: int | None = None) -> "Attempt":
         """A training process for the container's job; `folder`: its private one, new for each attempt."""
+        if self._running is not None:  # a test that failed left it behind
+            os.kill(self._running, signal.SIGKILL)
+            self.wait()
         folder.mkdir()
         container.job().save(folder / "job.json")
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([str(folder), file_limit]) + "\n")
-        return Attempt(self, int(self._line()), folder)
+        self._running = int(self._line())
+        return Attempt(self, self._running, folder)
+
+    def wait(self) -> int:
+        """The exit status of the process that runs, negative for a signal."""
+        status, self._running = int(self._line()), None
+        return status
 
     def close(self) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+@functools.cache
+def nursery() -> Nursery:
+    """The one nursery of this test run."""
+    made = Nursery()
+    atexit.register(made.close)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +247,7 @@ class Attempt:
 
     def wait(self) -> int:
         """The exit status, negative for a signal."""
-        return int(self.nursery._line())
+        return self.nursery.wait()
 
     @property
     def log(self) -> str:
