@@ -45,7 +45,7 @@ class Ranks:
         if self.size == 1:
             return module
         ids = [self.device] if self.device.type == "cuda" else None
-        return DistributedDataParallel(synchronise(module), device_ids=ids, broadcast_buffers=False)
+        return DistributedDataParallel(synchronise(module), device_ids=ids, forward_sync_buffers=False)
 
     def stop_asked(self) -> bool:
         """Whether this process has been asked to stop; the ranks must still agree (`summed` over it does)."""

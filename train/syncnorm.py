@@ -6,8 +6,21 @@ The same layer with the same parameter names: only its statistics, and their gra
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class _Summed(torch.autograd.Function):
+    """A tensor summed over all ranks; its gradient is, too, for each rank's part is in every rank's output."""
+
+    @staticmethod
+    def forward(ctx: object, part: torch.Tensor) -> torch.Tensor:
+        whole = part.clone()
+        dist.all_reduce(whole)
+        return whole
+
+    @staticmethod
+    def backward(ctx: object, gradient: torch.Tensor) -> torch.Tensor:
+        return _Summed.forward(ctx, gradient)
 
 
 class SynchronisedBatchNorm(_BatchNorm):
@@ -24,9 +37,9 @@ class SynchronisedBatchNorm(_BatchNorm):
         count = torch.tensor([input.numel() / input.shape[1]], dtype=input.dtype)
         dist.all_reduce(count)
         # Two passes: a variance from a sum of squares would lose digits.
-        mean = all_reduce(input.sum(axes)) / count
+        mean = _Summed.apply(input.sum(axes)) / count
         centred = input - mean.view(shape)
-        variance = all_reduce(centred.square().sum(axes)) / count
+        variance = _Summed.apply(centred.square().sum(axes)) / count
         self._remember(mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
         output = centred * torch.rsqrt(variance + self.eps).view(shape)
         return output * self.weight.view(shape) + self.bias.view(shape) if self.affine else output
