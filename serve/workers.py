@@ -31,6 +31,7 @@ class Link(asyncio.Protocol):
         peer: socket.socket = transport.get_extra_info("socket")
         self.pid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
         self._workers.links.add(self)
+        log.event("worker_loading", pid=self.pid)
         self._workers.changed()
 
     def data_received(self, data: bytes) -> None:

@@ -110,6 +110,23 @@ def test_pipelined_answers_keep_their_order_though_the_first_is_slow() -> None:
     with_service(client)
 
 
+def test_a_client_that_does_not_wait_for_answers_is_not_read_on() -> None:
+    async def client(service: Echo, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post("/slow", b"one") + post("/", b"x" * 900) * 10_000)
+        await asyncio.sleep(0.5)
+        assert 0 < service.held < 1 << 20
+        service.waiting[0].answer(200, "text/plain", b"one")
+        answered = 0
+        while answered < 10_001:
+            answered += (await reader.readuntil(b"\r\n\r\n")).count(b"HTTP/1.1 200")
+            await reader.readexactly(900 if answered > 1 else 3)
+        assert service.held == 0
+        writer.close()
+
+    with_service(client)
+
+
 def test_an_answer_after_the_client_left_goes_nowhere() -> None:
     async def client(service: Echo, port: int) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", port)

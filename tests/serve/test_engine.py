@@ -39,36 +39,3 @@ def test_another_number_of_classes_is_named(name: str, file: str, tmp_path: Path
     artefact.rewrite(base, classes=("a", "b", "c"))
     with pytest.raises(EngineError, match=rf"^{file}: .*3 classes"):
         _load(name, base)
-
-
-def test_torch_names_an_unknown_architecture(tmp_path: Path) -> None:
-    base = artefact.copy(artefact.small(), tmp_path / "ml")
-    artefact.rewrite(base, architecture="resnet19")
-    with pytest.raises(EngineError, match=r"architecture is 'resnet19'"):
-        _load("torch", base)
-
-
-def test_torch_refuses_the_weights_of_another_architecture(tmp_path: Path) -> None:
-    base = artefact.copy(artefact.small(), tmp_path / "ml")
-    artefact.rewrite(base, architecture="resnet18")
-    with pytest.raises(EngineError, match=r"^model\.safetensors: not the weights of resnet18"):
-        _load("torch", base)
-
-
-def test_openvino_refuses_a_graph_for_another_picture_size(tmp_path: Path) -> None:
-    from contract.preprocess import Preprocessing
-
-    base = artefact.copy(artefact.small(), tmp_path / "ml")
-    artefact.rewrite(base, preprocessing=Preprocessing(resize=128, crop=96))
-    with pytest.raises(EngineError, match=r"^model\.xml: input is .*96"):
-        _load("openvino", base)
-
-
-def test_importing_the_engine_does_not_report_home(tmp_path: Path) -> None:
-    """OpenVINO's import leaves a folder in the home folder when its telemetry runs."""
-    import subprocess
-    import sys
-
-    command = [sys.executable, "-c", "import serve.engine_openvino as e; e.ov.Core()"]
-    subprocess.run(command, check=True, env={"HOME": str(tmp_path)}, cwd=Path(__file__).resolve().parents[2])
-    assert not list(tmp_path.iterdir())

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from serve import program, warmup
+from serve import program
 from tests import artefact
 from tests.server import ROOT, Server, alive
 
@@ -82,26 +82,3 @@ def test_the_private_folder_is_gone_even_after_an_error() -> None:
             raise ValueError
     except ValueError:
         assert not folder.exists()
-
-
-def test_the_warm_up_has_a_picture_of_each_format() -> None:
-    from contract.picture import open_picture
-
-    assert [open_picture(body, shorter_side=64).mode for body in warmup.pictures()] == ["RGB"] * 3
-
-
-def test_events_are_lines_of_json(capsys: object) -> None:
-    import json
-
-    from serve import log
-
-    log.event("tried", "warning", place=Path("/x"), text="line\nbreak")
-    line = capsys.readouterr().out
-    assert line.count("\n") == 1
-    assert json.loads(line) | {"time": 0} == {
-        "time": 0,
-        "level": "warning",
-        "event": "tried",
-        "place": "/x",
-        "text": "line\nbreak",
-    }
