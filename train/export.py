@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import openvino
 import torch
+from openvino import opset15 as opset
 from openvino.frontend import FrontEndManager
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from safetensors.torch import save_file
@@ -52,7 +53,7 @@ def export(
     module.load_state_dict(weights)
     module.eval()
     save_file(weights, folder / WEIGHTS)
-    openvino.save_model(_converted(module, spec.crop), folder / _IR[0], compress_to_fp16=False)
+    openvino.save_model(_converted(module, spec.crop, len(classes)), folder / _IR[0], compress_to_fp16=False)
     _compare(module, folder / _IR[0], spec.crop)
     (folder / WEIGHTS).chmod(0o644)  # safetensors makes it readable to its owner only
     return manifest.write(
@@ -60,7 +61,7 @@ def export(
     )
 
 
-def _converted(module: nn.Module, side: int) -> openvino.Model:
+def _converted(module: nn.Module, side: int, classes: int) -> openvino.Model:
     # openvino.convert_model would do this too, but starts telemetry. Torch's own check of the trace is left out: it runs the
     # network thrice more, and what comes out of the conversion is compared with the network anyway.
     with warnings.catch_warnings():
@@ -75,8 +76,13 @@ def _converted(module: nn.Module, side: int) -> openvino.Model:
     pictures.set_partial_shape(openvino.PartialShape([-1, 3, side, side]))
     pictures.set_friendly_name(INPUT)
     model.inputs[0].get_tensor().set_names({INPUT})
-    model.outputs[0].get_tensor().set_names({OUTPUT})
     model.validate_nodes_and_infer_types()
+    if not model.outputs[0].partial_shape[1].is_static:
+        # Some networks' last flattening hides the number of classes from OpenVINO.
+        end = model.get_results()[0].input(0)
+        end.replace_source_output(opset.reshape(end.get_source_output(), np.array([-1, classes]), special_zero=False).output(0))
+        model.validate_nodes_and_infer_types()
+    model.outputs[0].get_tensor().set_names({OUTPUT})
     return model
 
 

@@ -132,7 +132,7 @@ class Loader:
         self._plan.batches = batches
         try:
             yield from self._loader
-        except RuntimeError as error:
+        except (RuntimeError, ConnectionError, EOFError) as error:
             raise _explained(error, self.workers) from None
 
 
@@ -147,12 +147,13 @@ def _check_shared_memory(workers: int, batch_bytes: int) -> None:
         )
 
 
-def _explained(error: RuntimeError, workers: int) -> Exception:
-    """DataLoader tells of dead workers and of full shared memory in RuntimeErrors; say what that means here."""
-    text = str(error)
-    if "DataLoader worker" not in text and "DataLoader timed out" not in text and "shared memory" not in text:
+def _explained(error: RuntimeError | ConnectionError | EOFError, workers: int) -> Exception:
+    """DataLoader tells of dead workers and of full shared memory in RuntimeErrors, or loses its connection to them."""
+    text = str(error) or type(error).__name__
+    signs = ("DataLoader worker", "DataLoader timed out", "shared memory")
+    if isinstance(error, RuntimeError) and not any(sign in text for sign in signs):
         return error
     return LoaderError(
-        f"one of {workers} loader workers died or hung (shared memory: {machine.shared_memory_free() >> 20:,} MiB free in "
+        f"one of {workers} loader worker(s) died or hung (shared memory: {machine.shared_memory_free() >> 20:,} MiB free in "
         f"/dev/shm); lower loader-workers, or enlarge memory or /dev/shm: {text.splitlines()[0][:200]}"
     )
