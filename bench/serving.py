@@ -29,8 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.load import Load, run
-from contract import manifest
-from serve import machine
+from contract import cgroup, manifest
 from tests import artefact
 from tests.server import Server
 
@@ -109,7 +108,7 @@ def main() -> int:
     RESULTS.parent.mkdir(exist_ok=True)
     facts = {
         "machine": {
-            "cpus": machine.cpus(),
+            "cpus": cgroup.cpus(),
             "processor": _processor(),
             "python": platform.python_version(),
             "load_before": load_before,
@@ -154,7 +153,7 @@ def _bare_loop(base: Path, bodies: list[bytes]) -> Measure:
     """As many processes as the serve program has workers busy: one for one connection, one a CPU at most."""
 
     def measure(connections: int, seconds: float) -> tuple[float, float, float]:
-        count = min(connections, machine.cpus())
+        count = min(connections, cgroup.cpus())
         with multiprocessing.get_context("spawn").Pool(count) as pool:
             parts = pool.starmap(_loop, [(base, bodies, seconds)] * count)
         times = sorted(second for part in parts for second in part)
@@ -247,7 +246,7 @@ def _processor() -> str:
 
 
 def _print(rows: list[Row], start_up: float, parts: dict[str, int]) -> None:
-    table = Table(title=f"ResNet18, 224 px, float32, {machine.cpus()} CPUs")
+    table = Table(title=f"ResNet18, 224 px, float32, {cgroup.cpus()} CPUs")
     for title in ("peer", "connections", "requests/s", "p50 ms", "p99 ms", "memory MiB"):
         table.add_column(title, justify="left" if title == "peer" else "right")
     for row in rows:

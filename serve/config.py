@@ -13,8 +13,8 @@ from typing import TypeVar
 from sagemaker_inference import parameters
 from sagemaker_inference.content_types import JSON
 
+from contract import cgroup
 from contract.layout import Layout
-from serve import machine
 from serve.errors import ConfigError
 from serve.formats import OUTPUTS
 
@@ -73,11 +73,11 @@ class Config:
 def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
     """Raises ConfigError with every problem, one after the other in one line."""
     read = _Reader(environ)
-    gpus = machine.gpus()
+    gpus = gpu_count()
     engine = read.choice("KENNEL_ENGINE", "torch" if gpus else "openvino", ENGINES)
     gpus = gpus if engine == "torch" else 0
     body_limit = read.whole(parameters.MAX_REQUEST_SIZE, 6, 1, 1024) * _MIB
-    cpus = machine.cpus()
+    cpus = cgroup.cpus()
     workers = read.whole(parameters.MODEL_SERVER_WORKERS_ENV, _default_workers(cpus, gpus), 1, 256)
     if environ.get(parameters.MULTI_MODEL_ENV, "").lower() == "true":
         read.problems.append(f"{parameters.MULTI_MODEL_ENV} is true; this image serves one model, unset it")
@@ -110,10 +110,15 @@ def child_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return dict(environ)
 
 
+def gpu_count(devices: Path = Path("/dev")) -> int:
+    """NVIDIA devices handed to this container."""
+    return sum(1 for path in devices.glob("nvidia[0-9]*") if path.name[6:].isdigit())
+
+
 def _default_workers(cpus: int, gpus: int) -> int:
     if gpus:
         return gpus
-    return max(1, min(cpus, machine.memory() // _WORKER_BYTES))
+    return max(1, min(cpus, cgroup.memory_left() // _WORKER_BYTES))
 
 
 def _request_timeout(read: "_Reader") -> float:

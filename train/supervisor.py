@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
+from contract import cgroup
 from train import machine
 from train.config import Job
 from train.errors import HostError
@@ -56,7 +57,7 @@ def command(job: Job, folder: Path) -> list[str]:
 def environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
     """The training processes' environment: as many threads as the job's share of CPUs, and the network interface the ranks
     talk over. What the job's own environment says goes before."""
-    added = {"OMP_NUM_THREADS": str(max(1, machine.cpus() // job.processes))}
+    added = {"OMP_NUM_THREADS": str(max(1, cgroup.cpus() // job.processes))}
     if job.world_size > 1:
         interface = "lo" if len(job.hosts) == 1 else job.network_interface
         added |= {"GLOO_SOCKET_IFNAME": interface, "NCCL_SOCKET_IFNAME": interface}
@@ -113,7 +114,7 @@ class Stop:
 
 def run(arguments: list[str], environ: Mapping[str, str], folder: Path, stop: Stop) -> Failure | None:
     """Run the training command until it ends; None when it ended well, why it failed otherwise."""
-    kills = machine.memory_kills()
+    kills = cgroup.memory_kills()
     child = subprocess.Popen(
         arguments, env=environ, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=machine.die_with_parent
     )
@@ -129,7 +130,7 @@ def run(arguments: list[str], environ: Mapping[str, str], folder: Path, stop: St
         return None
     if stop.overdue:
         return Failure("StopTimeout", f"training did not stop within {STOP_LIMIT} s of the stop signal and was killed")
-    return _judge(status, folder, b"".join(tail)[-_TAIL:], machine.memory_kills() - kills)
+    return _judge(status, folder, b"".join(tail)[-_TAIL:], cgroup.memory_kills() - kills)
 
 
 def _reap(pid: int) -> int:
@@ -160,7 +161,7 @@ def _judge(status: int, folder: Path, tail: bytes, memory_kills: int) -> Failure
     codes = [int(code) for code in re.findall(r"exitcode\s*:\s*(-?\d+)", text)]
     status = next((code for code in codes if code < 0 and code != -signal.SIGTERM), status)
     if status == -signal.SIGKILL and memory_kills:
-        limit = machine.memory_limit()
+        limit = cgroup.memory_limit()
         size = f" of {limit >> 20:,} MiB" if limit else ""
         return Failure("OutOfMemory", f"the kernel killed training at the memory limit{size}; lower batch-size or loader-workers")
     records = sorted(folder.glob("failure-*.json"), key=lambda path: path.stat().st_mtime_ns)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from contract import cgroup
 from contract.preprocess import Preprocessing
 from train import config, export, machine, network, pictures, records
 from train.checkpoint import Checkpoints
@@ -63,7 +64,7 @@ def _failure(error: Exception) -> Failure:
 
 def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     settings, report = job.config, Report(ranks.first)
-    cpus = max(1, machine.cpus() // job.processes)
+    cpus = max(1, cgroup.cpus() // job.processes)
     torch.manual_seed(settings.seed)
     torch.backends.cudnn.benchmark = True
     spec = Preprocessing(resize=settings.resize, crop=settings.picture_size)

@@ -1,10 +1,12 @@
 """The environment becomes one frozen configuration, or one line with everything that is wrong."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
-from serve import config, machine
+from contract import cgroup
+from serve import config
 from serve.errors import ConfigError
 
 
@@ -14,9 +16,9 @@ def test_the_defaults_are_sagemakers() -> None:
     assert found.body_limit == 6_291_456
     assert found.request_timeout == 55
     assert found.default_accept == "application/json"
-    assert found.engine == "openvino" or machine.gpus()
-    assert 1 <= found.workers <= machine.cpus()
-    assert found.workers * found.threads <= max(machine.cpus(), found.workers)
+    assert found.engine == "openvino" or config.gpu_count()
+    assert 1 <= found.workers <= cgroup.cpus()
+    assert found.workers * found.threads <= max(cgroup.cpus(), found.workers)
 
 
 def test_the_contracts_variables_are_read() -> None:
@@ -70,3 +72,9 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 def test_an_empty_variable_counts_as_unset() -> None:
     assert config.from_environ({"SAGEMAKER_BIND_TO_PORT": ""}).port == 8080
+
+
+def test_gpus_are_counted_by_their_devices(tmp_path: Path) -> None:
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia0x"):
+        (tmp_path / name).touch()
+    assert config.gpu_count(tmp_path) == 2

@@ -1,5 +1,7 @@
 """The artefact of trained weights: both engines agree, any number of pictures, nothing valid before it is whole."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +64,10 @@ def test_an_export_that_dies_leaves_nothing_that_verifies(tmp_path: Path) -> Non
         export(tmp_path, broken, arch="squeezenet1_1", classes=("a", "b", "c"), spec=SPEC, metrics={}, provenance={})
     with pytest.raises(ArtefactError, match=r"model.json: missing"):
         manifest.verify(tmp_path)
+
+
+def test_importing_the_exporter_does_not_report_home(tmp_path: Path) -> None:
+    """OpenVINO's import leaves a folder in the home folder when its telemetry runs."""
+    command = [sys.executable, "-c", "import train.export as e; e.openvino.Core()"]
+    subprocess.run(command, check=True, env={"HOME": str(tmp_path)}, cwd=Path(__file__).resolve().parents[2])
+    assert not (tmp_path / "intel").exists()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from train import machine, supervisor
+from contract import cgroup
+from train import supervisor
 from train.config import Config, Job
 
 FOLDER = Path("/tmp/private")
@@ -30,7 +31,7 @@ def job(tmp_path: Path) -> Job:
 
 def test_one_process_is_started_as_it_is(job: Job) -> None:
     assert supervisor.command(job, FOLDER) == [sys.executable, "-m", "train.worker", str(FOLDER)]
-    assert supervisor.environment(job, {"A": "b"}) == {"A": "b", "OMP_NUM_THREADS": str(machine.cpus())}
+    assert supervisor.environment(job, {"A": "b"}) == {"A": "b", "OMP_NUM_THREADS": str(cgroup.cpus())}
 
 
 def test_one_process_a_gpu_unless_told_otherwise(job: Job) -> None:
@@ -47,7 +48,7 @@ def test_several_hosts_meet_at_the_first_of_them(job: Job) -> None:
     assert command[:3] == [sys.executable, "-m", "torch.distributed.run"]
     assert {"--nnodes=3", "--node-rank=1", "--master-addr=algo-1", "--master-port=7777", "--nproc-per-node=1"} <= set(command)
     assert supervisor.environment(second, {"NCCL_SOCKET_IFNAME": "ib0"}) == {
-        "OMP_NUM_THREADS": str(machine.cpus()),
+        "OMP_NUM_THREADS": str(cgroup.cpus()),
         "GLOO_SOCKET_IFNAME": "eth7",
         "NCCL_SOCKET_IFNAME": "ib0",
     }
