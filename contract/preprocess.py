@@ -80,10 +80,16 @@ def crop_pixels(picture: Image.Image, spec: Preprocessing) -> np.ndarray:
     return np.asarray(picture.resize((spec.crop, spec.crop), Image.Resampling.BILINEAR, box=box))
 
 
-def normalise(pixels: np.ndarray, spec: Preprocessing) -> np.ndarray:
-    """uint8 [crop, crop, 3] to contiguous float32 [3, crop, crop]."""
+def affine(spec: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
+    """(scale, shift) of the three channels, float32: a grey level times scale, less shift, is the network's input."""
     scale = (1.0 / (255.0 * np.asarray(spec.std))).astype(np.float32)
     shift = (np.asarray(spec.mean) / np.asarray(spec.std)).astype(np.float32)
+    return scale, shift
+
+
+def normalise(pixels: np.ndarray, spec: Preprocessing) -> np.ndarray:
+    """uint8 [crop, crop, 3] to contiguous float32 [3, crop, crop]."""
+    scale, shift = affine(spec)
     return np.ascontiguousarray((pixels * scale - shift).transpose(2, 0, 1), dtype=np.float32)
 
 

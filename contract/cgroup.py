@@ -1,0 +1,72 @@
+"""What this container may use: CPUs and memory as its control groups limit them, versions 1 and 2, else the whole machine.
+
+It reads, once a call; it does not decide: the programs turn these numbers into workers and threads. `root` is where the control
+groups are mounted.
+"""
+
+import os
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+_UNLIMITED = 1 << 60
+"""Version 1 writes a number near 2**63 for no limit."""
+
+
+def cpus(root: Path = ROOT) -> int:
+    """Whole CPUs this process may keep busy, at least 1: its affinity mask, cut by the CPU quota."""
+    allowed = len(os.sched_getaffinity(0))
+    quota = _quota(root)
+    return max(1, min(allowed, int(quota))) if quota else allowed
+
+
+def memory_limit(root: Path = ROOT) -> int | None:
+    """Bytes this container may use; None without a limit."""
+    found = _first(root, "memory", "memory.max", "memory.limit_in_bytes")
+    return int(found) if found.isdigit() and int(found) < _UNLIMITED else None
+
+
+def memory_left(root: Path = ROOT) -> int:
+    """Bytes this process may still take: what the machine has available, or what is left of the limit if that is less."""
+    lines = dict(line.split(":", 1) for line in _read(Path("/proc/meminfo")).splitlines())
+    available = int(lines["MemAvailable"].split()[0]) * 1024
+    limit, used = memory_limit(root), _first(root, "memory", "memory.current", "memory.usage_in_bytes")
+    return available if limit is None else max(0, min(available, limit - int(used or 0)))
+
+
+def memory_kills(root: Path = ROOT) -> int:
+    """Processes of this container that the kernel has killed for lack of memory so far."""
+    events = _first(root, "memory", "memory.events", "memory.oom_control")
+    counts = dict(line.split(" ", 1) for line in events.splitlines() if " " in line)
+    return int(counts.get("oom_kill", 0))
+
+
+def _quota(root: Path) -> float | None:
+    words = _first(root, "cpu", "cpu.max").split()  # version 2: "max 100000" or "150000 100000"
+    if len(words) == 2:
+        return None if words[0] == "max" else int(words[0]) / int(words[1])
+    quota, period = _first(root, "cpu", "cpu.cfs_quota_us"), _first(root, "cpu", "cpu.cfs_period_us")
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
+
+
+def _first(root: Path, controller: str, *names: str) -> str:
+    """The first of these files that there is: in this process's own group, else in the root one."""
+    texts = (_read(group / name) for group in _groups(root, controller) for name in names)
+    return next((text for text in texts if text), "")
+
+
+def _groups(root: Path, controller: str) -> list[Path]:
+    groups = []
+    for line in _read(Path("/proc/self/cgroup")).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            groups.append(root / path.lstrip("/"))
+        elif controller in controllers.split(","):
+            groups += [root / controllers / path.lstrip("/"), root / controller / path.lstrip("/")]
+    return [*groups, root, root / controller]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,164 @@
+"""Everything that can be set, read from the environment once. The only file of this room that looks at `os.environ`.
+
+SageMaker's own variables keep their names and meanings (the names come from sagemaker_inference); ours start with KENNEL_.
+"""
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sagemaker_inference import parameters
+from sagemaker_inference.content_types import JSON
+
+from contract import cgroup
+from contract.layout import Layout
+from serve.errors import ConfigError
+from serve.formats import OUTPUTS
+
+Number = TypeVar("Number", int, float)
+ENGINES = ("openvino", "torch")
+_MIB = 1 << 20
+_WORKER_BYTES = 400 * _MIB
+"""One OpenVINO worker with ResNet18, measured at 250 MiB, and room for a large picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One serving program. Times in seconds, sizes in bytes."""
+
+    model: Path
+    """The unpacked artefact; never written to."""
+    host: str = "0.0.0.0"
+    port: int = 8080
+    engine: str = "openvino"
+    """KENNEL_ENGINE; torch where there is an NVIDIA device, else openvino."""
+    gpus: int = 0
+    workers: int = 1
+    """Processes that hold the model, SAGEMAKER_MODEL_SERVER_WORKERS; one a CPU (or GPU), fewer when memory is short."""
+    threads: int = 1
+    """Threads of one worker's network: the CPUs divided among the workers."""
+    body_limit: int = 6 * _MIB
+    """SAGEMAKER_MAX_PAYLOAD_IN_MB; a longer body is answered 413."""
+    queue_limit: int = 100
+    """KENNEL_QUEUE_LIMIT: requests that wait for a worker; one more is answered 503."""
+    connection_limit: int = 2000
+    """KENNEL_CONNECTION_LIMIT."""
+    upload_budget: int = 512 * _MIB
+    """KENNEL_UPLOAD_BUDGET_IN_MB: bytes of all bodies held at one time."""
+    request_timeout: float = 55.0
+    """SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS: from the whole body to the answer; SageMaker itself waits 60."""
+    header_timeout: float = 10.0
+    body_timeout: float = 30.0
+    idle_timeout: float = 75.0
+    startup_timeout: float = 600.0
+    """SAGEMAKER_STARTUP_TIMEOUT: from launch to the first answer."""
+    no_worker_limit: float = 10.0
+    """Seconds without a live worker after which the program ends."""
+    drain_grace: float = 2.0
+    """KENNEL_DRAIN_GRACE_SECONDS: after SIGTERM, how long new requests are still taken."""
+    drain_limit: float = 20.0
+    """KENNEL_DRAIN_LIMIT_SECONDS: after SIGTERM, when what is still unanswered is given up; SageMaker kills at 30."""
+    default_accept: str = JSON
+    java_options: tuple[str, ...] = ()
+
+    @property
+    def in_flight_limit(self) -> int:
+        """Requests handed to the model server at one time: one in each worker and one at hand for each."""
+        return 2 * self.workers
+
+
+def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
+    """Raises ConfigError with every problem, one after the other in one line."""
+    read = _Reader(environ)
+    gpus = gpu_count()
+    engine = read.choice("KENNEL_ENGINE", "torch" if gpus else "openvino", ENGINES)
+    gpus = gpus if engine == "torch" else 0
+    body_limit = read.whole(parameters.MAX_REQUEST_SIZE, 6, 1, 1024) * _MIB
+    cpus = cgroup.cpus()
+    workers = read.whole(parameters.MODEL_SERVER_WORKERS_ENV, _default_workers(cpus, gpus), 1, 256)
+    if environ.get(parameters.MULTI_MODEL_ENV, "").lower() == "true":
+        read.problems.append(f"{parameters.MULTI_MODEL_ENV} is true; this image serves one model, unset it")
+    config = Config(
+        model=Layout.from_environ(environ).model,
+        host=read.text("KENNEL_BIND_HOST", "0.0.0.0"),
+        port=read.whole(parameters.BIND_TO_PORT_ENV, 8080, 1, 65535),
+        engine=engine,
+        gpus=gpus,
+        workers=workers,
+        threads=max(1, cpus // workers),
+        body_limit=body_limit,
+        queue_limit=read.whole("KENNEL_QUEUE_LIMIT", 100, 1, 100_000),
+        connection_limit=read.whole("KENNEL_CONNECTION_LIMIT", 2000, 1, 100_000),
+        upload_budget=max(2 * body_limit, read.whole("KENNEL_UPLOAD_BUDGET_IN_MB", 512, 1, 1 << 20) * _MIB),
+        request_timeout=_request_timeout(read),
+        startup_timeout=read.number(parameters.STARTUP_TIMEOUT_ENV, 600.0, 1, 3600),
+        drain_grace=read.number("KENNEL_DRAIN_GRACE_SECONDS", 2.0, 0, 10),
+        drain_limit=read.number("KENNEL_DRAIN_LIMIT_SECONDS", 20.0, 1, 3600),
+        default_accept=read.choice(parameters.DEFAULT_INVOCATIONS_ACCEPT_ENV, JSON, OUTPUTS),
+        java_options=tuple(shlex.split(environ.get(parameters.MODEL_SERVER_VMARGS, ""))),
+    )
+    if read.problems:
+        raise ConfigError("; ".join(read.problems))
+    return config
+
+
+def child_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """A copy of the environment, for the processes this program starts."""
+    return dict(environ)
+
+
+def gpu_count(devices: Path = Path("/dev")) -> int:
+    """NVIDIA devices handed to this container."""
+    return sum(1 for path in devices.glob("nvidia[0-9]*") if path.name[6:].isdigit())
+
+
+def _default_workers(cpus: int, gpus: int) -> int:
+    if gpus:
+        return gpus
+    return max(1, min(cpus, cgroup.memory_left() // _WORKER_BYTES))
+
+
+def _request_timeout(read: "_Reader") -> float:
+    """Seconds win over SAGEMAKER_MODEL_SERVER_TIMEOUT, which counts minutes (asynchronous endpoints wait up to an hour)."""
+    minutes = read.number(parameters.MODEL_SERVER_TIMEOUT_ENV, 55.0 / 60.0, 1 / 60, 60)
+    return read.number(parameters.MODEL_SERVER_TIMEOUT_SECONDS_ENV, minutes * 60.0, 1, 3600)
+
+
+class _Reader:
+    """Reads typed values and collects what is wrong with them, so that all of it is told at once."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        return self._environ.get(name) or default
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            self.problems.append(f"{name} is {value!r}; need one of {', '.join(allowed)}")
+        return value
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        return self._parse(name, default, int, low, high)
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        return self._parse(name, default, float, low, high)
+
+    def _parse(self, name: str, default: Number, kind: Callable[[str], Number], low: float, high: float) -> Number:
+        text = self._environ.get(name)
+        if not text:
+            return default
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            what = "a whole number" if kind is int else "a number"
+            self.problems.append(f"{name} is {text!r}; need {what} from {low:g} to {high:g}")
+            return default
+        return value

@@ -1,0 +1,300 @@
+"""One client connection: HTTP/1.1 read with limits and deadlines, answered in order. It knows no route and no model.
+
+llhttp (through httptools) parses and is strict about malformed messages; what it does not bound (head, body, chunks, time) is
+bounded here. A connection that cannot go on is answered, half closed and listened to for a moment: closing it outright would
+reset it, and the client would never see the answer.
+"""
+
+import asyncio
+import secrets
+import traceback
+from collections import deque
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import httptools
+
+from serve import log
+from serve.config import Config
+from serve.errors import RequestError
+
+HEAD_LIMIT = 32_768
+"""Bytes of request line and headers."""
+_LINGER_SECONDS = 2.0
+_LINGER_BYTES = 64 << 20
+_REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One request and its answer. `headers` are lower case; `error` is set for a request that is refused as it stands."""
+
+    connection: "Connection"
+    request_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    method: str = ""
+    target: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+    keep_alive: bool = False
+    error: RequestError | None = None
+    job: Any = None
+    """Whatever the service attaches to it."""
+
+    def answer(self, status: int, content_type: str | None = None, body: bytes = b"", *, headers: str = "") -> None:
+        """Send the answer; without effect when the client has gone. `headers`: whole lines, each with its line end."""
+        self.connection.send(self, status, content_type, body, headers)
+
+    def refuse(self, error: RequestError) -> None:
+        headers = f"Retry-After: {error.retry_after}\r\n" if error.retry_after is not None else ""
+        self.answer(error.status, "application/json", error.body(self.request_id), headers=headers)
+
+
+class Service(Protocol):
+    """What a connection needs of the program behind it."""
+
+    config: Config
+    connections: "set[Connection]"
+    draining: bool
+
+    def admit(self, exchange: Exchange) -> None:
+        """Judge the head before the body is read. Raises RequestError."""
+
+    def hold(self, size: int) -> None:
+        """Count bytes of a body in memory, negative when they are let go. Raises RequestError when there are too many."""
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a whole request, now or later."""
+
+    def gone(self, exchange: Exchange) -> None:
+        """The client left before the answer."""
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests one after the other; the next one is handled once the one before it is answered."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._config = service.config
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport
+        self._reading: Exchange | None = None
+        self._head_size = 0
+        self._header_size = 0
+        self._chunks = 0
+        self._in_head = True
+        self._queue: deque[Exchange] = deque()
+        self._handling: Exchange | None = None
+        self._pumping = False
+        self._deaf = False
+        self._discarded = 0
+        self.deadline = 0.0
+
+    # -- asyncio --------------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._expect(self._config.header_timeout)
+        self._service.connections.add(self)
+        if len(self._service.connections) > self._config.connection_limit:
+            self._refuse(RequestError(503, "TooManyConnections", "too many connections; try again", retry_after=1))
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            self._discarded += len(data)
+            if self._discarded > _LINGER_BYTES:
+                self._transport.abort()
+            return
+        if self._reading is None and not self._head_size and self._handling is None:
+            self._expect(self._config.header_timeout)
+        if self._in_head:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            log.event("front_failed", "error", traceback=traceback.format_exc())
+            self._refuse(RequestError(500, "InternalError", "the server failed on this request"))
+        except httptools.HttpParserError:
+            self._refuse(RequestError(400, "BadRequest", "the request is not well-formed HTTP"))
+        if self._in_head and self._head_size > HEAD_LIMIT:
+            self._refuse(_too_long_head())
+        self._pump()
+        if self._queue and not self._deaf:
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._service.connections.discard(self)
+        self._deaf = True
+        for exchange in (self._handling, self._reading, *self._queue):
+            if exchange is not None:
+                self._service.hold(-len(exchange.body))
+                exchange.body = bytearray()
+        if self._handling is not None:
+            self._service.gone(self._handling)
+        self._handling = self._reading = None
+        self._queue.clear()
+
+    # -- httptools ------------------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._reading = Exchange(self)
+        self._header_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        if self._reading is not None and not self._deaf:
+            self._reading.target += url.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        exchange = self._reading
+        if exchange is None or self._deaf:
+            return
+        key = name.decode("latin-1").lower()
+        if key in exchange.headers and key in ("content-length", "transfer-encoding", "host", "content-type"):
+            self._refuse(RequestError(400, "BadRequest", "a header that must be single came twice"))
+        exchange.headers[key] = value.decode("latin-1")
+        self._header_size += len(name) + len(value) + 4
+        if self._header_size + len(exchange.target) > HEAD_LIMIT:
+            self._refuse(_too_long_head())
+
+    def on_headers_complete(self) -> None:
+        exchange = self._reading
+        if exchange is None or self._deaf:
+            return
+        self._in_head, self._head_size, self._chunks = False, 0, 0
+        self._expect(self._config.body_timeout)
+        exchange.method = self._parser.get_method().decode("latin-1")
+        exchange.keep_alive = self._parser.should_keep_alive()
+        headers = exchange.headers
+        try:
+            if self._parser.get_http_version() not in ("1.0", "1.1"):
+                raise RequestError(400, "BadRequest", "only versions 1.0 and 1.1 of HTTP are spoken here")
+            if "content-length" in headers and "transfer-encoding" in headers:
+                raise RequestError(400, "BadRequest", "Content-Length and Transfer-Encoding came together")
+            if self._parser.should_upgrade():
+                raise RequestError(400, "BadRequest", "no other protocol is spoken here")
+            self._service.admit(exchange)
+        except RequestError as error:
+            self._refuse(error)
+            return
+        if headers.get("expect", "").lower() == "100-continue" and self._handling is None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_chunk_header(self) -> None:
+        self._chunks += 1
+        if not self._deaf and self._chunks > 1000 + self._config.body_limit // 512:
+            self._refuse(RequestError(413, "TooManyChunks", "the body comes in too many chunks; send larger ones"))
+
+    def on_body(self, data: bytes) -> None:
+        exchange = self._reading
+        if exchange is None or self._deaf:
+            return
+        if len(exchange.body) + len(data) > self._config.body_limit:
+            self._refuse(too_large(self._config.body_limit))
+            return
+        try:
+            self._service.hold(len(data))
+        except RequestError as error:
+            self._refuse(error)
+            return
+        exchange.body += data
+
+    def on_message_complete(self) -> None:
+        exchange, self._reading = self._reading, None
+        self._in_head = True
+        if exchange is None or self._deaf:
+            return
+        self._queue.append(exchange)
+        self._deaf = not exchange.keep_alive
+
+    # -- answering ------------------------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Handle what is complete, in order; a loop, because a handler may answer before it returns."""
+        if self._pumping:
+            return
+        self._pumping = True
+        while self._queue and self._handling is None:
+            self._handling = exchange = self._queue.popleft()
+            self._expect(None)
+            if exchange.error is not None:
+                exchange.refuse(exchange.error)
+            else:
+                self._service.handle(exchange)
+        self._pumping = False
+
+    def _refuse(self, error: RequestError) -> None:
+        """Answer `error` after what came before it, and close; what is still being sent is not parsed."""
+        if self._deaf:
+            return
+        exchange, self._reading = self._reading or Exchange(self), None
+        exchange.error, exchange.keep_alive = error, False
+        self._service.hold(-len(exchange.body))
+        exchange.body = bytearray()
+        self._deaf = True
+        self._queue.append(exchange)
+        self._pump()
+
+    def send(self, exchange: Exchange, status: int, content_type: str | None, body: bytes, headers: str) -> None:
+        """Write one answer; called through Exchange.answer."""
+        if exchange is not self._handling:
+            return
+        self._service.hold(-len(exchange.body))
+        self._handling = None
+        close = not exchange.keep_alive or (self._service.draining and not self._queue and self._reading is None)
+        head = f"{_REASONS[status]}Content-Length: {len(body)}\r\nX-Request-Id: {exchange.request_id}\r\n{headers}"
+        if content_type is not None:
+            head += f"Content-Type: {content_type}\r\n"
+        head += "Connection: close\r\n\r\n" if close else "Connection: keep-alive\r\n\r\n"
+        self._transport.write(head.encode("latin-1") + body)
+        if close:
+            self._half_close()
+            return
+        if not self._queue:
+            self._expect(self._config.header_timeout if self._reading or self._head_size else self._config.idle_timeout)
+        self._transport.resume_reading()
+        self._pump()
+
+    def _half_close(self) -> None:
+        self._deaf = True
+        self._expect(_LINGER_SECONDS)
+        if self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        self._transport.write_eof()
+
+    @property
+    def owing(self) -> bool:
+        """A request was begun and is not answered."""
+        return self._handling is not None or self._reading is not None or bool(self._queue)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing read, nothing owed."""
+        return not self.owing and not self._head_size
+
+    def hang_up(self) -> None:
+        """Close for good once what was written is sent; one that was answered and half closed is left to its client."""
+        if not self._deaf or self.owing:
+            self._transport.close()
+
+    def _expect(self, seconds: float | None) -> None:
+        """Set the time by which something must have happened; None while the next move is ours."""
+        self.deadline = float("inf") if seconds is None else asyncio.get_running_loop().time() + seconds
+
+    def expire(self) -> None:
+        """The deadline has passed: called by the service's sweep."""
+        if self._deaf:
+            self._transport.abort()
+        elif self.idle:
+            self._transport.close()
+        else:
+            self._refuse(RequestError(408, "RequestTimeout", "the request was not sent whole in time"))
+
+
+def too_large(limit: int) -> RequestError:
+    """The answer to a body over `limit` bytes."""
+    return RequestError(413, "PayloadTooLarge", f"the body is over {limit:,} bytes, the most this endpoint reads")
+
+
+def _too_long_head() -> RequestError:
+    return RequestError(400, "HeadersTooLong", f"request line and headers are over {HEAD_LIMIT:,} bytes")

@@ -1,0 +1,207 @@
+"""The front: the only thing that listens on the port. /ping and /invocations, admission, and the way to the workers.
+
+It answers /ping from what the workers' sockets say at this moment and never decodes a picture itself.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+
+from sagemaker_inference.content_types import JSON
+
+from serve import formats, log
+from serve.config import Config
+from serve.connection import Connection, Exchange, too_large
+from serve.errors import RequestError, ServeError
+from serve.model_server import Places
+from serve.relay import Relay
+from serve.worker import ANSWER_HEADER
+from serve.workers import Workers
+
+_SWEEP_SECONDS = 0.25
+_QUIET_SECONDS = 0.3
+"""A connection accepted at the last moment has this long to send its request."""
+_LAST_WORDS_SECONDS = 1.0
+"""How long the last answers may take to reach slow clients once everything is answered."""
+_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+_INFERENCE_ID = "x-amzn-sagemaker-inference-id"
+
+
+class Invocation:
+    """One prediction on its way through the relay."""
+
+    def __init__(self, exchange: Exchange, default_accept: str) -> None:
+        """Raises RequestError for a head that no answer fits."""
+        headers = exchange.headers
+        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise RequestError(415, "UnsupportedContentEncoding", "Content-Encoding must be identity; send it unpacked")
+        self._exchange = exchange
+        self._content_type = formats.content_type(headers.get("content-type"))
+        self._accept = formats.accept(headers.get("accept"), default_accept)
+        self._top_k = formats.top_k(headers.get(_ATTRIBUTES))
+        self.deadline = float("inf")
+
+    def wire(self) -> tuple[bytes, bytes | bytearray]:
+        # Declared as octets, whatever it is: MMS would parse forms and JSON itself. Of the client's own words none go on.
+        exchange = self._exchange
+        attributes = f"Kennel-Custom-Attributes: top_k={self._top_k}\r\n" if self._top_k else ""
+        head = (
+            "POST /invocations HTTP/1.1\r\nHost: mms\r\nContent-Type: application/octet-stream\r\n"
+            f"Content-Length: {len(exchange.body)}\r\nKennel-Request-Id: {exchange.request_id}\r\n"
+            f"Kennel-Content-Type: {self._content_type}\r\nKennel-Accept: {self._accept}\r\n{attributes}\r\n"
+        )
+        return head.encode("ascii"), exchange.body
+
+    def succeed(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        if ANSWER_HEADER not in headers:
+            self.fail(_from_model_server(status))
+            return
+        if status >= 400:
+            self._log(status)
+        self._exchange.answer(status, headers.get("content-type", JSON), body)
+
+    def fail(self, error: RequestError) -> None:
+        self._log(error.status)
+        self._exchange.refuse(error)
+
+    def _log(self, status: int) -> None:
+        inference_id = self._exchange.headers.get(_INFERENCE_ID)
+        more = {"inference_id": inference_id} if inference_id else {}
+        level = "error" if status >= 500 else "warning"
+        log.event("invocation_failed", level, status=int(status), request_id=self._exchange.request_id, **more)
+
+
+class Front:
+    """Everything between the port and the model server."""
+
+    def __init__(self, config: Config, places: Places, workers: Workers) -> None:
+        self.config = config
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self.relay = Relay(
+            places.requests,
+            in_flight_limit=config.in_flight_limit,
+            queue_limit=config.queue_limit,
+            timed_out=lambda: workers.kill_hung(config.request_timeout - 1),
+        )
+        self._workers = workers
+        self._held = 0
+        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._last: set[asyncio.Task[object]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def listen(self) -> None:
+        """Open the port. Raises ServeError when that is not possible."""
+        host, port = self.config.host, self.config.port
+        try:
+            self._listener = socket.create_server((host, port), backlog=1024)
+            self._listener.setblocking(False)
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(lambda: Connection(self), sock=self._listener, backlog=1024)
+        except OSError as error:
+            raise ServeError(
+                f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}); set SAGEMAKER_BIND_TO_PORT"
+            ) from None
+
+    def sweep(self) -> None:
+        """Look after deadlines from now on."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in [connection for connection in self.connections if connection.deadline <= now]:
+            connection.expire()
+        self.relay.expire(now)
+        self._sweeper = loop.call_later(_SWEEP_SECONDS, self.sweep)
+
+    async def drain(self) -> None:
+        """Answer what was accepted and what still comes in the grace, then close everything."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        self.draining = True
+        log.event("draining", owed=self.relay.owed, connections=len(self.connections))
+        await asyncio.sleep(self.config.drain_grace)
+        self._stop_listening()
+        quiet_since = loop.time()
+        while loop.time() - quiet_since < _QUIET_SECONDS and loop.time() - start < self.config.drain_limit:
+            if any(connection.owing for connection in self.connections):
+                quiet_since = loop.time()
+            await asyncio.sleep(0.02)
+        self.relay.give_up(RequestError(503, "ShuttingDown", "the server is shutting down", retry_after=1))
+        for connection in list(self.connections):
+            connection.hang_up()
+        end = loop.time() + _LAST_WORDS_SECONDS
+        while self.connections and loop.time() < end:
+            await asyncio.sleep(0.02)
+
+    def close(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        if self._server is not None:
+            self._server.close()
+
+    def _stop_listening(self) -> None:
+        """Take in every connection the kernel has accepted for us, then close the port: closing it would reset them."""
+        assert self._server is not None and self._listener is not None
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                link, _ = self._listener.accept()
+                link.setblocking(False)
+                task = loop.create_task(loop.connect_accepted_socket(lambda: Connection(self), link))
+                self._last.add(task)
+        self._server.close()
+
+    # -- what a connection asks (connection.Service) --------------------------------------------------------------------
+
+    def admit(self, exchange: Exchange) -> None:
+        path, headers = exchange.target.split("?", 1)[0], exchange.headers
+        allowed = {"/ping": "GET", "/invocations": "POST"}.get(path)
+        if allowed is None:
+            raise RequestError(404, "NotFound", "there is only GET /ping and POST /invocations")
+        if exchange.method != allowed:
+            raise RequestError(405, "MethodNotAllowed", f"this path takes {allowed} and nothing else")
+        length = headers.get("content-length", "0")
+        limit = self.config.body_limit if path == "/invocations" else 0
+        if int(length) > limit:
+            raise too_large(limit)
+        if path == "/invocations":
+            exchange.job = Invocation(exchange, self.config.default_accept)
+
+    def hold(self, size: int) -> None:
+        if size > 0 and self._held + size > self.config.upload_budget:
+            raise RequestError(503, "Overloaded", "too many bodies are being sent at one time; try again", retry_after=1)
+        self._held += size
+
+    def handle(self, exchange: Exchange) -> None:
+        if exchange.job is None:
+            self._ping(exchange)
+            return
+        try:
+            if not exchange.body:
+                raise RequestError(400, "EmptyBody", "the body is empty; send a picture")
+            exchange.job.deadline = asyncio.get_running_loop().time() + self.config.request_timeout
+            self.relay.submit(exchange.job)
+        except RequestError as error:
+            exchange.refuse(error)
+
+    def gone(self, exchange: Exchange) -> None:
+        if exchange.job is not None:
+            self.relay.cancel(exchange.job)
+
+    def _ping(self, exchange: Exchange) -> None:
+        if self.draining:
+            exchange.refuse(RequestError(503, "ShuttingDown", "the server is shutting down"))
+        elif not self._workers.ready:
+            exchange.refuse(RequestError(503, "NoWorker", "no worker is alive"))
+        else:
+            exchange.answer(200)
+
+
+def _from_model_server(status: int) -> RequestError:
+    """What MMS answers by itself, in our words."""
+    if status == 507:
+        return RequestError(507, "OutOfMemory", "not enough memory for this request")
+    if status == 503:
+        return RequestError(503, "NoWorker", "no worker could take the request; try again", retry_after=1)
+    return RequestError(500, "WorkerDied", "the worker process ended while it worked on this request")

@@ -1,0 +1,165 @@
+"""The TorchServe-style handler: pictures in, ranked classes out, one bad picture never spoiling its batch.
+
+It knows the `(data, context)` convention and nothing of the server around it: `data` is a list of {"body": bytes}, `context`
+gives headers by position and takes status and content type. A `Kennel-` header, where the front sends one, goes before the
+plain header of that name.
+"""
+
+import csv
+import io
+import json
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sagemaker_inference.content_types import CSV, JSON
+
+from contract import manifest as manifests
+from contract.errors import PictureError, PictureTooLargeError
+from contract.manifest import Manifest
+from contract.picture import open_picture
+from contract.preprocess import prepare
+from serve import engine, formats, log, payload, warmup
+from serve.engine import Engine
+from serve.errors import EngineError, RequestError
+
+DEFAULT_TOP_K = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class Item:
+    """One request of a batch on its way: either `picture`, float32 [3, crop, crop], or `error` is set."""
+
+    request_id: str
+    accept: str = JSON
+    top_k: int = DEFAULT_TOP_K
+    picture: np.ndarray | None = None
+    error: RequestError | None = None
+
+
+class PictureClassifier:
+    """Loads one artefact and answers batches of requests about pictures."""
+
+    _engine: Engine
+    _manifest: Manifest
+    _default_accept: str
+
+    def initialize(self, context: Any) -> None:
+        """Load the artefact in `model_dir` and answer one picture of each format, so that the first caller waits for nothing.
+
+        Reads `model_dir`, `engine`, `threads`, `gpu_id` and `default_accept` of the system properties. Raises ArtefactError or
+        EngineError with one line naming the file at fault.
+        """
+        properties = context.system_properties
+        folder = Path(properties["model_dir"])
+        self._manifest = manifests.read(folder)
+        self._default_accept = properties.get("default_accept", JSON)
+        self._engine = engine.load(
+            properties["engine"], folder, self._manifest, threads=properties["threads"], gpu=properties.get("gpu_id")
+        )
+        for body in warmup.pictures():
+            logits = self.inference([Item(request_id="warm-up", picture=self._decode(body))])
+            if logits.shape != (1, len(self._manifest.classes)):
+                raise EngineError(f"model: answers {list(logits.shape)}; model.json lists {len(self._manifest.classes)} classes")
+
+    def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
+        """One answer for each request, in order."""
+        items = self.preprocess(data, context)
+        try:
+            logits = self.inference(items)
+        except Exception as error:
+            self._fail(items, error)
+            logits = np.empty((0, len(self._manifest.classes)), np.float32)
+        return self.postprocess(items, logits, context)
+
+    def preprocess(self, data: list[dict[str, Any]], context: Any) -> list[Item]:
+        """Decode and prepare every picture; what is wrong with one is kept in its item."""
+        items = []
+        for index, request in enumerate(data):
+            item = Item(request_id=_header(context, index, "Request-Id") or context.get_request_id(index))
+            try:
+                self._read(item, request.get("body") or b"", context, index)
+            except Exception as error:
+                self._fail([item], error)
+            items.append(item)
+        return items
+
+    def inference(self, items: list[Item]) -> np.ndarray:
+        """Logits float32 [pictures without error, classes]."""
+        pictures = [item.picture for item in items if item.picture is not None]
+        if not pictures:
+            return np.empty((0, len(self._manifest.classes)), np.float32)
+        return self._engine.predict(np.stack(pictures))
+
+    def postprocess(self, items: list[Item], logits: np.ndarray, context: Any) -> list[bytes]:
+        """Render answers and errors, and set the status and content type of each."""
+        answers, rows = [], iter(logits)
+        for index, item in enumerate(items):
+            body = b""
+            if item.error is None:
+                try:
+                    body = self._render(item, next(rows))
+                except Exception as error:
+                    self._fail([item], error)
+            if item.error is not None:
+                body = item.error.body(item.request_id)
+            context.set_response_status(code=item.error.status.value if item.error else 200, idx=index)
+            context.set_response_content_type(index, JSON if item.error else item.accept)
+            answers.append(body)
+        return answers
+
+    def _read(self, item: Item, body: bytes, context: Any, index: int) -> None:
+        content_type = formats.content_type(_header(context, index, "Content-Type"))
+        item.accept = formats.accept(_header(context, index, "Accept"), self._default_accept)
+        wanted = formats.top_k(_header(context, index, "Custom-Attributes"))
+        if not body:
+            raise RequestError(400, "EmptyBody", "the body is empty; send a picture")
+        if content_type == JSON:
+            body, asked = payload.read(bytes(body))
+            wanted = asked or wanted
+        item.top_k = wanted or DEFAULT_TOP_K
+        item.picture = self._decode(body)
+
+    def _decode(self, body: bytes) -> np.ndarray:
+        try:
+            spec = self._manifest.preprocessing
+            return prepare(open_picture(body, shorter_side=spec.resize), spec)
+        except PictureTooLargeError as error:
+            raise RequestError(413, "PictureTooLarge", str(error)) from None
+        except PictureError as error:
+            raise RequestError(400, "BadPicture", str(error)) from None
+
+    def _render(self, item: Item, logits: np.ndarray) -> bytes:
+        powers = np.exp(logits.astype(np.float64) - logits.max())
+        probabilities = powers / powers.sum()
+        if not np.isfinite(probabilities).all():
+            raise RequestError(500, "BadModelOutput", "the model's answer is not finite")
+        best = np.argsort(-probabilities, kind="stable")[: item.top_k]
+        names = self._manifest.classes
+        rows = [(names[place], manifests.label(names[place]), round(float(probabilities[place]), 6)) for place in best]
+        if item.accept == CSV:
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(rows)
+            return text.getvalue().encode("utf-8")
+        predictions = [{"class": name, "label": label, "probability": probability} for name, label, probability in rows]
+        return json.dumps({"predictions": predictions}).encode("ascii")
+
+    def _fail(self, items: list[Item], error: Exception) -> None:
+        """Give every item still without an error this one; what nobody foresaw is logged in full and told in general."""
+        if isinstance(error, RequestError):
+            told = error
+        elif isinstance(error, MemoryError):
+            told = RequestError(507, "OutOfMemory", "not enough memory for this picture")
+        else:
+            told = RequestError(500, "InternalError", "the model failed on this picture")
+            ids = [item.request_id for item in items]
+            log.event("prediction_failed", "error", request_ids=ids, traceback=traceback.format_exc())
+        for item in items:
+            item.error = item.error or told
+            item.picture = None
+
+
+def _header(context: Any, index: int, name: str) -> str | None:
+    return context.get_request_header(index, f"Kennel-{name}") or context.get_request_header(index, name)

@@ -1,0 +1,58 @@
+"""Pictures made in memory, and one of them sent the whole way, so that no caller meets a cold server."""
+
+import asyncio
+import io
+
+import numpy as np
+from PIL import Image
+from sagemaker_inference.content_types import JSON
+
+from contract.picture import FORMATS
+from serve.errors import RequestError, ServeError
+from serve.relay import Relay
+from serve.worker import ANSWER_HEADER
+
+
+def pictures() -> list[bytes]:
+    """One small picture in each accepted format."""
+    pixels = np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8)
+    samples = []
+    for name in FORMATS:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format=name)
+        samples.append(buffer.getvalue())
+    return samples
+
+
+async def round_trip(relay: Relay, deadline: float) -> None:
+    """Send one picture through the model server and wait for its answer. Raises ServeError for any answer but a good one."""
+    job = _RoundTrip(pictures()[0], deadline)
+    relay.submit(job)
+    await job.done
+
+
+class _RoundTrip:
+    """A job of the relay that nobody asked for."""
+
+    def __init__(self, body: bytes, deadline: float) -> None:
+        self._body = body
+        self.deadline = deadline
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def wire(self) -> tuple[bytes, bytes]:
+        head = f"POST /invocations HTTP/1.1\r\nHost: mms\r\nContent-Length: {len(self._body)}\r\n"
+        more = f"Content-Type: application/octet-stream\r\nKennel-Request-Id: warm-up\r\nKennel-Accept: {JSON}\r\n\r\n"
+        return (head + more).encode("ascii"), self._body
+
+    def succeed(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        if status == 200 and ANSWER_HEADER in headers:
+            self.done.set_result(None)
+        else:
+            self._give_up(f"status {status}")
+
+    def fail(self, error: RequestError) -> None:
+        self._give_up(error.message)
+
+    def _give_up(self, reason: str) -> None:
+        if not self.done.done():
+            self.done.set_exception(ServeError(f"the model does not answer its warm-up picture: {reason}"))

@@ -1,0 +1,37 @@
+"""Row 17: a worker that hangs (SIGSTOP): its caller gets 504, it is killed and replaced, the others go on."""
+
+import threading
+import time
+from pathlib import Path
+
+from tests import artefact
+from tests.server import Answer, Server
+
+TIMEOUT = 3
+
+
+def test_a_hung_worker_is_told_killed_and_replaced(shared_data: Path) -> None:
+    dog = next((shared_data / "dogs" / "test").rglob("*.jpg")).read_bytes()
+    with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=2, SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS=TIMEOUT) as server:
+        hung = server.workers()[0]
+        hung.suspend()
+        answers: list[tuple[Answer, float]] = []
+
+        def ask() -> None:
+            start = time.monotonic()
+            answers.append((server.invoke(dog), time.monotonic() - start))
+
+        threads = [threading.Thread(target=ask) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        late = [(answer, seconds) for answer, seconds in answers if answer.status != 200]
+        print(f"12 requests, one worker of two stopped: {len(late)} late, {[round(seconds, 1) for _, seconds in late]} s")
+        assert len(late) == 1
+        assert late[0][0].status == 504 and late[0][0].json()["code"] == "Timeout"
+        assert TIMEOUT <= late[0][1] < TIMEOUT + 2
+        workers = server.wait_workers(2)
+        assert not hung.is_running() or hung.status() == "zombie"
+        assert hung.pid not in [worker.pid for worker in workers]
+        assert server.invoke(dog).status == 200

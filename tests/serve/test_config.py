@@ -1,0 +1,80 @@
+"""The environment becomes one frozen configuration, or one line with everything that is wrong."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from contract import cgroup
+from serve import config
+from serve.errors import ConfigError
+
+
+def test_the_defaults_are_sagemakers() -> None:
+    found = config.from_environ({})
+    assert (found.host, found.port, str(found.model)) == ("0.0.0.0", 8080, "/opt/ml/model")
+    assert found.body_limit == 6_291_456
+    assert found.request_timeout == 55
+    assert found.default_accept == "application/json"
+    assert found.engine == "openvino" or config.gpu_count()
+    assert 1 <= found.workers <= cgroup.cpus()
+    assert found.workers * found.threads <= max(cgroup.cpus(), found.workers)
+
+
+def test_the_contracts_variables_are_read() -> None:
+    found = config.from_environ(
+        {
+            "SAGEMAKER_BASE_DIR": "/tmp/x",
+            "SAGEMAKER_BIND_TO_PORT": "9001",
+            "SAGEMAKER_MODEL_SERVER_WORKERS": "3",
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT": "2",
+            "SAGEMAKER_MAX_PAYLOAD_IN_MB": "100",
+            "SAGEMAKER_STARTUP_TIMEOUT": "30",
+            "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",
+            "SAGEMAKER_MODEL_SERVER_VMARGS": "-Xss1m '-Da=b c'",
+            "KENNEL_BIND_HOST": "127.0.0.1",
+            "KENNEL_ENGINE": "openvino",
+        }
+    )
+    assert str(found.model) == "/tmp/x/model" and found.host == "127.0.0.1" and found.port == 9001
+    assert found.workers == 3 and found.in_flight_limit == 6 and found.request_timeout == 120
+    assert found.body_limit == 100 << 20 and found.upload_budget >= 2 * found.body_limit
+    assert found.startup_timeout == 30 and found.default_accept == "text/csv"
+    assert found.java_options == ("-Xss1m", "-Da=b c")
+
+
+def test_seconds_win_over_minutes() -> None:
+    environ = {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "2", "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "7"}
+    assert config.from_environ(environ).request_timeout == 7
+
+
+def test_all_problems_are_told_at_once_with_name_value_and_range() -> None:
+    environ = {
+        "SAGEMAKER_BIND_TO_PORT": "http",
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "0",
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": "1e3",
+        "KENNEL_ENGINE": "onnx",
+        "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/html",
+        "SAGEMAKER_MULTI_MODEL": "true",
+    }
+    with pytest.raises(ConfigError) as caught:
+        config.from_environ(environ)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(name in message for name in environ)
+    assert "'http'" in message and "from 1 to 65535" in message and "openvino, torch" in message
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.from_environ({}).port = 1
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert config.from_environ({"SAGEMAKER_BIND_TO_PORT": ""}).port == 8080
+
+
+def test_gpus_are_counted_by_their_devices(tmp_path: Path) -> None:
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia0x"):
+        (tmp_path / name).touch()
+    assert config.gpu_count(tmp_path) == 2

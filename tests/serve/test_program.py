@@ -1,0 +1,87 @@
+"""The program from outside: start, stop, what it refuses to start with, and what it leaves behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from serve import program
+from tests import artefact
+from tests.server import ROOT, Server, alive
+
+
+def test_a_start_a_prediction_and_a_stop(dogs: list[bytes]) -> None:
+    with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
+        assert server.invoke(dogs[0]).status == 200
+        first_answer = time.monotonic() - server.started
+        tree = server.tree()
+        server.process.send_signal(signal.SIGTERM)
+        start = time.monotonic()
+        assert server.wait_end(20) == (0, "")
+        seconds = time.monotonic() - start
+        time.sleep(0.2)
+        print(f"first answer {first_answer:.2f} s after launch, stopped in {seconds:.2f} s")
+        assert len(tree) >= 4 and alive(tree) == []
+        assert [path.name for path in Path(server.folder.name).iterdir()] == ["log"]
+        events = [event for event in ("worker_ready", "serving", "draining", "stopped") if server.events(event)]
+        assert events == ["worker_ready", "serving", "draining", "stopped"]
+
+
+def test_ctrl_c_stops_it_too() -> None:
+    with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
+        server.process.send_signal(signal.SIGINT)
+        assert server.wait_end(20) == (0, "")
+
+
+def test_a_killed_front_leaves_no_process_behind() -> None:
+    with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=2) as server:
+        tree = server.tree()
+        server.process.kill()
+        end = time.monotonic() + 5
+        while alive(tree) and time.monotonic() < end:
+            time.sleep(0.05)
+        left = alive(tree)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        assert left == []
+
+
+def test_a_taken_port_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with Server(artefact.small(), ready=False, SAGEMAKER_BIND_TO_PORT=port, SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
+            status, errors = server.wait_end(60)
+    assert status == 1 and f"127.0.0.1:{port}" in errors and "SAGEMAKER_BIND_TO_PORT" in errors and errors.count("\n") == 1
+
+
+def test_a_bad_environment_is_one_line() -> None:
+    with Server(artefact.small(), ready=False, SAGEMAKER_MODEL_SERVER_WORKERS="many", KENNEL_ENGINE="x") as server:
+        status, errors = server.wait_end(20)
+    assert status == 1 and errors.count("\n") == 1 and "'many'" in errors and "KENNEL_ENGINE" in errors
+
+
+def test_a_start_that_takes_too_long_is_given_up() -> None:
+    with Server(artefact.small(), ready=False, SAGEMAKER_STARTUP_TIMEOUT=1) as server:
+        status, errors = server.wait_end(20)
+    assert status == 1 and "SAGEMAKER_STARTUP_TIMEOUT" in errors and errors.count("\n") == 1
+
+
+def test_any_other_argument_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "serve", "train"], cwd=ROOT, capture_output=True, text=True, env=dict(os.environ)
+    )
+    assert done.returncode == 2 and "'train'" in done.stderr
+
+
+def test_the_private_folder_is_gone_even_after_an_error() -> None:
+    try:
+        with program.private_folder() as folder:
+            (folder / "x").write_text("x")
+            raise ValueError
+    except ValueError:
+        assert not folder.exists()

@@ -1,0 +1,58 @@
+"""`train`: what SageMaker starts. Reads the job, supervises the training processes, decides the exit status.
+
+PID 1 of the container, and light: torch is imported by the training processes only. `train` with the argument `train` or
+without any does the same.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from contract.layout import Layout
+from train import config, failure, supervisor
+from train.failure import Failure
+from train.supervisor import Stop
+
+_USAGE = "usage: train [train]\nTrains as /opt/ml/input (or SAGEMAKER_BASE_DIR/input) says; takes no options.\n"
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    if arguments in (["-h"], ["--help"]):
+        print(_USAGE, end="")
+        return 0
+    if arguments not in ([], ["train"]):
+        print(_USAGE, end="", file=sys.stderr)
+        return 2
+    layout = Layout.from_environ(config.environ())
+    layout.failure.unlink(missing_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="train-"))
+    stop = Stop(folder)
+    try:
+        reason = _train(folder, stop)
+    except Exception as error:
+        reason = Failure.of(error)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if reason is None:
+        return 0
+    text = failure.render(reason, config.environ())
+    print(f"train failed: {text}", file=sys.stderr, flush=True)
+    try:
+        failure.write(layout.failure, reason, config.environ())
+    except OSError as error:
+        print(f"output/failure cannot be written: {error.strerror}", file=sys.stderr, flush=True)
+    return 1
+
+
+def _train(folder: Path, stop: Stop) -> Failure | None:
+    job = config.read_job()
+    job.save(folder / "job.json")
+    if len(job.hosts) > 1:
+        supervisor.wait_for_hosts(job.hosts)
+    return supervisor.run(supervisor.command(job, folder), supervisor.environment(job, config.environ()), folder, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

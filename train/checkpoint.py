@@ -1,0 +1,179 @@
+"""Checkpoints that are either whole or absent: written aside, renamed, and valid only once their marker with a digest exists.
+
+`step-N.pt` holds tensors and plain values; `step-N.json` holds its SHA-256 and is written last. Reading takes the newest
+whose digest holds, and never unpickles anything but tensors and plain values. What is in them is the loop's business.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from contract.manifest import digest
+from train.errors import CheckpointError
+from train.report import Report
+
+KEPT = 2
+"""Checkpoints kept; the older one is for the case that the newest cannot be read."""
+_FORMAT = 1
+_MARKER = re.compile(r"step-(\d{9})\.json")
+
+
+class Checkpoints:
+    """The checkpoints in one folder. `fields`: what a job must share with the one that wrote them, by name."""
+
+    def __init__(self, folder: Path, fields: dict[str, Any], report: Report) -> None:
+        self._folder, self._fields, self._report = folder, fields, report
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Write the checkpoint of a step and drop those that are too old.
+
+        Raises CheckpointError when it cannot be written; the earlier ones are then as they were, and nothing is left over.
+        """
+        data, marker = self._paths(step)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _write(data, lambda stream: torch.save(state, stream))
+            body = {"format": _FORMAT, "step": step, "sha256": digest(data), "fields": self._fields}
+            text = json.dumps(body | {"check": _check(body)}, indent=1)
+            _write(marker, lambda stream: stream.write(text.encode("utf-8")))
+            _sync(self._folder)
+        except OSError as error:
+            if not marker.exists():
+                data.unlink(missing_ok=True)
+            raise CheckpointError(
+                f"the checkpoint of step {step} cannot be written: {_cause(error)}; the earlier ones are intact"
+            ) from None
+        self._drop_old()
+
+    def load(self, device: torch.device) -> tuple[int, dict[str, Any]] | None:
+        """The newest valid checkpoint as (step, state); None when none was ever finished. Clears what a killed save left.
+
+        Raises CheckpointError when there are some and none is valid, or when the newest valid one is another job's.
+        """
+        self._drop_old()
+        wrong = []
+        for step in self._steps():
+            try:
+                body = self._checked(step)
+                self._compare(body["fields"])
+                return step, torch.load(self._paths(step)[0], map_location=device, weights_only=True)
+            except CheckpointError:
+                raise
+            # A damaged file makes the readers raise nearly anything.
+            except Exception as error:
+                reason = (str(error) or type(error).__name__).splitlines()[0][:160]
+                wrong.append(f"step {step}: {reason}")
+                self._report.say(f"checkpoint of step {step} is not usable and is skipped: {reason}")
+        if wrong:
+            raise CheckpointError(
+                f"none of {len(wrong)} checkpoints is usable ({'; '.join(wrong)}); empty the folder to start afresh"
+            )
+        return None
+
+    def _checked(self, step: int) -> dict[str, Any]:
+        data, marker = self._paths(step)
+        body = json.loads(marker.read_bytes())
+        if body.pop("check") != _check(body) or body["format"] != _FORMAT or body["step"] != step:
+            raise ValueError("its marker is damaged, or of another version")
+        if digest(data) != body["sha256"]:
+            raise ValueError("SHA-256 differs from its marker's")
+        return body
+
+    def _compare(self, fields: dict[str, Any]) -> None:
+        for name, value in self._fields.items():
+            if fields.get(name) != value:
+                raise CheckpointError(
+                    f"{name}: the checkpoint was made with {fields.get(name)!r:.80}, this job has {value!r:.80}; "
+                    "use the same, or another checkpoint folder"
+                )
+
+    def _paths(self, step: int) -> tuple[Path, Path]:
+        return self._folder / f"step-{step:09d}.pt", self._folder / f"step-{step:09d}.json"
+
+    def _steps(self) -> list[int]:
+        """Steps that have a marker, the newest first."""
+        names = [entry.name for entry in self._folder.iterdir()] if self._folder.is_dir() else []
+        return sorted((int(match[1]) for match in map(_MARKER.fullmatch, names) if match), reverse=True)
+
+    def _drop_old(self) -> None:
+        steps = self._steps()
+        for step in steps[KEPT:]:
+            data, marker = self._paths(step)
+            marker.unlink(missing_ok=True)
+            data.unlink(missing_ok=True)
+        kept = {path.name for step in steps[:KEPT] for path in self._paths(step)}
+        for path in self._folder.glob("*step-*"):  # what a killed process left behind
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+
+def _check(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def _write(path: Path, write: Any) -> None:
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        with _Stream(aside) as stream:
+            write(stream)
+            stream.finish()
+        os.replace(aside, path)
+    except RuntimeError as error:
+        # torch's writer hides what went wrong with the stream behind an error of its own.
+        raise stream.error or error from None
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+class _Stream:
+    """A file being written that remembers why writing failed."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "wb")  # noqa: SIM115
+        self.error: OSError | None = None
+
+    def write(self, piece: bytes) -> int:
+        try:
+            return self._file.write(piece)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def finish(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __enter__(self) -> "_Stream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            self.error = self.error or error
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _cause(error: OSError) -> str:
+    known = {
+        errno.ENOSPC: "no space left on the disk",
+        errno.EDQUOT: "disk quota exceeded",
+        errno.EFBIG: "file size limit exceeded",
+    }
+    return known.get(error.errno or 0, error.strerror or str(error))

@@ -1,0 +1,323 @@
+"""What a job asks for: hyperparameters and the platform's files, read once into frozen values. The only reader of os.environ.
+
+sagemaker_training's Environment parses the platform's files; which hyperparameters exist, and within which limits, is said
+here. Never imports torch: a wrong value is refused in well under a second.
+"""
+
+import difflib
+import importlib.util
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from contract.layout import DEFAULT_BASE, Layout
+from train.errors import ConfigError
+
+MESSAGE_LIMIT = 1024
+"""Characters of one error message; SageMaker shows no more."""
+
+REQUIRED_CHANNELS = ("train", "validation")
+OPTIONAL_CHANNELS = ("test", "pretrained")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The hyperparameters. As SageMaker sends them the names have dashes: `train-layers`, `batch-size`."""
+
+    arch: str = "resnet18"
+    """Any torchvision classifier."""
+    train_layers: str = "head"
+    """`head`: the last layer only. `last`: also the last block before it. `all`: everything."""
+    epochs: int = 5
+    lr: float = 1e-3
+    weight_decay: float = 1e-2
+    eps: float = 1e-8
+    batch_size: int = 64
+    """Pictures a step, over all processes together; an epoch is cut into equal batches of at most this many."""
+    seed: int = 0
+    picture_size: int = 224
+    """Side of the network's input in pixels."""
+    schedule: str = "cosine"
+    """Of the learning rate, by step: `cosine` falls to nought, `constant` stays."""
+    augment: str = "standard"
+    """`standard`: random resized crop and horizontal flip. `none`: as in evaluation."""
+    max_bad_images: int = 10
+    """Pictures of all channels that may be unreadable before the job fails."""
+    checkpoint_interval: int = 0
+    """Steps between checkpoints beside the one at each epoch's end; 0 for none."""
+    loader_workers: int | None = None
+    """Decoding processes of each training process; by default from the CPUs really available."""
+    processes: int | None = None
+    """Training processes on each host; by default one a GPU, one without a GPU."""
+
+    @property
+    def resize(self) -> int:
+        """Pixels the shorter side is scaled to before the centre crop, in torchvision's usual ratio of 256 to 224."""
+        return round(self.picture_size * 256 / 224)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One training job on this host."""
+
+    config: Config
+    base: Path
+    name: str
+    channels: tuple[str, ...]
+    hosts: tuple[str, ...]
+    current_host: str
+    network_interface: str
+    gpus: int
+    checkpoints: Path
+    hook_config: Path | None
+    """debughookconfig.json, where the job has one."""
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.base)
+
+    @property
+    def processes(self) -> int:
+        """Training processes on each host."""
+        return self.config.processes or max(1, self.gpus)
+
+    @property
+    def world_size(self) -> int:
+        return self.processes * len(self.hosts)
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), default=str), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Job":
+        """What `save` wrote; the training processes read it instead of parsing everything again."""
+        body = json.loads(path.read_text(encoding="utf-8"))
+        body["config"] = Config(**body["config"])
+        body |= {name: tuple(body[name]) for name in ("channels", "hosts")}
+        body |= {name: Path(body[name]) for name in ("base", "checkpoints")}
+        body["hook_config"] = Path(body["hook_config"]) if body["hook_config"] else None
+        return cls(**body)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one training process stands among all of them, as torchrun tells it."""
+
+    rank: int = 0
+    local_rank: int = 0
+    world_size: int = 1
+
+
+def environ() -> Mapping[str, str]:
+    """The process's environment, for those that must scrub or pass it on."""
+    return os.environ
+
+
+def place() -> Place:
+    """This process's place, from the variables torchrun sets; alone without them."""
+    return Place(*(int(os.environ.get(name, default)) for name, default in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1))))
+
+
+def read_job() -> Job:
+    """The job that the platform's files describe. Raises ConfigError with every problem in one message."""
+    layout = Layout.from_environ(os.environ)
+    for path in (layout.hyperparameters, layout.input_data_config, layout.resource_config):
+        if not path.is_file():
+            raise ConfigError(
+                f"{path.name}: missing in input/config; start the program as SageMaker does, or set SAGEMAKER_BASE_DIR"
+            )
+    try:
+        # Imported late: at import it makes folders below SAGEMAKER_BASE_DIR, or below the home folder without one.
+        from sagemaker_training.environment import Environment
+
+        platform = Environment()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise ConfigError(f"input/config cannot be read: {type(error).__name__}: {str(error)[:200]}") from None
+    config = parse(platform.hyperparameters)
+    channels = tuple(sorted(platform.channel_input_dirs))
+    for name in REQUIRED_CHANNELS:
+        if name not in channels or not layout.channel(name).is_dir():
+            found = ", ".join(channels) or "none"
+            raise ConfigError(f"channel {name!r} is missing; the job has {found}; add it to InputDataConfig")
+    hosts = tuple(sorted(platform.hosts))
+    job = Job(
+        config=config,
+        base=layout.base,
+        name=os.environ.get("TRAINING_JOB_NAME", ""),
+        channels=channels,
+        hosts=hosts,
+        current_host=platform.current_host,
+        network_interface=platform.network_interface_name,
+        gpus=platform.num_gpus,
+        checkpoints=_checkpoints(layout),
+        hook_config=layout.debug_hook_config if layout.debug_hook_config.is_file() else None,
+    )
+    if config.batch_size < job.world_size:
+        raise ConfigError(f"batch-size: {config.batch_size} is less than the {job.world_size} processes that share it")
+    return job
+
+
+def _checkpoints(layout: Layout) -> Path:
+    try:
+        body = json.loads(layout.checkpoint_config.read_bytes())
+        return remap(Path(body.get("LocalPath") or layout.checkpoints), layout.base)
+    except FileNotFoundError:
+        return layout.checkpoints
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ConfigError(f"checkpointconfig.json cannot be read: {str(error)[:200]}") from None
+
+
+def remap(path: Path, base: Path) -> Path:
+    """A path of the platform below /opt/ml as it lies below `base`; any other path as it is."""
+    return base / path.relative_to(DEFAULT_BASE) if path.is_relative_to(DEFAULT_BASE) else path
+
+
+def names() -> tuple[str, ...]:
+    """The documented hyperparameters, in order."""
+    return tuple(field.name.replace("_", "-") for field in fields(Config))
+
+
+def parse(raw: Mapping[str, Any]) -> Config:
+    """Hyperparameters as SageMaker sends them (strings, perhaps JSON-quoted, or already decoded) to a Config.
+
+    Underscores are accepted for dashes. Raises ConfigError with every problem in one message of at most 1,024 characters.
+    """
+    known, problems, unknown, values = names(), [], [], {}
+    for name, value in raw.items():
+        if name.startswith("sagemaker_") or name == "_tuning_objective_metric":
+            continue
+        dashed = name.replace("_", "-")
+        if dashed not in known:
+            unknown.append(f"{_short(name)}: unknown{_guess(dashed, known)}")
+        elif dashed in values:
+            problems.append(f"{dashed}: given twice, with dashes and with underscores")
+        else:
+            try:
+                values[dashed] = _RULES[dashed](value)
+            except ValueError as error:
+                values[dashed] = None
+                problems.append(f"{dashed}: {_short(value)} is not {error}")
+    if problems or unknown:
+        raise ConfigError(_message(problems + unknown, f" Known: {', '.join(known)}." if unknown else ""))
+    return Config(**{name.replace("-", "_"): value for name, value in values.items()})
+
+
+def _message(problems: list[str], ending: str) -> str:
+    head = f"{len(problems)} wrong hyperparameter{'s' if len(problems) > 1 else ''}: "
+    text, room = "", MESSAGE_LIMIT - len("ConfigError: ") - len(head) - len(ending) - len("; and 000 more.")
+    for count, problem in enumerate(problems):
+        if len(text) + len(problem) + 2 > room:
+            return f"{head}{text}; and {len(problems) - count} more.{ending}"
+        text += ("; " if text else "") + problem
+    return f"{head}{text}.{ending}"
+
+
+def _short(value: Any) -> str:
+    shown = ascii(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def _guess(name: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _plain(value: Any) -> Any:
+    """The SDK JSON-encodes strings, so a number may arrive as a quoted string, and be quoted once more."""
+    for _ in range(3):
+        if not isinstance(value, str):
+            break
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            break
+    return value
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def rule(value: Any) -> int:
+        number = _plain(value)
+        if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return number
+
+    return rule
+
+
+def _auto(low: int, high: int) -> Callable[[Any], int | None]:
+    whole = _whole(low, high)
+
+    def rule(value: Any) -> int | None:
+        try:
+            return None if _plain(value) == "auto" else whole(value)
+        except ValueError as error:
+            raise ValueError(f"'auto' or {error}") from None
+
+    return rule
+
+
+def _number(low: float, high: float, *, above: bool) -> Callable[[Any], float]:
+    """`above`: the value must lie above `low`; at `low` or above otherwise."""
+
+    def rule(value: Any) -> float:
+        number = _plain(value)
+        good = isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= high and math.isfinite(number)
+        if not good or number < low or (above and number == low):
+            raise ValueError(f"a number {'above' if above else 'from'} {low:g} {'and at most' if above else 'to'} {high:g}")
+        return float(number)
+
+    return rule
+
+
+def _choice(*allowed: str) -> Callable[[Any], str]:
+    def rule(value: Any) -> str:
+        text = _plain(value)
+        if text not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)}")
+        return text
+
+    return rule
+
+
+def _arch(value: Any) -> str:
+    text, known = _plain(value), architectures()
+    if text not in known:
+        close = difflib.get_close_matches(str(text)[:64], known, n=2, cutoff=0.5) or list(known[:2])
+        raise ValueError(f"one of torchvision's {len(known)} classifiers, such as {' or '.join(close)}")
+    return text
+
+
+def architectures() -> tuple[str, ...]:
+    """The classifiers of the installed torchvision, read from its source: importing it takes seconds."""
+    spec = importlib.util.find_spec("torchvision")
+    assert spec is not None and spec.origin is not None
+    sources = sorted((Path(spec.origin).parent / "models").glob("*.py"))
+    return tuple(sorted(name for path in sources for name in _registered(path.read_text(encoding="utf-8"))))
+
+
+def _registered(source: str) -> list[str]:
+    return re.findall(r"^@register_model\(\)\n(?:@.*\n)*def (\w+)\(", source, re.MULTILINE)
+
+
+_RULES: dict[str, Callable[[Any], Any]] = {
+    "arch": _arch,
+    "train-layers": _choice("head", "last", "all"),
+    "epochs": _whole(1, 10_000),
+    "lr": _number(0, 1e9, above=True),
+    "weight-decay": _number(0, 1e3, above=False),
+    "eps": _number(0, 1, above=True),
+    "batch-size": _whole(1, 65_536),
+    "seed": _whole(0, 2**32 - 1),
+    "picture-size": _whole(8, 2_048),
+    "schedule": _choice("constant", "cosine"),
+    "augment": _choice("none", "standard"),
+    "max-bad-images": _whole(0, 1_000_000_000),
+    "checkpoint-interval": _whole(0, 1_000_000_000),
+    "loader-workers": _auto(0, 256),
+    "processes": _auto(1, 64),
+}

@@ -1,0 +1,247 @@
+"""Epochs and steps: train, validate, save, stop when asked. What it needs is handed in; it reads no configuration files.
+
+A position is (epoch, steps taken in it). Everything random follows from the seed and the position, so a job that goes on
+from a checkpoint takes the very steps it would have taken. Every rank walks through the same code at the same step.
+"""
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from contract.preprocess import Preprocessing, affine
+from train import order
+from train.checkpoint import Checkpoints
+from train.config import Config
+from train.errors import NotFiniteError
+from train.hook import Hook, NoHook
+from train.loader import Batch, Loader
+from train.network import Network
+from train.ranks import Ranks
+from train.records import StepLog
+from train.report import Report
+
+
+@dataclass(slots=True)
+class Position:
+    """Where training stands. `taken`: steps since the job began, over all its attempts. `step`: those of this epoch, whose
+    sums over all ranks follow."""
+
+    taken: int = 0
+    epoch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    correct: float = 0.0
+    pictures: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """An evaluation over all ranks. `predictions`: index of each picture and of the class predicted for it."""
+
+    loss: float
+    accuracy: float
+    predictions: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Loop:
+    """Training of one network. `indices`: of the usable pictures of each split."""
+
+    config: Config
+    spec: Preprocessing
+    network: Network
+    ranks: Ranks
+    loader: Loader
+    checkpoints: Checkpoints
+    report: Report
+    indices: dict[str, list[int]]
+    hook: Hook | NoHook
+    loss: nn.Module
+    position: Position = field(default_factory=Position)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    """Of each step of this run, from its start to the start of the next."""
+    saved: int | None = None
+    """The step of the newest checkpoint."""
+    log: StepLog | None = None
+    _parallel: nn.Module = field(init=False)
+    _optimiser: torch.optim.Optimizer = field(init=False)
+    _scale: torch.Tensor = field(init=False)
+    _shift: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        self._scale, self._shift = (torch.from_numpy(values).to(self.ranks.device) for values in affine(self.spec))
+        self._parallel = self.ranks.parallel(self.network.module)
+        self._optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay, eps=config.eps
+        )
+
+    @property
+    def steps(self) -> int:
+        """Steps of one epoch."""
+        return order.steps_per_epoch(len(self.indices["train"]), self.config.batch_size)
+
+    def state(self) -> dict[str, Any]:
+        """Everything a later attempt needs, as tensors and plain values. The random state is the position."""
+        return {
+            "model": self.network.module.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "position": list(astuple(self.position)),
+            "history": self.history,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.network.module.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self.position = Position(*state["position"])
+        self.history = list(state["history"])
+        self.saved = self.position.taken
+
+    def run(self) -> bool:
+        """Train to the end of the last epoch; False when a stop was asked for before that."""
+        for epoch in range(self.position.epoch, self.config.epochs):
+            if epoch > self.position.epoch:
+                self.position = Position(taken=self.position.taken, epoch=epoch)
+            finished = self._train_epoch()
+            self.save()
+            score = self.evaluate("validation") if finished else None
+            if score is None:
+                return False
+            self._close_epoch(score)
+        return True
+
+    def save(self) -> None:
+        """Save a checkpoint of this step, unless there is one."""
+        if self.saved != self.position.taken:
+            if self.ranks.first:
+                self.checkpoints.save(self.position.taken, self.state())
+            self.saved = self.position.taken
+
+    def _train_epoch(self) -> bool:
+        """The rest of the epoch; False when a stop was asked for: the step during which that happens is the last."""
+        epoch, config = self.position.epoch, self.config
+        batches = order.epoch_batches(self.indices["train"], config.batch_size, config.seed, epoch)[self.position.step :]
+        if self.ranks.summed(self.ranks.stop_asked())[0]:
+            return False
+        self.network.train()
+        self.hook.training()
+        parts = [order.part(batch, self.ranks.rank, self.ranks.size) for batch in batches]
+        started = time.perf_counter()
+        for batch, whole in zip(self.loader.training(epoch, parts), batches, strict=True):
+            stop = self._take_step(batch, whole)
+            now = time.perf_counter()
+            self.seconds.append(now - started)
+            started = now
+            self._show("train", self.position.step, self.steps, f"loss {self.position.loss / self.position.pictures:.4f}")
+            if stop:
+                return False
+            if config.checkpoint_interval and self.position.taken % config.checkpoint_interval == 0:
+                self.save()
+        return True
+
+    def _take_step(self, batch: Batch, whole: Sequence[int]) -> bool:
+        """One step of all ranks; whether any of them was asked to stop."""
+        position, number = self.position, self.position.taken + 1
+        rate = self._rate()
+        torch.manual_seed(order.step_seed(self.config.seed, number, self.ranks.rank))
+        logits, labels = self._forward(self._parallel, batch)
+        loss = self.loss(logits, labels)
+        correct = (logits.detach().argmax(1) == labels).sum()
+        total, right, stop = self.ranks.summed(loss.item() * len(labels), correct.item(), self.ranks.stop_asked())
+        if not math.isfinite(total):
+            raise NotFiniteError(f"loss is {total} at step {number} with lr {rate:g}; lower lr; the last good checkpoint is kept")
+        self._optimiser.zero_grad(set_to_none=True)
+        # The mean over the whole batch: each rank's mean, weighted by its share, for DDP averages over the ranks.
+        (loss * (len(labels) * self.ranks.size / len(whole))).backward()
+        norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in self.network.parameters()])
+        if not torch.isfinite(norm):
+            raise NotFiniteError(
+                f"gradient is {norm.item()} at step {number} with lr {rate:g}; lower lr; the last good checkpoint is kept"
+            )
+        self._optimiser.step()
+        position.taken += 1
+        position.step += 1
+        position.loss += total
+        position.correct += right
+        position.pictures += len(whole)
+        if self.log is not None:
+            self.log.add(number, position.epoch + 1, rate, total / len(whole), order.digest(whole))
+        return stop > 0
+
+    def _rate(self) -> float:
+        """The learning rate of the coming step, set on the optimiser."""
+        rate = self.config.lr
+        if self.config.schedule == "cosine":
+            rate *= 0.5 * (1 + math.cos(math.pi * self.position.taken / (self.steps * self.config.epochs)))
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _forward(self, module: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits and labels. Pixels arrive as [n, side, side, 3]; seen as [n, 3, side, side] that is torch's channels_last."""
+        pixels = batch.pixels.to(self.ranks.device, non_blocking=True).to(torch.float32)
+        inputs = (pixels * self._scale - self._shift).permute(0, 3, 1, 2)
+        return module(inputs), batch.labels.to(self.ranks.device, non_blocking=True)
+
+    @torch.no_grad()
+    def evaluate(self, split: str) -> Score | None:
+        """The network's loss and accuracy on a split, with the preprocessing that serving runs; None when stopped in it."""
+        self.network.module.eval()
+        self.hook.evaluating()
+        indices, size = self.indices[split], max(1, self.config.batch_size // self.ranks.size)
+        own = order.part(indices, self.ranks.rank, self.ranks.size)
+        batches = [own[at : at + size] for at in range(0, len(own), size)]
+        rounds = math.ceil(math.ceil(len(indices) / self.ranks.size) / size)
+        loaded, sums, predicted = self.loader.evaluation(batches), [0.0, 0.0], []
+        for number in range(rounds):
+            if self.ranks.summed(self.ranks.stop_asked())[0]:
+                return None
+            if number >= len(batches):  # another rank has one picture more
+                continue
+            logits, labels = self._forward(self.network.module, next(loaded))
+            best = logits.argmax(1)
+            sums[0] += self.loss(logits, labels).item() * len(labels)
+            sums[1] += (best == labels).sum().item()
+            predicted += zip(batches[number], best.tolist(), strict=True)
+            self._show(split, number + 1, rounds, "")
+        loss, correct = self.ranks.summed(*sums)
+        if not math.isfinite(loss):
+            raise NotFiniteError(
+                f"{split} loss is {loss} after step {self.position.taken}; lower lr; the last good checkpoint is kept"
+            )
+        together = sorted(pair for part in self.ranks.gathered(predicted) for pair in part)
+        return Score(loss / len(indices), correct / len(indices), tuple(together))
+
+    def _close_epoch(self, score: Score) -> None:
+        position = self.position
+        row = {
+            "epoch": position.epoch + 1,
+            "train:loss": position.loss / position.pictures,
+            "train:accuracy": position.correct / position.pictures,
+            "validation:loss": score.loss,
+            "validation:accuracy": score.accuracy,
+        }
+        self.history.append(row)
+        names = list(row)[1:]
+        self.report.say(
+            f"epoch {row['epoch']} of {self.config.epochs}: " + ", ".join(f"{name} {row[name]:.4f}" for name in names)
+        )
+        for name in names:
+            self.report.metric(name, row[name])
+
+    def pace(self) -> tuple[float, float] | None:
+        """Median seconds a step and pictures a second; None when this run has taken no step."""
+        if not self.seconds:
+            return None
+        median = statistics.median(self.seconds)
+        return median, len(self.indices["train"]) / self.steps / median
+
+    def _show(self, what: str, done: int, of: int, more: str) -> None:
+        self.report.progress(f"epoch {self.position.epoch + 1} of {self.config.epochs}  {what} {done}/{of}  {more}")

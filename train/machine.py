@@ -1,0 +1,23 @@
+"""What the operating system does for a training process: shared memory, an end with its parent. Limits: `contract.cgroup`."""
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_SHARED_MEMORY = Path("/dev/shm")
+
+
+def shared_memory_free() -> int:
+    """Bytes free in /dev/shm; 0 where there is none."""
+    try:
+        stats = os.statvfs(_SHARED_MEMORY)
+    except OSError:
+        return 0
+    return stats.f_bavail * stats.f_frsize
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends, however that ends."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))

@@ -1,0 +1,54 @@
+"""What a job leaves in output/data beside the model: every step, every epoch, and what the network says of each test picture."""
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+STEPS = "steps.csv"
+HISTORY = "history.json"
+PREDICTIONS = "predictions-test.csv"
+_COLUMNS = ("step", "epoch", "lr", "loss", "pictures")
+
+
+class StepLog:
+    """steps.csv: one line a step. `pictures` names the step's pictures and their order, so two runs can be compared.
+
+    A resumed job drops the lines after its checkpoint: those steps are taken again.
+    """
+
+    def __init__(self, folder: Path, resumed_step: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / STEPS
+        kept = _lines(path, resumed_step) if resumed_step else []
+        aside = folder / f".{STEPS}"
+        aside.write_text("".join(f"{line}\n" for line in [",".join(_COLUMNS), *kept]), encoding="ascii")
+        aside.replace(path)
+        self._file: TextIO = open(path, "a", encoding="ascii")  # noqa: SIM115
+
+    def add(self, step: int, epoch: int, lr: float, loss: float, pictures: str) -> None:
+        self._file.write(f"{step},{epoch},{lr!r},{loss!r},{pictures}\n")
+        self._file.flush()
+
+
+def _lines(path: Path, last: int) -> list[str]:
+    """The whole lines of steps up to `last`; a killed job may have left half a line."""
+    text = path.read_text(encoding="ascii", errors="replace") if path.is_file() else ""
+    lines = [line for line in text.splitlines(keepends=True)[1:] if line.endswith("\n") and line.count(",") == len(_COLUMNS) - 1]
+    return [line.rstrip("\n") for line in lines if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= last]
+
+
+def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
+    """history.json: the values of each finished epoch."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / HISTORY).write_text(json.dumps(history, indent=1) + "\n", encoding="ascii")
+
+
+def write_predictions(folder: Path, rows: Iterable[tuple[str, str, str]]) -> None:
+    """predictions-test.csv: path below input/data, true class, predicted class."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / PREDICTIONS, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("picture", "class", "predicted"))
+        writer.writerows(rows)

@@ -1,0 +1,177 @@
+"""The processes of a job on this host: started, told to stop, reaped, and their end judged. Trains nothing, imports no torch.
+
+One training process is started as it is; several go through torchrun. A stop travels as a file in a private folder that
+every process looks for at every step: torchrun would kill its ranks on a signal before they could save, so it gets none.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+from contract import cgroup
+from train import machine
+from train.config import Job
+from train.errors import HostError
+from train.failure import Failure
+
+STOP_LIMIT = 100
+"""Seconds from a stop signal to the end, of the 120 that the platform gives."""
+MASTER_PORT = 7777
+HOST_WAIT = 300
+"""Seconds to wait for the other hosts' names to resolve."""
+_TAIL = 16_384
+_WORDS = 600
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def command(job: Job, folder: Path) -> list[str]:
+    """The command that trains: one process, or torchrun for several."""
+    worker = ["-m", "train.worker", str(folder)]
+    if job.world_size == 1:
+        return [sys.executable, *worker]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--no-python", f"--nproc-per-node={job.processes}"]
+    if len(job.hosts) == 1:
+        # A free port for each job: two may run on one machine. Loopback only, whatever the host's name resolves to.
+        place = ["--nnodes=1", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1"]
+    else:
+        rank = job.hosts.index(job.current_host)
+        place = [
+            f"--nnodes={len(job.hosts)}",
+            f"--node-rank={rank}",
+            f"--master-addr={job.hosts[0]}",
+            f"--master-port={MASTER_PORT}",
+        ]
+    return [*torchrun, *place, sys.executable, *worker]
+
+
+def environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
+    """The training processes' environment: as many threads as the job's share of CPUs, and the network interface the ranks
+    talk over. What the job's own environment says goes before."""
+    added = {"OMP_NUM_THREADS": str(max(1, cgroup.cpus() // job.processes))}
+    if job.world_size > 1:
+        interface = "lo" if len(job.hosts) == 1 else job.network_interface
+        added |= {"GLOO_SOCKET_IFNAME": interface, "NCCL_SOCKET_IFNAME": interface}
+    return added | dict(environ)
+
+
+def wait_for_hosts(hosts: tuple[str, ...], seconds: float = HOST_WAIT) -> None:
+    """Return once every host's name resolves. Raises HostError naming the one that does not."""
+    deadline = time.monotonic() + seconds
+    for host in hosts:
+        waited = False
+        while not _resolves(host):
+            if time.monotonic() > deadline:
+                raise HostError(f"host {host!r} of resourceconfig.json did not resolve within {seconds:g} s; is it running?")
+            if not waited:
+                print(f"waiting for the name of host {host} to resolve", flush=True)
+                waited = True
+            time.sleep(1)
+
+
+def _resolves(host: str) -> bool:
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return True
+
+
+class Stop:
+    """The stop signal of the platform: caught from the moment this is made, passed on as `folder/stop`.
+
+    A training process that has not ended 100 s later is killed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.marker = folder / "stop"
+        self.overdue = False
+        self.child: int | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGALRM, self._kill)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if not self.marker.exists():
+            self.marker.touch()
+            signal.alarm(STOP_LIMIT)
+            print(f"{signal.Signals(number).name}: stopping at the next step", flush=True)
+
+    def _kill(self, number: int, frame: FrameType | None) -> None:
+        self.overdue = True
+        if self.child is not None:
+            _kill_group(self.child)
+
+
+def run(arguments: list[str], environ: Mapping[str, str], folder: Path, stop: Stop) -> Failure | None:
+    """Run the training command until it ends; None when it ended well, why it failed otherwise."""
+    kills = cgroup.memory_kills()
+    child = subprocess.Popen(
+        arguments, env=environ, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=machine.die_with_parent
+    )
+    stop.child = child.pid
+    tail: deque[bytes] = deque(maxlen=8)
+    pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)
+    pump.start()
+    status = child.returncode = _reap(child.pid)
+    signal.alarm(0)
+    _kill_group(child.pid)
+    pump.join(timeout=2)
+    if status == 0:
+        return None
+    if stop.overdue:
+        return Failure("StopTimeout", f"training did not stop within {STOP_LIMIT} s of the stop signal and was killed")
+    return _judge(status, folder, b"".join(tail)[-_TAIL:], cgroup.memory_kills() - kills)
+
+
+def _reap(pid: int) -> int:
+    """Wait for `pid` and, as PID 1 must, for every orphan that ends before it."""
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == pid:
+            return os.waitstatus_to_exitcode(status)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _pump(child: subprocess.Popen[bytes], tail: deque[bytes]) -> None:
+    """Pass the child's errors on as they come, keeping the last of them."""
+    assert child.stderr is not None
+    while piece := os.read(child.stderr.fileno(), 65_536):
+        tail.append(piece[-_TAIL:])
+        with contextlib.suppress(OSError):
+            os.write(2, piece)
+
+
+def _judge(status: int, folder: Path, tail: bytes, memory_kills: int) -> Failure:
+    """The first failure that a training process wrote down; without one, what its exit status and last words say."""
+    text = tail.decode("utf-8", "replace")
+    codes = [int(code) for code in re.findall(r"exitcode\s*:\s*(-?\d+)", text)]
+    status = next((code for code in codes if code < 0 and code != -signal.SIGTERM), status)
+    if status == -signal.SIGKILL and memory_kills:
+        limit = cgroup.memory_limit()
+        size = f" of {limit >> 20:,} MiB" if limit else ""
+        return Failure("OutOfMemory", f"the kernel killed training at the memory limit{size}; lower batch-size or loader-workers")
+    records = sorted(folder.glob("failure-*.json"), key=lambda path: path.stat().st_mtime_ns)
+    if records:
+        return Failure.load(records[0])
+    last = text.replace("\ufffd", "?").strip()[-_WORDS:]
+    words = f"; its last words: {last}" if last else ""
+    if status >= 0:
+        return Failure("Crashed", f"training ended with status {status}{words}")
+    name = signal.Signals(-status).name
+    if -status in _FROM_OUTSIDE:
+        return Failure("Killed", f"training was killed by {name} from outside the program; memory was not the cause")
+    return Failure("Crashed", f"training crashed with {name}{words}")
