@@ -15,7 +15,7 @@ SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 """Each channel and the folder of the picture set that fills it."""
 PORT = 4566
 
-SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epochs": "12", "lr": "0.001", "batch-size": "64"}
+SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epochs": "12", "lr": "0.001", "batch-size": "32"}
 """Hyperparameters without pretrained weights: the whole of a small-picture network."""
 PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "0.001", "batch-size": "32"}
 """Hyperparameters with pretrained weights: a new head."""

@@ -59,5 +59,5 @@ def _contract() -> str:
 
 def test_make_alone_lists_every_target() -> None:
     shown = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("demo", "test", "ask", "serve", "bench"):
+    for target in ("demo", "test", "tune", "deploy", "invoke", "bench"):
         assert re.search(rf"^{target} ", shown, re.MULTILINE)
