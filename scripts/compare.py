@@ -27,7 +27,7 @@ def facts(target: Target, job: dict[str, Any], answers: Sequence[Answer], folder
     packed = _fetch(target, model, folder)
     told = _told(target, model.rpartition("/")[0] + "/output.tar.gz", folder)
     right = sum(answer.best["class"] == answer.picture.parent.name for answer in answers)
-    same = sum(answer.best["class"] == told.get(f"{answer.picture.parent.name}/{answer.picture.name}") for answer in answers)
+    same = sum(answer.best["class"] == told.get(f"test/{answer.picture.parent.name}/{answer.picture.name}") for answer in answers)
     waits = sorted(answer.seconds for answer in answers)
     return {
         "model": {"uri": model, "path": str(packed), "bytes": packed.stat().st_size, "sha256": manifest.digest(packed)},
@@ -74,7 +74,7 @@ def _fetch(target: Target, uri: str, folder: Path) -> Path:
 
 
 def _told(target: Target, uri: str, folder: Path) -> dict[str, str]:
-    """Picture, as CLASS/NAME, to the class that training predicted."""
+    """Picture, as test/CLASS/NAME, to the class that training predicted."""
     unpacked = folder / "output"
     shutil.rmtree(unpacked, ignore_errors=True)
     try:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
 """The server gives its containers 30 s to end."""
+
+
+class PortTaken(RunError):
+    """Another program listens on the port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def ensure(settings: Settings, port: int | None = None) -> Server:
     """The running server, started when there is none; it has bucket and role afterwards. Raises RunError with its own words."""
     server = running(settings)
     if server is None:
-        server = _start(settings, port if port is not None else _free_port())
+        server = _start(settings, port) if port is not None else _start_anywhere(settings)
         _set_up(settings, server)
         complain(f"local SageMaker started on {server.url} (kennel stop ends it)")
     return server
@@ -102,22 +107,22 @@ def _start(settings: Settings, port: int) -> Server:
         if server and (server.pid == process.pid or status is not None):
             return server
         if status is not None:
-            raise RunError(f"local SageMaker: {_last_line(log, begin)} (exit status {status}; see {log})")
+            said = _last_line(log, begin)
+            kind = PortTaken if "--port" in said else RunError
+            raise kind(f"local SageMaker: {said} (exit status {status}; see {log})")
         time.sleep(0.05)
     process.terminate()
     raise RunError(f"local SageMaker: not ready after {READY_SECONDS:.0f} s; see {log}")
 
 
-def _free_port() -> int:
-    for port in (PORT, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise LaunchError("local SageMaker: no free port on 127.0.0.1")
+def _start_anywhere(settings: Settings) -> Server:
+    """On the usual port, so that what points there goes on working; on any other when that one is taken."""
+    with socket.socket() as probe:
+        taken = probe.connect_ex(("127.0.0.1", PORT)) == 0
+    if not taken:
+        with suppress(PortTaken):
+            return _start(settings, PORT)
+    return _start(settings, 0)
 
 
 def _last_line(log: Path, begin: int) -> str:

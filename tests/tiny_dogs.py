@@ -44,9 +44,9 @@ def train() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "predictions-test.csv").open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(("picture", "truth", "predicted"))
+        rows.writerow(("picture", "class", "predicted"))
         for path in sorted((BASE / "input" / "data" / "test").glob("*/*.jpg")):
-            rows.writerow((f"{path.parent.name}/{path.name}", path.parent.name, class_of(Image.open(path))))
+            rows.writerow((f"test/{path.parent.name}/{path.name}", path.parent.name, class_of(Image.open(path))))
 
 
 class Handler(BaseHTTPRequestHandler):

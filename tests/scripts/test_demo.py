@@ -1,4 +1,4 @@
-"""The demo on tiny images: every step through a real local SageMaker, and a summary that says what happened."""
+"""The demo on tiny images: every step through a real local SageMaker, and a summary of it. Also scripts.compare."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`kennel deploy`, `invoke` and `down` against a real local SageMaker. Also scripts.compare by the demo, scripts.pictures."""
+"""`kennel deploy`, `invoke` and `down` against a real local SageMaker. Also scripts.invoke, scripts.down, scripts.pictures."""
 
 import json
 from pathlib import Path

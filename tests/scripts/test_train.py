@@ -1,4 +1,7 @@
-"""`kennel tune`, `train`, `logs`, `status` and `stop` against a real local SageMaker. Also scripts.once and scripts.follow."""
+"""`kennel tune`, `train`, `logs`, `status` and `stop` against a real local SageMaker.
+
+Also scripts.tune, scripts.logs, scripts.status, scripts.once and scripts.follow.
+"""
 
 import json
 import time

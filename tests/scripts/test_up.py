@@ -1,7 +1,11 @@
-"""`kennel up`, `env`, `doctor` and `stop`: a local SageMaker of a folder's own. Also scripts.target and scripts.say."""
+"""`kennel up`, `env`, `doctor` and `stop`: a local SageMaker of a folder's own.
+
+Also scripts.env, scripts.doctor, scripts.stop, scripts.target and scripts.say.
+"""
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,6 +49,16 @@ def test_a_verb_starts_the_server_and_a_dry_run_does_not(own: Kennel) -> None:
     assert not (own.folder / ".kennel").exists()
     assert "local SageMaker started on" in own.run("status").stderr
     assert "started on" not in own.run("status").stderr
+
+
+def test_a_port_that_is_taken_is_named_and_another_is_found(own: Kennel) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        error = own.run("up", "--port", port, status=1).stderr
+        assert f"--port {port}" in error and "Choose another port" in error and error.count("\n") == 1
+        assert "local SageMaker on" in own.run("up").stdout
 
 
 def test_what_the_server_says_when_it_cannot_start(own: Kennel) -> None:
