@@ -1,8 +1,9 @@
 """A tiny serving image that keeps the contract. Its environment says how it comes up, the request's body what it answers.
 
-MODE: ok; never (says 503 to /ping); exit (ends at once, with a last word); late (serves after 1 s). WEIGHTS is the file of the
-model whose text it answers to `who`. With BROKEN set it is healthy and answers 500 to everything. Bodies:
-who; pid; headers; environment; status CODE TEXT; sleep SECONDS; die (no answer); half (dies in the middle of its answer); big BYTES; sick (from now on /ping fails).
+MODE: ok; never (says 503 to /ping); exit (ends at once, with a last word); late (serves after 1 s). WEIGHTS is the file of
+the model whose text it answers to `who`. With BROKEN set it is healthy and answers 500 to everything. Bodies: who; pid;
+headers; environment; status CODE TEXT; sleep SECONDS; die (no answer); half (dies in the middle of its answer); big BYTES;
+sick (from now on /ping fails).
 """
 
 import json
