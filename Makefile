@@ -72,5 +72,5 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else f"need Python 3.11, PYTHON=$(PYTHON) is {sys.version.split()[0]}")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes -r $(LOCK)
-	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -C editable_mode=compat -e .
+	@$(VENV)/bin/pip install --disable-pip-version-check --no-deps --no-build-isolation -e . > $(VENV)/setup.log 2>&1 || { cat $(VENV)/setup.log; exit 1; }
 	@touch $@
