@@ -19,7 +19,7 @@ SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epo
 """Hyperparameters without pretrained weights: the whole of a small-picture network."""
 PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "0.001", "batch-size": "32"}
 """Hyperparameters with pretrained weights: a new head."""
-SCRATCH_TRIAL = {"epochs": "3", "picture-size": "32", "loader-workers": "0"}
+SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0"}
 PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0"}
 """What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers."""
 
