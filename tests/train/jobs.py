@@ -97,7 +97,7 @@ class Container:
     def start(self, *, file_limit: int | None = None, **environ: str) -> subprocess.Popen[str]:
         """`python -m train train`; `file_limit`: bytes no file may exceed."""
         limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))) if file_limit else None
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "train", "train"],
             cwd=ROOT,
             env=dict(os.environ) | ENVIRON | {"SAGEMAKER_BASE_DIR": str(self.base)} | environ,
@@ -107,6 +107,8 @@ class Container:
             errors="replace",
             preexec_fn=limit,
         )
+        atexit.register(process.kill)  # a test that fails leaves it running; of one that has ended nothing happens
+        return process
 
     def run(self, *, file_limit: int | None = None, **environ: str) -> Ended:
         started = time.monotonic()
@@ -152,7 +154,7 @@ def ended(process: subprocess.Popen[str], started: float = math.nan, timeout: fl
     return Ended(process.returncode, out, err, time.monotonic() - started)
 
 
-def wait_until(true: Callable[[], object], seconds: float = 60, interval: float = 0.002) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 120, interval: float = 0.002) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"nothing within {seconds} s"
