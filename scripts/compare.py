@@ -85,4 +85,4 @@ def _told(target: Target, uri: str, folder: Path) -> dict[str, str]:
     if not files:
         raise RunError(f"{uri}: holds no {PREDICTIONS}; did the job have a test channel?")
     with files[0].open(newline="") as rows:
-        return {row["picture"].removeprefix("test/"): row["predicted"] for row in csv.DictReader(rows)}
+        return {row["picture"]: row["predicted"] for row in csv.DictReader(rows)}
