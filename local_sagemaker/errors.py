@@ -59,11 +59,6 @@ def in_use(message: str) -> AwsError:
     return AwsError("ResourceInUse", message)
 
 
-def limit_exceeded(message: str) -> AwsError:
-    """ResourceLimitExceeded: an account limit, local ones included."""
-    return AwsError("ResourceLimitExceeded", message)
-
-
 def unsupported(operation: str, member: str) -> AwsError:
     """A member that AWS accepts and this server does not act on. It is named, never ignored."""
     return validation(
@@ -74,11 +69,6 @@ def unsupported(operation: str, member: str) -> AwsError:
 def unknown_operation(service: str, operation: str) -> AwsError:
     """An operation that this server does not have."""
     return AwsError("UnknownOperationException", f"{operation} of {service} is not implemented by the local SageMaker.")
-
-
-def access_denied(message: str) -> AwsError:
-    """403, before anything was done."""
-    return AwsError("AccessDeniedException", message, 403)
 
 
 def unavailable(message: str) -> AwsError:

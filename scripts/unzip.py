@@ -45,7 +45,9 @@ def unzip(archive: Path, folder: Path, say: Say, limits: Limits = Limits()) -> N
                     show(count, len(members))
         aside.chmod(0o755)
         aside.rename(folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except NotImplementedError as error:  # zipfile's word for a compression it does not know
+        raise LaunchError(f"{archive}: cannot be unpacked ({str(error)[:120]}); unpack it yourself and use --folder") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise LaunchError(f"{archive}: not a whole zip ({str(error)[:120]}); remove it and fetch it again") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)

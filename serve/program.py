@@ -100,12 +100,7 @@ class Program:
         while self._workers.ready < self._config.workers:
             await asyncio.sleep(0.01)
         await warmup.round_trip(self._front.relay, self._loop.time() + self._config.request_timeout)
-        try:
-            await self._front.listen()
-        except OSError as error:
-            raise ServeError(
-                f"port {self._config.port} of {self._config.host}: {error.strerror}; set SAGEMAKER_BIND_TO_PORT"
-            ) from None
+        await self._front.listen()
         log.event(
             "serving",
             port=self._config.port,

@@ -2,28 +2,10 @@
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from local_server import LocalServer, wait_for_job, wait_until
-from person import LOCAL, Kennel, dog_server, write_pictures
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    started = dog_server(tmp_path_factory.mktemp("root"))
-    yield started
-    started.stop()
-
-
-@pytest.fixture()
-def kennel(tmp_path: Path, server: LocalServer) -> Kennel:
-    kennel = Kennel(tmp_path)
-    kennel.settings(LOCAL)
-    kennel.use(server.url, server)
-    kennel.run("data", "--folder", str(write_pictures(tmp_path / "pictures")))
-    return kennel
+from person import Kennel
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])

@@ -1,19 +1,10 @@
 """Row 40: the connection breaks after a request was taken. boto3 sends it again; one job, one endpoint, found and followed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from fakes import FaultyProxy
 from local_server import LocalServer
-from person import LOCAL, Kennel, dog_server, write_pictures
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    started = dog_server(tmp_path_factory.mktemp("root"))
-    yield started
-    started.stop()
+from person import LOCAL, Kennel, write_pictures
 
 
 def test_one_of_each_is_made(tmp_path: Path, server: LocalServer) -> None:

@@ -1,31 +1,14 @@
 """Row 41: missing bucket, role or image, expired credentials, throttling. One line, exit 2, no key; patience has an end."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fakes import FaultyProxy
 from local_server import LocalServer
-from person import AWS, LOCAL, Kennel, dog_server, write_pictures
+from person import AWS, Kennel
 
 THROTTLED = ("ThrottlingException", "Rate exceeded")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    started = dog_server(tmp_path_factory.mktemp("root"))
-    yield started
-    started.stop()
-
-
-@pytest.fixture()
-def kennel(tmp_path: Path, server: LocalServer) -> Kennel:
-    kennel = Kennel(tmp_path)
-    kennel.settings(LOCAL)
-    kennel.use(server.url, server)
-    kennel.run("data", "--folder", str(write_pictures(tmp_path / "pictures")))
-    return kennel
 
 
 @pytest.mark.parametrize(

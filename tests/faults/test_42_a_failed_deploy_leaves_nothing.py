@@ -1,20 +1,11 @@
 """Row 42: a deploy fails after CreateModel, at any step. What the run made is gone, and the second run succeeds."""
 
-from collections.abc import Iterator
-
 import pytest
 from fakes import FaultyProxy
 from local_server import LocalServer
-from person import LOCAL, Kennel, dog_server, write_pictures
+from person import LOCAL, Kennel, write_pictures
 
 LIMIT = ("ResourceLimitExceeded", "The account-level service limit is 0 Instances")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    started = dog_server(tmp_path_factory.mktemp("root"))
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="module")

@@ -77,3 +77,13 @@ def test_twice_the_same_place_and_half_a_zip(tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(LaunchError, match="not a whole zip"):
         unzip(tmp_path / "b.zip", tmp_path / "out", SAY)
+
+
+def test_an_unknown_compression_says_what_to_do(tmp_path: Path) -> None:
+    data = bytearray(make(tmp_path / "a.zip", {"train/A/1.jpg": b"1" * 50}).read_bytes())
+    for signature, method in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(signature) + method] = 97
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(LaunchError, match=r"cannot be unpacked \(.*compression.*--folder"):
+        unzip(tmp_path / "a.zip", tmp_path / "out", SAY)
+    assert not (tmp_path / "out").exists()
