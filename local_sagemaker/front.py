@@ -1,6 +1,7 @@
 """From an HTTP request to an operation and back: which service is meant, is it signed, what does it say, what is the answer.
 
-The JSON and query services, and InvokeEndpoint, are answered here; S3 is front_s3.py. Sockets are server.py's.
+The JSON and query services, and InvokeEndpoint, are answered here; S3 is front_s3.py, the image registry front_registry.py.
+Sockets are server.py's.
 Operations run in worker threads, so a slow one holds up no other.
 """
 
@@ -22,6 +23,7 @@ from . import services, wire_json, wire_query, wire_rest
 from .bodies import read_body
 from .dispatch import Operation
 from .errors import AwsError, unknown_operation
+from .front_registry import API_VERSION, CHALLENGE, FrontRegistry, is_registry, render_error
 from .front_s3 import FrontS3
 from .guard import bucket_of_host, in_words_of
 from .models import QUERY_SERVICES, error_status, json_targets, operation_model
@@ -42,20 +44,23 @@ class Front:
         self._world = world
         self._pool = pool
         self._s3 = FrontS3(world, self.in_thread)
+        self._registry = FrontRegistry(world, self.in_thread)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The one handler."""
         request_id = str(uuid.uuid4())
         headers = {name.lower(): value for name, value in request.headers.items()}
-        protocol = "json" if "x-amz-target" in headers else "s3"
+        path, _, query = request.raw_path.partition("?")
+        protocol = "json" if "x-amz-target" in headers else "registry" if is_registry(path) else "s3"
         try:
             bucket = bucket_of_host(headers.get("host", ""))
-            path, _, query = request.raw_path.partition("?")
+            if protocol == "registry" and not bucket:
+                return await self._registry.answer(request, path, query, headers)
             if not path.startswith("/"):
                 raise AwsError("InvalidURI", "Couldn't parse the specified URI.")
             signed = Signed(request.method, path, query, headers, bucket)
             claim = read_claim(signed)
-            if "x-amz-target" not in headers:
+            if protocol != "json":
                 protocol = {"s3": "s3", "sagemaker": "rest"}.get(claim.service, "query")
             answer = {"s3": self._s3.answer, "json": self._json, "query": self._query, "rest": self._runtime}[protocol]
             return await answer(request, signed, claim, request_id)
@@ -157,6 +162,10 @@ def _refusal(request: web.BaseRequest, protocol: str, error: AwsError, request_i
         response.headers["x-amz-request-id"] = request_id
         if error.status == 304:
             response.headers["ETag"] = error.fields["ETag"]
+    elif protocol == "registry":
+        body = b"" if request.method == "HEAD" else render_error(error)
+        response = _response(error.status, body, "application/json", request_id)
+        response.headers.update(API_VERSION | (CHALLENGE if error.status == 401 else {}))
     elif protocol == "query":
         response = _response(error.status, wire_query.render_error(error, request_id), wire_query.CONTENT_TYPE, request_id)
     else:

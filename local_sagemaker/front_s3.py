@@ -3,7 +3,6 @@
 Bodies go to disk as they come, and leave by sendfile, so memory stays flat whatever their size.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,9 +16,10 @@ from .errors import AwsError
 from .incoming import Incoming, check_small
 from .models import operation_model
 from .objects import BUCKET
+from .replies import send
 from .signature import SIGNATURE_FIELDS, Claim, Signed, headers_in_query, verify
 from .validate import check
-from .wire_rest import FilePart, RestReply, RestRequest
+from .wire_rest import RestReply, RestRequest
 from .world import World
 
 XML_BYTES = 8 * 1024**2
@@ -53,7 +53,7 @@ class FrontS3:
             members = await self._in_thread(self._checked, name, rest, body)
             reply = await self._in_thread(self._perform, name, members)
         reply.headers |= {"x-amz-request-id": request_id, "X-Content-Type-Options": "nosniff"}
-        return await self._send(request, reply)
+        return await send(request, reply)
 
     def _checked(self, name: str, rest: RestRequest, body: bytes) -> dict[str, Any]:
         model = operation_model("s3", name)
@@ -89,32 +89,6 @@ class FrontS3:
         except BaseException:
             writer.discard()
             raise
-
-    async def _send(self, request: web.BaseRequest, reply: RestReply) -> web.StreamResponse:
-        if not isinstance(reply.body, FilePart):
-            if request.method != "HEAD":
-                return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
-            response = _Stream(status=reply.status, headers=reply.headers)  # it may say the length of what it does not send
-            await response.prepare(request)
-            await response.write_eof()
-            return response
-        part = reply.body
-        with part.file:
-            response = _Stream(status=reply.status, headers=reply.headers)
-            await response.prepare(request)
-            if part.length:
-                transport = request.transport
-                if transport is None:
-                    raise ConnectionResetError("the client went away")
-                await asyncio.get_running_loop().sendfile(transport, part.file, part.offset, part.length)
-            await response.write_eof()
-        return response
-
-
-class _Stream(web.StreamResponse):
-    """A response whose headers are on the wire before sendfile writes past aiohttp."""
-
-    _send_headers_immediately = True
 
 
 def _labels(signed: Signed) -> dict[str, str]:

@@ -25,6 +25,7 @@ _AUTH_CODES = {
         "AuthorizationHeaderMalformed": "IncompleteSignature",
     },
     "s3": {"MissingAuthenticationToken": "AccessDenied"},
+    "registry": {"AccessDenied": "DENIED"},
 }
 
 
@@ -39,5 +40,5 @@ def bucket_of_host(host: str) -> str:
 
 
 def in_words_of(protocol: str, error: AwsError) -> AwsError:
-    """An error of signature.py under the name that a protocol's services give it."""
+    """An error of signature.py, or of this module, under the name that a protocol's services give it."""
     return AwsError(_AUTH_CODES[protocol].get(error.code, error.code), error.message, error.status, error.fields)

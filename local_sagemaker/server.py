@@ -24,6 +24,7 @@ from .errors import StartError
 from .events import Events
 from .front import Front
 from .objects import Objects
+from .registry import Registry
 from .store import RootLock, Store
 from .world import Lifecycle, World
 
@@ -94,15 +95,19 @@ def _open(config: Config, port: int, cleanup: contextlib.ExitStack) -> World:
     cleanup.callback(objects.close)
     events = Events(config.root)
     cleanup.callback(events.close)
-    for notice in filter(None, (store.notice, objects.notice, events.notice)):
+    registry = Registry(config.root)
+    cleanup.callback(registry.close)
+    for notice in filter(None, (store.notice, objects.notice, events.notice, registry.notice)):
         print(f"warning: {notice}", file=sys.stderr, flush=True)
     objects.sweep()
+    registry.sweep()
     access_key, secret_key = _keys(config.root)
     return World(
         root=config.root,
         store=store,
         objects=objects,
         events=events,
+        registry=registry,
         images=config.images,
         clock=time.time,
         region=config.region,

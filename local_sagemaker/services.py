@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from . import endpoint_operations, hosting, iam, logs, sts, tags, training, tuning
+from . import ecr, ecr_images, endpoint_operations, hosting, iam, logs, sts, tags, training, tuning
 from .dispatch import Operation
 from .endpoints import LiveEndpoints
 from .jobs import Jobs
@@ -20,6 +20,7 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         **endpoint_operations.OPERATIONS,
         **tags.OPERATIONS,
     },
+    "ecr": {**ecr.OPERATIONS, **ecr_images.OPERATIONS},
     "logs": logs.OPERATIONS,
     "iam": iam.OPERATIONS,
     "sts": sts.OPERATIONS,

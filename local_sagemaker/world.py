@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from .backend import Image
 from .events import Events
 from .objects import Objects
+from .registry import Registry
 from .store import Store
 
 
@@ -52,6 +53,7 @@ class World:
     store: Store
     objects: Objects
     events: Events
+    registry: Registry
     images: Mapping[str, Image]
     clock: Callable[[], float]
     region: str

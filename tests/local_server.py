@@ -53,7 +53,7 @@ class LocalServer:
         about = json.loads((self.root / "server.json").read_text())
         self.url, self._keys = about["url"], (about["access_key"], about["secret_key"])
         self.sagemaker, self.s3, self.logs = self.client("sagemaker"), self.client("s3"), self.client("logs")
-        self.runtime = self.client("sagemaker-runtime")
+        self.runtime, self.ecr = self.client("sagemaker-runtime"), self.client("ecr")
         return time.monotonic() - began
 
     def client(self, service: str, **options: Any) -> Any:

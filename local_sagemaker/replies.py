@@ -1,0 +1,35 @@
+"""Sending an answer: bytes, or a stretch of a file by sendfile, so memory stays flat whatever its size. It decides nothing."""
+
+import asyncio
+
+from aiohttp import web
+
+from .wire_rest import FilePart, RestReply
+
+
+class _Stream(web.StreamResponse):
+    """A response whose headers are on the wire before sendfile writes past aiohttp."""
+
+    _send_headers_immediately = True
+
+
+async def send(request: web.BaseRequest, reply: RestReply) -> web.StreamResponse:
+    """Sends the reply, and closes its file. HEAD gets the headers alone."""
+    if not isinstance(reply.body, FilePart):
+        if request.method != "HEAD":
+            return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+        response = _Stream(status=reply.status, headers=reply.headers)  # it may say the length of what it does not send
+        await response.prepare(request)
+        await response.write_eof()
+        return response
+    part = reply.body
+    with part.file:
+        response = _Stream(status=reply.status, headers=reply.headers)
+        await response.prepare(request)
+        if part.length and request.method != "HEAD":
+            transport = request.transport
+            if transport is None:
+                raise ConnectionResetError("the client went away")
+            await asyncio.get_running_loop().sendfile(transport, part.file, part.offset, part.length)
+        await response.write_eof()
+    return response
