@@ -1,15 +1,17 @@
-"""What can run a container, and what a container is to us. Not how: process_backend.py runs them as OS processes.
-
-A backend for Docker fits the same two protocols: `start` is `docker run`, `find` is a look-up by name, `seen_base` is /opt/ml.
+"""What can run a container, and what a container is to us. Not how: process_backend.py runs them as OS processes,
+docker_backend.py in a Docker engine, and backends.py says which of the two an image is for.
 """
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-NOT_ISOLATED = "EnableNetworkIsolation: the container gets no credentials, but this backend cannot cut it off the network"
+NOT_ISOLATED = "EnableNetworkIsolation: the container gets no credentials, but a process cannot be cut off the network"
+SERVING_PORT = 8080
+"""Where a serving container listens, unless SAGEMAKER_BIND_TO_PORT says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,9 @@ class ContainerSpec:
     """One container to run.
 
     `folder` is its private folder and its identity. `base` inside is what the program knows as /opt/ml; `log` takes
-    stdout and stderr. `entrypoint`, where given, replaces the image's own; `arguments` follow it.
+    stdout and stderr. `entrypoint`, where given, replaces the image's own; `arguments` follow it. `read_only` are paths below
+    /opt/ml that the program must not be able to change. `hosts` are all hosts of a training job, of which `hostname` is this
+    one; `serves` says that it is to answer HTTP. `isolated` is EnableNetworkIsolation.
     """
 
     folder: Path
@@ -33,6 +37,12 @@ class ContainerSpec:
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     entrypoint: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    hostname: str = ""
+    serves: bool = False
+    isolated: bool = False
+    instance_type: str = ""
 
     @property
     def base(self) -> Path:
@@ -53,6 +63,22 @@ def log_of(folder: Path) -> Path:
     return folder / "log"
 
 
+def note_of(folder: Path) -> dict[str, Any]:
+    """What the backend that started the container wrote down to find it again; empty where none did."""
+    try:
+        note = json.loads((folder / "container.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def write_note(folder: Path, note: Mapping[str, Any]) -> None:
+    """Writes that down, whole or not at all."""
+    part = folder / "container.json.part"
+    part.write_text(json.dumps(note))
+    part.replace(folder / "container.json")
+
+
 class CannotStart(Exception):
     """The container could not be started: the sentence for FailureReason."""
 
@@ -62,6 +88,10 @@ class Container(Protocol):
 
     def exit_code(self) -> int | None:
         """None while it runs; then the program's exit code, 128 + the signal's number where a signal ended it."""
+        ...
+
+    def address(self) -> str:
+        """`host:port` at which this machine reaches what it serves."""
         ...
 
     def terminate(self) -> None:
@@ -76,11 +106,12 @@ class Container(Protocol):
 class Backend(Protocol):
     """Where containers run."""
 
-    network_interface: str
-    """The network interface over which the hosts of a job reach each other."""
-
     isolates_network: bool
     """Whether EnableNetworkIsolation really cuts a container off the network."""
+
+    def network_interface(self, hosts: int, *, isolated: bool) -> str:
+        """The network interface over which the hosts of a job reach each other."""
+        ...
 
     def cluster_environment(self, hosts: int) -> dict[str, str]:
         """What the program needs beside resourceconfig.json to reach host algo-1: empty where host names resolve."""
@@ -90,8 +121,8 @@ class Backend(Protocol):
         """The path under which the program in the container finds its /opt/ml."""
         ...
 
-    def check(self, image: str) -> str | None:
-        """None when the image can be run, else a sentence that says why not and what to do."""
+    def prepare(self, image: str) -> None:
+        """Makes sure that the image can be run, which may take a download. Raises CannotStart."""
         ...
 
     def start(self, spec: ContainerSpec) -> Container:

@@ -98,6 +98,9 @@ def write_config(base: Path, request: Mapping[str, Any], host: str, *, seen_base
         (config / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False))
     if "CheckpointConfig" in request:
         on_host(base, local_path(request, "CheckpointConfig")).mkdir(parents=True, exist_ok=True)
+    paths = [local_path(request, member) for member in LOCAL_PATHS if member in request]
+    for path in [*paths, profiler_path(request)]:  # what lies directly below /opt/ml is what Docker shares with the program
+        (base / PurePosixPath(path).relative_to(ML).parts[0]).mkdir(exist_ok=True)
 
 
 def _input_data(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .backend import Backend
+from .backends import Backends
 from .endpoint_state import KIND, Record, set_status, traffic_steps
 from .errors import AwsError
 from .fleet import Fleet, Unhealthy, drain_and_stop
@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 class EndpointRun:
     """The life of one endpoint."""
 
-    def __init__(self, world: World, backend: Backend, router: Router, name: str) -> None:
+    def __init__(self, world: World, backends: Backends, router: Router, name: str) -> None:
         self._world = world
-        self._backend = backend
+        self._backends = backends
         self._router = router
         self._name = name
-        self._blue = Fleet(world, backend, name, self._record()["blue"])
+        self._blue = Fleet(world, backends, name, self._record()["blue"])
         self._green: Fleet | None = None
         self._share = 0.0
         self._wake = threading.Event()
@@ -127,7 +127,7 @@ class EndpointRun:
         status, pending = record["status"], record["green"] is not None or "wanted" in record
         whole = self._blue.find()
         if record["green"] is not None:
-            green = Fleet(self._world, self._backend, self._name, record["green"])
+            green = Fleet(self._world, self._backends, self._name, record["green"])
             green.find()
             self._stop_all(green, 0.0)
             green.drop()
@@ -169,7 +169,7 @@ class EndpointRun:
         """Blue/green: the new fleet beside the old one, traffic step by step, back again when it is not well."""
         deployment = record["deployment"] or {}
         policy = deployment.get("BlueGreenUpdatePolicy", {})
-        green = self._green = Fleet(self._world, self._backend, self._name, record["green"])
+        green = self._green = Fleet(self._world, self._backends, self._name, record["green"])
         deadline = time.monotonic() + policy.get("MaximumExecutionTimeoutInSeconds", MAX_EXECUTION)
         try:
             green.grow()

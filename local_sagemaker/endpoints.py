@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping
 
-from .backend import Backend
+from .backends import Backends
 from .endpoint_run import EndpointRun
 from .endpoint_state import KIND
 from .router import Router
@@ -13,9 +13,9 @@ from .world import InvokeResult, World
 class LiveEndpoints:
     """Every endpoint of this server."""
 
-    def __init__(self, world: World, backend: Backend) -> None:
+    def __init__(self, world: World, backends: Backends) -> None:
         self._world = world
-        self._backend = backend
+        self._backends = backends
         self._router = Router(world.region, world.account_id)
         self._runs: dict[str, EndpointRun] = {}
         self._lock = threading.Lock()
@@ -37,7 +37,7 @@ class LiveEndpoints:
     def begin(self, name: str, *, adopt: bool = False) -> None:
         """Runs a recorded endpoint."""
         with self._lock:
-            run = self._runs[name] = EndpointRun(self._world, self._backend, self._router, name)
+            run = self._runs[name] = EndpointRun(self._world, self._backends, self._router, name)
         run.start(adopt=adopt)
 
     def wake(self, name: str) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .backend import NOT_ISOLATED, Backend
+from .backends import Backends
 from .instance import START_ERRORS, Instance
 from .router import VariantTargets
 from .world import World
@@ -54,9 +54,9 @@ def container_of(model: Mapping[str, Any]) -> dict[str, Any]:
 class Fleet:
     """The instances of a plan."""
 
-    def __init__(self, world: World, backend: Backend, endpoint: str, plan: dict[str, Any]) -> None:
+    def __init__(self, world: World, backends: Backends, endpoint: str, plan: dict[str, Any]) -> None:
         self._world = world
-        self._backend = backend
+        self._backends = backends
         self._endpoint = endpoint
         self.plan = plan
         self.folder = world.root / "endpoints" / endpoint / plan["id"]
@@ -67,9 +67,7 @@ class Fleet:
         self._not_before: dict[str, float] = {}
 
     def _make(self, variant: Mapping[str, Any], state: dict[str, Any] | None = None) -> Instance:
-        return Instance.make(
-            self._world, self._backend, self._endpoint, variant["name"], self.folder, variant["container"], state
-        )
+        return Instance.make(self._world, self._backends, self._endpoint, variant, self.folder, state)
 
     def all(self) -> list[Instance]:
         """Every instance."""
@@ -110,8 +108,6 @@ class Fleet:
         for variant in self.plan["variants"]:
             for instance in self.instances[variant["name"]]:
                 if not instance.alive:
-                    if variant["isolated"] and not self._backend.isolates_network:
-                        self._world.events.append(instance.group, instance.state["stream"], [f"[platform] {NOT_ISOLATED}"])
                     try:
                         instance.start()
                     except START_ERRORS as error:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import backend as backends
-from .backend import Backend, CannotStart, Container, ContainerSpec, base_of, log_of
+from . import backend
+from .backend import NOT_ISOLATED, CannotStart, Container, ContainerSpec, base_of, log_of
+from .backends import Backends
 from .container_log import LogFollower, tail
 from .model_data import BadModelData, lay_out_model, remove_tree
-from .process_backend import free_port
 from .router import Target
 from .world import World
 
@@ -25,12 +25,12 @@ BAD_PINGS = 3
 
 @dataclass
 class Instance:
-    """A container of an endpoint. `state` is what the endpoint's record keeps of it: id, port, stream, offset."""
+    """A container of an endpoint. `state` is what the endpoint's record keeps of it: id, stream, offset."""
 
     world: World
-    backend: Backend
+    backends: Backends
     folder: Path
-    container: Mapping[str, Any]
+    variant: Mapping[str, Any]
     state: dict[str, Any]
     group: str
     target: Target
@@ -43,20 +43,19 @@ class Instance:
     def make(
         cls,
         world: World,
-        backend: Backend,
+        backends: Backends,
         endpoint: str,
-        variant: str,
+        variant: Mapping[str, Any],
         fleet: Path,
-        container: Mapping[str, Any],
         state: dict[str, Any] | None = None,
     ) -> "Instance":
-        """An instance of a fleet's folder: a new one, or the one whose state the record kept."""
+        """An instance of a variant in a fleet's folder: a new one, or the one whose state the record kept."""
         if state is None:
             name = f"i-{secrets.token_hex(8)}"
-            state = {"id": name, "port": free_port(), "stream": f"{variant}/{name}", "offset": 0}
+            state = {"id": name, "stream": f"{variant['name']}/{name}", "offset": 0}
         group = f"/aws/sagemaker/Endpoints/{endpoint}"
-        folder = fleet / variant / state["id"]
-        return cls(world, backend, folder, container, state, group, Target(state["port"], variant))
+        folder = fleet / variant["name"] / state["id"]
+        return cls(world, backends, folder, variant, state, group, Target("", variant["name"]))
 
     def __post_init__(self) -> None:
         self._follower = LogFollower(
@@ -66,24 +65,35 @@ class Instance:
     def start(self) -> None:
         """Lays the model out and starts the container. Raises CannotStart or BadModelData."""
         remove_tree(self.folder)
-        lay_out_model(self.world.objects, self.container, base_of(self.folder) / "model")
-        self.running = self.backend.start(
+        container = self.variant["container"]
+        own = self.backends.of(container["Image"])
+        own.prepare(container["Image"])
+        if self.variant["isolated"] and not own.isolates_network:
+            self.world.events.append(self.group, self.state["stream"], [f"[platform] {NOT_ISOLATED}"])
+        lay_out_model(self.world.objects, container, base_of(self.folder) / "model")
+        self.running = own.start(
             ContainerSpec(
                 folder=self.folder,
-                image=self.container["Image"],
+                image=container["Image"],
                 arguments=("serve",),
                 environment={
-                    **self.container.get("Environment", {}),
-                    "SAGEMAKER_BIND_TO_PORT": str(self.state["port"]),
+                    **container.get("Environment", {}),
                     "SAGEMAKER_REGION": self.world.region,
                     "AWS_REGION": self.world.region,
                 },
+                read_only=("model",),
+                serves=True,
+                isolated=self.variant["isolated"],
+                instance_type=self.variant["instance_type"] or "",
             )
         )
+        self.target.address = self.running.address()
 
     def find(self) -> bool:
         """Takes up the container that the last server started; False where it does not run."""
-        self.running = self.backend.find(self.folder)
+        self.running = self.backends.find(self.folder)
+        if self.running is not None:
+            self.target.address = self.running.address()
         return self.alive
 
     @property
@@ -94,7 +104,7 @@ class Instance:
     def ping(self) -> bool:
         """GET /ping; 200 within 2 s is healthy."""
         self.pinged = time.monotonic()
-        connection = http.client.HTTPConnection("127.0.0.1", self.state["port"], timeout=PING_TIMEOUT)
+        connection = http.client.HTTPConnection(self.target.address, timeout=PING_TIMEOUT)
         try:
             connection.request("GET", "/ping")
             return connection.getresponse().status == 200
@@ -134,7 +144,7 @@ class Instance:
         """SIGTERM, up to `grace` seconds, SIGKILL; nothing is left, on disk either."""
         self.ready = False
         if self.running is not None:
-            backends.stop(self.running, grace)
+            backend.stop(self.running, grace)
         self.read_log(final=True)
         remove_tree(self.folder)
 

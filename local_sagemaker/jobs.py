@@ -5,7 +5,8 @@ import threading
 from pathlib import Path
 
 from . import tags, training_state
-from .backend import NOT_ISOLATED, Backend
+from .backend import NOT_ISOLATED
+from .backends import Backends
 from .errors import Exists, Missing, in_use, validation
 from .training_run import TrainingRun
 from .training_state import KIND
@@ -15,9 +16,9 @@ from .world import World
 class Jobs:
     """Every live training job of this server."""
 
-    def __init__(self, world: World, backend: Backend) -> None:
+    def __init__(self, world: World, backends: Backends) -> None:
         self._world = world
-        self._backend = backend
+        self._backends = backends
         self._runs: dict[str, TrainingRun] = {}
         self._lock = threading.Lock()
         self._deleting = threading.Lock()
@@ -45,7 +46,8 @@ class Jobs:
         arn = self._world.arn("sagemaker", f"training-job/{name}")
         kept = {member: value for member, value in request.items() if member != "Tags"}
         record = training_state.new(kept, arn, self._world.clock(), tuning_job_arn)
-        if request.get("EnableNetworkIsolation") and not self._backend.isolates_network:
+        backend = self._backends.of(request["AlgorithmSpecification"]["TrainingImage"])
+        if request.get("EnableNetworkIsolation") and not backend.isolates_network:
             record["transitions"][0]["StatusMessage"] += f". {NOT_ISOLATED}"
         try:
             with self._world.store.transaction():
@@ -115,5 +117,5 @@ class Jobs:
             if self._closed:
                 return
             self._runs = {other: run for other, run in self._runs.items() if run.is_alive()}
-            run = self._runs[name] = TrainingRun(self._world, self._backend, name)
+            run = self._runs[name] = TrainingRun(self._world, self._backends, name)
             run.start(adopt=adopt)

@@ -5,17 +5,16 @@ container_init.py, which ends whatever the program leaves behind and writes the 
 
     opt/ml/...      what the program knows as /opt/ml
     log             stdout and stderr
-    container.json  process id and start time of container_init.py: how the next server finds the container
+    container.json  process id and start time of container_init.py, and the port it serves at: how the next server finds it
     exit            the exit code, once there is one
 
 The hosts algo-1 to algo-N of a job are N containers on this machine. Their names do not resolve, so each gets MASTER_ADDR
 (127.0.0.1) and MASTER_PORT (a free port), which torchrun's --master-addr and --master-port, or PyTorch's env:// take.
 
-It isolates nothing: the program sees this machine's files and network. A backend for Docker does.
+It isolates nothing: the program sees this machine's files and network. docker_backend.py does.
 """
 
 import contextlib
-import json
 import os
 import shlex
 import signal
@@ -28,7 +27,7 @@ from pathlib import Path
 
 import psutil
 
-from .backend import CannotStart, ContainerSpec, Image, base_of
+from .backend import CannotStart, ContainerSpec, Image, base_of, note_of, write_note
 
 INIT = Path(__file__).with_name("container_init.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -39,11 +38,18 @@ KILL_WAIT = 5.0
 class ProcessContainer:
     """A container by its folder. It may have been started by a server that is gone."""
 
-    def __init__(self, folder: Path, pid: int, started: float, process: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(
+        self, folder: Path, pid: int, started: float, port: int | None, process: subprocess.Popen[bytes] | None = None
+    ) -> None:
         self._folder = folder
         self._pid = pid
         self._started = started
+        self._port = port
         self._process = process
+
+    def address(self) -> str:
+        """A loopback port."""
+        return f"127.0.0.1:{self._port}"
 
     def exit_code(self) -> int | None:
         """None while container_init.py lives. 137 when it was killed before it could write the code down."""
@@ -103,8 +109,11 @@ class ProcessBackend:
     def __init__(self, images: Mapping[str, Image]) -> None:
         self._images = images
 
-    network_interface = "lo"
     isolates_network = False
+
+    def network_interface(self, hosts: int, *, isolated: bool) -> str:
+        """Every host is this machine."""
+        return "lo"
 
     def cluster_environment(self, hosts: int) -> dict[str, str]:
         """Hosts are processes of this machine and algo-1 is no host name here: MASTER_ADDR and MASTER_PORT say where it is."""
@@ -114,17 +123,15 @@ class ProcessBackend:
         """There is no mount: the program sees the folder where it lies."""
         return str(base_of(folder))
 
-    def check(self, image: str) -> str | None:
-        """None when the image is in the table."""
-        if image in self._images:
-            return None
-        known = ", ".join(sorted(self._images)) or "none"
-        return f"No entry point is known for image {image!r} (known images: {known}). Start the server with one, or use Docker."
+    def prepare(self, image: str) -> None:
+        """Raises CannotStart unless the image is in the table."""
+        if image not in self._images:
+            known = ", ".join(sorted(self._images)) or "none"
+            raise CannotStart(f"No entry point is known for image {image!r} (known images: {known}).")
 
     def start(self, spec: ContainerSpec) -> ProcessContainer:
         """Starts the program; returns when it is on its way. Raises CannotStart."""
-        if problem := self.check(spec.image):
-            raise CannotStart(problem)
+        self.prepare(spec.image)
         image = self._images[spec.image]
         command = [*(spec.entrypoint or image.command), *spec.arguments]
         home = spec.folder / "home"
@@ -140,6 +147,9 @@ class ProcessBackend:
             **spec.environment,
             "SAGEMAKER_BASE_DIR": self.seen_base(spec.folder),
         }
+        port = free_port() if spec.serves else None
+        if port is not None:
+            environment["SAGEMAKER_BIND_TO_PORT"] = str(port)
         try:
             with spec.log.open("ab") as log:
                 process = subprocess.Popen(
@@ -154,18 +164,17 @@ class ProcessBackend:
         except (OSError, ValueError) as error:
             raise CannotStart(f"{shlex.join(command)} cannot be started: {error}") from error
         started = psutil.Process(process.pid).create_time()
-        _write_down(spec.folder, process.pid, started)
+        write_note(spec.folder, {"pid": process.pid, "started": started, "port": port})
         with process.stdin as stdin:
             stdin.write(b"g")
-        return ProcessContainer(spec.folder, process.pid, started, process)
+        return ProcessContainer(spec.folder, process.pid, started, port, process)
 
     def find(self, folder: Path) -> ProcessContainer | None:
         """The container of this folder, from its container.json."""
-        try:
-            written = json.loads((folder / "container.json").read_text())
-            return ProcessContainer(folder, int(written["pid"]), float(written["started"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        note = note_of(folder)
+        if "pid" not in note:
             return None
+        return ProcessContainer(folder, int(note["pid"]), float(note["started"]), note.get("port"))
 
 
 def free_port() -> int:
@@ -173,9 +182,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _write_down(folder: Path, pid: int, started: float) -> None:
-    part = folder / "container.json.part"
-    part.write_text(json.dumps({"pid": pid, "started": started}))
-    os.replace(part, folder / "container.json")

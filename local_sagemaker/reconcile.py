@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import endpoint_state, training_state
-from .backend import Backend
+from .backend import CannotStart
+from .backends import Backends
 from .model_data import remove_tree
 from .world import World
 
@@ -19,20 +20,21 @@ log = logging.getLogger(__name__)
 class Reconcile:
     """Runs once, before anything else does."""
 
-    def __init__(self, world: World, backend: Backend) -> None:
+    def __init__(self, world: World, backends: Backends) -> None:
         self._world = world
-        self._backend = backend
+        self._backends = backends
 
     def start(self) -> None:
         """Ends what nobody asks for, and removes its folders; the folders of failed jobs stay."""
         for folder in self._stray_jobs():
-            self._end(_folders(folder, 1))
+            if not self._end(_folders(folder, 1)):
+                continue
             record = self._world.store.get(training_state.KIND, folder.name)
             if record is None or record["status"] != "Failed":
                 remove_tree(folder)
         for folder in self._stray_instances():
-            self._end([folder])
-            remove_tree(folder)
+            if self._end([folder]):
+                remove_tree(folder)
         for folder in _folders(self._world.root / "endpoints", 1):
             if self._world.store.get(endpoint_state.KIND, folder.name) is None:
                 remove_tree(folder)
@@ -40,12 +42,18 @@ class Reconcile:
     def stop(self) -> None:
         """Nothing runs on."""
 
-    def _end(self, folders: list[Path]) -> None:
+    def _end(self, folders: list[Path]) -> bool:
+        """Ends the containers of folders; False where the engine that has one does not answer: the folder is to stay."""
         for folder in folders:
-            container = self._backend.find(folder)
+            try:
+                container = self._backends.find(folder)
+            except CannotStart as error:
+                log.warning("a container may be left over in %s: %s", folder, error)
+                return False
             if container is not None and container.exit_code() is None:
                 log.warning("ending a container left over: %s", folder)
                 container.kill()
+        return True
 
     def _stray_jobs(self) -> Iterator[Path]:
         for folder in _folders(self._world.root / "jobs", 1):

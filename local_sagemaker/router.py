@@ -48,9 +48,10 @@ TIMED_OUT = (
 
 @dataclass(eq=False)
 class Target:
-    """One container that serves. The counts are of requests: being answered, answered, answered with 5xx (or not at all)."""
+    """One container that serves, at `host:port`. The counts are of requests: being answered, answered, answered with 5xx (or
+    not at all)."""
 
-    port: int
+    address: str
     variant: str
     outstanding: int = 0
     answered: int = 0
@@ -166,7 +167,7 @@ class Router:
         status, content, answer_headers = 0, b"", {}
         try:
             async with self._open_session().post(
-                f"http://127.0.0.1:{target.port}/invocations",
+                f"http://{target.address}/invocations",
                 data=body,
                 headers=headers,
                 allow_redirects=False,

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from . import ecr, ecr_images, endpoint_operations, hosting, iam, logs, sts, tags, training, tuning
+from .backends import Backends
 from .dispatch import Operation
 from .endpoints import LiveEndpoints
 from .jobs import Jobs
-from .process_backend import ProcessBackend
 from .reconcile import Reconcile
 from .tuning_jobs import TuningJobs
 from .world import Lifecycle, World
@@ -29,12 +29,12 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
 
 def assemble(world: World) -> tuple[World, Sequence[Lifecycle]]:
     """Adds the parts that run containers to the world; returns it and the parts to start, in order, and stop, in reverse."""
-    backend = ProcessBackend(world.images)
-    jobs = Jobs(world, backend)
+    backends = Backends(world)
+    jobs = Jobs(world, backends)
     tuning_jobs = TuningJobs(world, jobs)
-    endpoints = LiveEndpoints(world, backend)
+    endpoints = LiveEndpoints(world, backends)
     return replace(world, jobs=jobs, tuning=tuning_jobs, endpoints=endpoints), [
-        Reconcile(world, backend),
+        Reconcile(world, backends),
         jobs,
         tuning_jobs,
         endpoints,

@@ -18,6 +18,7 @@ class SystemMetrics:
 
     def __init__(self, folder: Path, host: str, interval: float) -> None:
         self._folder = folder / "system" / "incremental"
+        self._folder.mkdir(parents=True, exist_ok=True)  # ours, before a program that runs as root makes its parents its own
         self._host = host
         self._interval = interval / 1000
         self._due = 0.0

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import artifacts, container_files
-from .backend import Backend, CannotStart, Container, ContainerSpec, base_of, log_of
+from .backend import CannotStart, Container, ContainerSpec, base_of, log_of
+from .backends import Backends
 from .channels import lay_out
 from .container_log import LogFollower
 from .folder_sync import FolderSync, push_all, synced_folders
@@ -25,11 +26,15 @@ PROFILING_INTERVAL = 500
 class TrainingContainers:
     """One container for each host of a job, below root/jobs/<name>/<host>."""
 
-    def __init__(self, world: World, backend: Backend, request: Record) -> None:
+    def __init__(self, world: World, backends: Backends, request: Record) -> None:
         self._world = world
-        self._backend = backend
+        self._backends = backends
+        self._backend = backends.of(request["AlgorithmSpecification"]["TrainingImage"])
         self._request = request
-        self.hosts = container_files.host_names(container_files.instance_groups(request["ResourceConfig"]))
+        groups = container_files.instance_groups(request["ResourceConfig"])
+        self.hosts = container_files.host_names(groups)
+        self._instance_types = {host: group["instance_type"] for group in groups for host in group["hosts"]}
+        self._isolated = request.get("EnableNetworkIsolation", False)
         self.folder = world.root / "jobs" / request["TrainingJobName"]
         self._running: dict[str, Container] = {}
         self._followers: dict[str, LogFollower] = {}
@@ -45,12 +50,12 @@ class TrainingContainers:
 
         Raises CannotDownload or CannotStart; nothing runs then.
         """
+        self._backend.prepare(self._request["AlgorithmSpecification"]["TrainingImage"])
         shutil.rmtree(self.folder, ignore_errors=True)
+        interface = self._backend.network_interface(len(self.hosts), isolated=self._isolated)
         for number, host in enumerate(self.hosts):
             seen_base = self._backend.seen_base(self.folder / host)
-            container_files.write_config(
-                self.base(host), self._request, host, seen_base=seen_base, network_interface=self._backend.network_interface
-            )
+            container_files.write_config(self.base(host), self._request, host, seen_base=seen_base, network_interface=interface)
             for channel in self._request.get("InputDataConfig", []):
                 lay_out(self._world.objects, channel, self.base(host) / "input" / "data", number, len(self.hosts))
         self._follow(begin())
@@ -68,7 +73,7 @@ class TrainingContainers:
 
     def find(self, record: Record) -> bool:
         """Takes up the containers that the last server started; False, and none is left, when it had not started all."""
-        found = {host: self._backend.find(self.folder / host) for host in self.hosts}
+        found = {host: self._backends.find(self.folder / host) for host in self.hosts}
         self._running = {host: container for host, container in found.items() if container is not None}
         if record["attempt_started"] is None or len(self._running) < len(self.hosts):
             self.kill()
@@ -152,6 +157,11 @@ class TrainingContainers:
                 "SAGEMAKER_REGION": self._world.region,
                 "AWS_REGION": self._world.region,
             },
+            read_only=("input/data",),
+            hosts=tuple(self.hosts),
+            hostname=host,
+            isolated=self._isolated,
+            instance_type=self._instance_types[host],
         )
 
     def _follow(self, record: Record) -> None:

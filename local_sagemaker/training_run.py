@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from . import training_state
-from .backend import Backend, CannotStart
+from .backend import CannotStart
+from .backends import Backends
 from .channels import CannotDownload
 from .container_log import MetricScan, compile_definitions
 from .errors import AwsError, Missing
@@ -60,12 +61,12 @@ OUTCOMES = {
 class TrainingRun:
     """The life of one job from here to its end."""
 
-    def __init__(self, world: World, backend: Backend, name: str) -> None:
+    def __init__(self, world: World, backends: Backends, name: str) -> None:
         self._world = world
         self._name = name
         record = self._record()
         self._request = record["request"]
-        self._containers = TrainingContainers(world, backend, self._request)
+        self._containers = TrainingContainers(world, backends, self._request)
         self._metrics = MetricScan(
             compile_definitions(self._request["AlgorithmSpecification"]),
             self._request.get("HyperParameters", {}).get("_tuning_objective_metric"),

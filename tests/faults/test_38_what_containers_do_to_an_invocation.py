@@ -99,7 +99,7 @@ def test_a_slow_container_is_given_up_after_the_time_limit() -> None:
     assert router.TIMEOUT == 60.0
     listener = socket.create_server(("127.0.0.1", 0))
     short = router.Router("us-east-1", "000000000000", timeout=0.5)
-    target = router.Target(listener.getsockname()[1], "v")
+    target = router.Target(f"127.0.0.1:{listener.getsockname()[1]}", "v")
     short.set_route("stub", router.Route([(1.0, router.VariantTargets([("v", 1.0, [target])]))], ["v"]))
 
     async def invoke() -> AwsError:

@@ -21,17 +21,17 @@ def test_every_stretch_of_turns_keeps_the_shares(weights: list[float]) -> None:
 
 
 def test_fleets_get_their_shares_and_variants_their_weights() -> None:
-    blue = VariantTargets([("a", 1.0, [Target(1, "a")]), ("b", 3.0, [Target(2, "b")])])
-    green = VariantTargets([("a", 1.0, [Target(3, "a")])])
+    blue = VariantTargets([("a", 1.0, [Target("1", "a")]), ("b", 3.0, [Target("2", "b")])])
+    green = VariantTargets([("a", 1.0, [Target("3", "a")])])
     route = Route([(0.75, blue), (0.25, green)], ["a", "b"])
-    ports = [route.choose(None)[0].port for _ in range(400)]
-    assert ports.count(3) == 100
-    assert abs(ports.count(2) - 225) <= 2
-    assert route.choose("b")[0].port == 2  # asked by name: also where green has no such variant
+    chosen = [route.choose(None)[0].address for _ in range(400)]
+    assert chosen.count("3") == 100
+    assert abs(chosen.count("2") - 225) <= 2
+    assert route.choose("b")[0].address == "2"  # asked by name: also where green has no such variant
 
 
 def test_the_least_busy_instance_comes_first_and_zero_weights_share() -> None:
-    busy, idle = Target(1, "a", outstanding=2), Target(2, "a")
+    busy, idle = Target("1", "a", outstanding=2), Target("2", "a")
     assert VariantTargets([("a", 1.0, [busy, idle])]).choose(None) == [busy, idle]
     assert Route([(1.0, VariantTargets([("a", 0.0, [busy, idle])]))], ["a"]).choose(None) == [idle, busy]
     assert VariantTargets([("a", 1.0, [])]).choose(None) == []
@@ -40,7 +40,7 @@ def test_the_least_busy_instance_comes_first_and_zero_weights_share() -> None:
 def test_an_endpoint_that_cannot_be_reached_says_so() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        dead = Target(probe.getsockname()[1], "a")
+        dead = Target(f"127.0.0.1:{probe.getsockname()[1]}", "a")
     router = Router("us-east-1", "000000000000")
     router.set_route("e", Route([(1.0, VariantTargets([("a", 1.0, [dead])]))], ["a"]))
 

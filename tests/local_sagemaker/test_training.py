@@ -56,7 +56,7 @@ def test_a_job_sees_every_config_file_and_channel_and_leaves_its_model(server: L
     )
     assert job["TrainingJobStatus"] == "Completed", job
     assert statuses(job) == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
-    assert "cannot cut it off the network" in job["SecondaryStatusTransitions"][0]["StatusMessage"]
+    assert "cannot be cut off the network" in job["SecondaryStatusTransitions"][0]["StatusMessage"]
     assert job["ModelArtifacts"]["S3ModelArtifacts"] == "s3://bucket/out/all-files/output/model.tar.gz"
     files = unpack(server, job["ModelArtifacts"]["S3ModelArtifacts"])
     assert (files["input/data/train/a.txt"], files["input/data/train/b/c.txt"]) == (b"A", b"C")
@@ -124,7 +124,8 @@ def test_an_unknown_image_fails_the_job_with_a_clear_reason(server: LocalServer)
     algorithm = {"TrainingImage": "nobody/knows:1", "TrainingInputMode": "File"}
     job = run(server, "no-image", AlgorithmSpecification=algorithm)
     assert job["TrainingJobStatus"] == "Failed"
-    assert "No entry point is known for image 'nobody/knows:1'" in job["FailureReason"]
+    assert job["FailureReason"].startswith("Cannot find the requested image: nobody/knows:1: ")
+    assert "--image 'nobody/knows:1=COMMAND'" in job["FailureReason"]
 
 
 def test_an_entry_point_in_the_request_replaces_the_images_own(server: LocalServer) -> None:

@@ -1,0 +1,147 @@
+"""Containers in a Docker engine, as SageMaker runs them: `docker run IMAGE train`, `docker run IMAGE serve`.
+
+What of a container's folder lies directly below opt/ml is bind-mounted at /opt/ml (so an image's own /opt/ml/code stays
+visible); input data and models cannot be written to. The hosts of a training job have a bridge network of their own, in which
+their names resolve. A serving container answers at a loopback port, an isolated one at its address on a network of its own that
+leads nowhere. The instance type decides one thing: whether GPUs are asked for. There is no limit on memory and CPUs.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from docker.types import DeviceRequest, LogConfig, Mount
+
+from .backend import SERVING_PORT, CannotStart, Container, ContainerSpec, note_of, write_note
+from .docker_container import DockerContainer, EndedContainer
+from .docker_engine import ENGINE_ERRORS, FOLDER, NETWORK, ROOT, Engine, in_short
+
+ML = "/opt/ml"
+SHARED_MEMORY = 0.5
+"""The share of the machine's memory that /dev/shm may take: what Linux gives it outside of containers."""
+GPU_INSTANCES = ("ml.g", "ml.p")
+LOG_OPTIONS = {"max-size": "1t"}
+"""The engine must keep all that a container prints, whatever it does by default: see docker_container.py."""
+
+
+class DockerBackend:
+    """Runs containers in the engine."""
+
+    isolates_network = True
+
+    def __init__(self, root: Path) -> None:
+        self._engine = Engine(root)
+
+    def network_interface(self, hosts: int, *, isolated: bool) -> str:
+        """Docker's name for it; a single isolated host has no network."""
+        return "lo" if isolated and hosts == 1 else "eth0"
+
+    def cluster_environment(self, hosts: int) -> dict[str, str]:
+        """Host names resolve."""
+        return {}
+
+    def seen_base(self, folder: Path) -> str:
+        """Where the platform puts it."""
+        return ML
+
+    def prepare(self, image: str) -> None:
+        """Has the engine look for the image. Raises CannotStart."""
+        self._engine.image(image)
+
+    def start(self, spec: ContainerSpec) -> DockerContainer:
+        """Starts the program; returns when it runs. Raises CannotStart."""
+        image, client = self._engine.image(spec.image), self._engine.client()
+        spec.base.mkdir(parents=True, exist_ok=True)
+        spec.log.touch()
+        (spec.folder / "exit").unlink(missing_ok=True)
+        name = "-".join(("sagemaker", *spec.folder.relative_to(self._engine.root).parts[1:], secrets.token_hex(4)))
+        network, internal = network_of(spec)
+        write_note(spec.folder, {"container": name})
+        wanted = create_arguments(
+            spec, root=self._engine.root, image=image.id, memory=self._engine.memory, has_gpus=self._engine.has_gpus
+        )
+        created = None
+        try:
+            with self._engine.lock:
+                if network and not client.networks.list(names=[network]):
+                    labels = {ROOT: str(self._engine.root)}
+                    client.networks.create(network, driver="bridge", internal=internal, labels=labels)
+                created = client.containers.create(name=name, **wanted)
+                created.start()
+            created.reload()
+        except ENGINE_ERRORS as error:
+            if created is not None:
+                self._engine.remove(created)
+            raise CannotStart(
+                f"CannotStartContainerError. Please ensure the container starts correctly when invoked with"
+                f" 'docker run {spec.image} {' '.join(spec.arguments)}': {in_short(error)}"
+            ) from None
+        return DockerContainer(self._engine, spec.folder, created)
+
+    def find(self, folder: Path) -> Container | None:
+        """The container that the folder names; None, and none is left, where it was never started. Raises CannotStart."""
+        name = note_of(folder).get("container")
+        if name is None:
+            return None
+        if (folder / "exit").exists():
+            return EndedContainer(int((folder / "exit").read_text()))
+        container = self._engine.container(name)
+        if container is None:
+            return None
+        if container.status == "created":
+            self._engine.remove(container)
+            return None
+        return DockerContainer(self._engine, folder, container)
+
+
+def network_of(spec: ContainerSpec) -> tuple[str | None, bool]:
+    """The network that is to be made for a container (None: it needs none of its own), and whether it leads nowhere."""
+    if spec.hosts:
+        return (None, False) if spec.isolated and len(spec.hosts) == 1 else (_network_name(spec.folder.parent), spec.isolated)
+    return (_network_name(spec.folder), True) if spec.isolated else (None, False)
+
+
+def _network_name(folder: Path) -> str:
+    return f"sagemaker-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+
+
+def create_arguments(spec: ContainerSpec, *, root: Path, image: str, memory: int, has_gpus: bool) -> dict[str, Any]:
+    """What the SDK's containers.create is called with, beside the name. `memory`: the engine's, in bytes."""
+    network, _ = network_of(spec)
+    labels = {ROOT: str(root), FOLDER: str(spec.folder)} | ({NETWORK: network} if network else {})
+    gpus = has_gpus and spec.instance_type.startswith(GPU_INSTANCES)
+    return {
+        "image": image,
+        "entrypoint": list(spec.entrypoint) or None,
+        "command": list(spec.arguments),
+        "environment": dict(spec.environment),
+        "hostname": spec.hostname or None,
+        "labels": labels,
+        "mounts": mounts(spec.base, spec.read_only),
+        "shm_size": int(memory * SHARED_MEMORY),
+        "init": False,  # the image's program is process 1, whatever the engine does by default
+        "log_config": LogConfig(type=LogConfig.types.JSON, config=LOG_OPTIONS),
+        "device_requests": [DeviceRequest(count=-1, capabilities=[["gpu"]])] if gpus else None,
+        **_networking(spec, network),
+    }
+
+
+def _networking(spec: ContainerSpec, network: str | None) -> Mapping[str, Any]:
+    # A resolver of the host's must not carry names out of an isolated network.
+    cut_off = {"dns": ["127.0.0.1"]} if spec.isolated else {}
+    if network is None and spec.isolated:
+        return {"network_mode": "none", "extra_hosts": {spec.hostname: "127.0.0.1"}}
+    if network is not None:
+        names = {"Aliases": [spec.hostname]} if spec.hostname else {}
+        return {"network": network, "networking_config": {network: names}, **cut_off}
+    return {"ports": {f"{SERVING_PORT}/tcp": ("127.0.0.1",)}} if spec.serves else {}
+
+
+def mounts(base: Path, read_only: tuple[str, ...]) -> list[Mount]:
+    """The folders directly below `base`, at /opt/ml; those that are read-only, also deeper ones, once more as such."""
+    top = {child.name for child in base.iterdir() if child.is_dir()}
+    return [
+        Mount(f"{ML}/{path}", str(base / path), type="bind", read_only=path in read_only) for path in sorted(top | set(read_only))
+    ]
