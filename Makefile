@@ -3,12 +3,13 @@ PYTHON ?= python3.11
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 LOCK   := docker/locks/dev.txt
+COMPAT := cli sdk-v2 sdk-v3
 
 KENNEL := $(RUN) -m scripts
 export TARGET ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs status down doctor up stop test check bench lock clean
+.PHONY: help demo data weights tune train deploy invoke logs status down doctor up stop test compat check bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -52,6 +53,9 @@ up: $(VENV)/.ready ## start the local SageMaker
 stop: $(VENV)/.ready ## end the local SageMaker (NAME=a job to stop instead)
 	@$(KENNEL) stop $(NAME) $(ARGS)
 
+compat: $(VENV)/.ready $(COMPAT:%=.kennel/compat/%/.ready) ## the SageMaker SDK (2 and 3) and the AWS CLI against the local SageMaker (1.5 GB)
+	$(RUN) -m pytest -q -n 3 --dist loadfile tests/compat
+
 test: $(VENV)/.ready ## all tests that need no Docker engine, two files at a time
 	$(RUN) -m pytest -q -m 'not slow' -n 2 --dist loadfile
 
@@ -62,7 +66,7 @@ bench: $(VENV)/.ready ## serving beside its peers, in one run (bench/results)
 	$(RUN) -m bench.serving
 
 lock: ## resolve docker/locks/*.in again (needs uv)
-	cd docker/locks && for name in dev train serve-cpu; do uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt $$([ $$name = dev ] || echo -c dev.txt) || exit 1; done
+	cd docker/locks && for name in dev train serve-cpu $(COMPAT:%=compat-%); do uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt $$(case $$name in train|serve-cpu) echo -c dev.txt;; esac) || exit 1; done
 
 clean: ## stop the local server and remove what it and the demo made (keeps .venv)
 	@[ ! -x $(RUN) ] || $(KENNEL) stop; rm -rf .kennel
@@ -73,4 +77,10 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes -r $(LOCK)
 	@$(VENV)/bin/pip install --disable-pip-version-check --no-deps --no-build-isolation -e . > $(VENV)/setup.log 2>&1 || { cat $(VENV)/setup.log; exit 1; }
+	@touch $@
+
+.kennel/compat/%/.ready: docker/locks/compat-%.txt
+	@echo "setting up .kennel/compat/$*"
+	@$(PYTHON) -m venv .kennel/compat/$*
+	@.kennel/compat/$*/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@

@@ -123,6 +123,11 @@ def list_attached_role_policies(world: World, request: dict[str, Any]) -> dict[s
     return _page(request, "AttachedPolicies", policies, lambda policy: policy["PolicyArn"])
 
 
+def simulate_principal_policy(world: World, request: dict[str, Any]) -> dict[str, Any]:
+    """Refused as to a caller who may not ask: policies are not evaluated here. The SageMaker SDK then goes on with a warning."""
+    raise AwsError("AccessDenied", "The local SageMaker keeps policies and does not evaluate them.", 403)
+
+
 def _find(world: World, name: str) -> Record:
     record = world.store.get(KIND, name)
     if record is None:
@@ -190,4 +195,5 @@ OPERATIONS = {
     "AttachRolePolicy": Operation(attach_role_policy, "RoleName PolicyArn"),
     "DetachRolePolicy": Operation(detach_role_policy, "RoleName PolicyArn"),
     "ListAttachedRolePolicies": Operation(list_attached_role_policies, "RoleName Marker MaxItems"),
+    "SimulatePrincipalPolicy": Operation(simulate_principal_policy, "PolicySourceArn ActionNames"),
 }

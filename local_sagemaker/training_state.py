@@ -112,7 +112,6 @@ SAME = (
     "AlgorithmSpecification",
     "RoleArn",
     "InputDataConfig",
-    "OutputDataConfig",
     "ResourceConfig",
     "CheckpointConfig",
     "DebugHookConfig",
@@ -130,6 +129,7 @@ def describe(record: Mapping[str, Any], model_uri: str) -> dict[str, Any]:
     answer = {member: request[member] for member in SAME if member in request}
     stopping = request.get("StoppingCondition", {})
     answer |= {
+        "OutputDataConfig": {"KmsKeyId": "", **request["OutputDataConfig"]},  # AWS names the key where there is none, too
         "TrainingJobArn": record["arn"],
         "ModelArtifacts": {"S3ModelArtifacts": model_uri},
         "TrainingJobStatus": record["status"],

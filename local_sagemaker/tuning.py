@@ -38,6 +38,8 @@ def _check(world: World, request: Request) -> None:
     if "TrainingJobDefinition" not in request:
         raise validation("TrainingJobDefinition is needed.")
     definition = request["TrainingJobDefinition"]
+    if {"ResourceConfig", tuning_state.RESOURCES} <= definition.keys():
+        raise validation(f"TrainingJobDefinition takes either ResourceConfig or {tuning_state.RESOURCES}, not both.")
     if "HyperParameterTuningJobObjective" not in config:
         raise validation("HyperParameterTuningJobConfig.HyperParameterTuningJobObjective is needed.")
     metric, _ = tuning_state.objective(request)
@@ -230,11 +232,16 @@ Strategy StrategyConfig HyperParameterTuningJobObjective ResourceLimits Training
 ParameterRanges.IntegerParameterRanges ParameterRanges.ContinuousParameterRanges ParameterRanges.CategoricalParameterRanges
 TuningJobCompletionCriteria.TargetObjectiveMetricValue TuningJobCompletionCriteria.BestObjectiveNotImproving
 """
+_RESOURCES = ("InstanceType", "InstanceCount", "VolumeSizeInGB")
 CREATE_MEMBERS = " ".join(
     [
         "HyperParameterTuningJobName WarmStartConfig Tags",
         *(f"HyperParameterTuningJobConfig.{name}" for name in _CONFIG.split()),
         *(f"TrainingJobDefinition.{name}" for name in ["DefinitionName", "StaticHyperParameters", *_DEFINITION]),
+        *(
+            f"TrainingJobDefinition.{tuning_state.RESOURCES}.{name}"
+            for name in ("InstanceType", "InstanceCount", "VolumeSizeInGB")
+        ),
     ]
 )
 

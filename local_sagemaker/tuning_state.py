@@ -16,6 +16,8 @@ LIVE = ("InProgress", "Stopping")
 ENDED = ("Completed", "Failed", "Stopped")
 OBJECTIVE = "_tuning_objective_metric"
 NAME_LIMIT = 63
+RESOURCES = "HyperParameterTuningResourceConfig"
+"""Another name for a definition's ResourceConfig; the SageMaker SDK uses it."""
 
 
 def new(request: Mapping[str, Any], arn: str, seed: int, now: float) -> Record:
@@ -43,12 +45,13 @@ def training_job_name(tuning_job: str, number: int) -> str:
 
 
 def training_request(request: Mapping[str, Any], name: str, values: Mapping[str, str]) -> dict[str, Any]:
-    """The CreateTrainingJob request of one try."""
+    """The CreateTrainingJob request of one try. A definition has its resources under one of two names."""
     definition = request["TrainingJobDefinition"]
-    apart = ("StaticHyperParameters", "DefinitionName", "TuningObjective", "HyperParameterRanges")
+    apart = ("StaticHyperParameters", "DefinitionName", "TuningObjective", "HyperParameterRanges", RESOURCES)
     metric, _ = objective(request)
     return {
         **{member: value for member, value in definition.items() if member not in apart},
+        **({"ResourceConfig": definition[RESOURCES]} if RESOURCES in definition else {}),
         "TrainingJobName": name,
         "HyperParameters": {**definition.get("StaticHyperParameters", {}), **values, OBJECTIVE: metric},
     }

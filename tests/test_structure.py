@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "rules": {"smdebug", "numpy", "pandas", "bokeh"},
     "scripts": PICTURES | {"contract", "boto3", "botocore", "rich"},
-    "local_sagemaker": {"botocore", "boto3", "werkzeug", "aiohttp", "optuna", "docker", "psutil"},
+    "local_sagemaker": {"botocore", "boto3", "awscrt", "aiohttp", "optuna", "docker", "psutil"},
 }
 """What each room may import beside the standard library and itself."""
 

@@ -59,3 +59,10 @@ def test_a_path_in_a_role_name_is_refused(server: LocalServer) -> None:
 def test_the_caller_is_the_owner_of_the_key(server: LocalServer) -> None:
     caller = server.client("sts").get_caller_identity()
     assert (caller["Account"], caller["UserId"]) == ("000000000000", server._keys[0])
+
+
+def test_nobody_is_told_that_a_policy_would_allow_something(server: LocalServer) -> None:
+    with pytest.raises(ClientError, match=r"AccessDenied.*does not evaluate them"):
+        server.client("iam").simulate_principal_policy(
+            PolicySourceArn="arn:aws:iam::000000000000:role/r", ActionNames=["s3:Get*"]
+        )

@@ -50,7 +50,7 @@ def test_a_file_goes_up_in_parts_and_comes_down_whole(server: LocalServer, tmp_p
     assert part["PartsCount"] == 3 and part["Body"].read() == data[16 * MIB :]
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256", "SHA512"])
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512"])
 def test_each_checksum_is_proved_kept_and_given_back(server: LocalServer, algorithm: str) -> None:
     put = server.s3.put_object(Bucket=BUCKET, Key="sum", Body=b"hello", ChecksumAlgorithm=algorithm)
     got = server.s3.get_object(Bucket=BUCKET, Key="sum", ChecksumMode="ENABLED")

@@ -51,6 +51,7 @@ def test_statuses_move_along_the_allowed_edges_and_times_add_up(steps: list[tupl
         act(record, action, now)
         assert record["status"] in ALLOWED[before]
     answer = training_state.describe(record, "s3://b/o/j")
+    assert answer["OutputDataConfig"] == {"S3OutputPath": "s3://b/o", "KmsKeyId": ""}  # the SageMaker SDK reads it unasked
     transitions = answer["SecondaryStatusTransitions"]
     assert transitions[0]["Status"] == "Starting"
     assert transitions[-1]["Status"] == answer["SecondaryStatus"]

@@ -206,6 +206,18 @@ def test_what_cannot_be_searched_is_refused(server: LocalServer, change: dict[st
         server.sagemaker.create_hyper_parameter_tuning_job(**tuning_request("refused", **change))
 
 
+def test_resources_go_by_either_of_their_two_names_but_not_by_both(server: LocalServer) -> None:
+    request = tuning_request("renamed", ResourceLimits={"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1})
+    definition = request["TrainingJobDefinition"]
+    definition["HyperParameterTuningResourceConfig"] = definition["ResourceConfig"]
+    with pytest.raises(ClientError, match="either ResourceConfig or HyperParameterTuningResourceConfig"):
+        server.sagemaker.create_hyper_parameter_tuning_job(**request)
+    given = definition.pop("ResourceConfig")
+    server.sagemaker.create_hyper_parameter_tuning_job(**request)
+    best = wait_for_tuning(server, "renamed")["BestTrainingJob"]["TrainingJobName"]
+    assert server.sagemaker.describe_training_job(TrainingJobName=best)["ResourceConfig"] == given
+
+
 def test_a_tuning_job_goes_on_after_the_server_was_killed(server: LocalServer) -> None:
     request = tuning_request("survivor", {"epochs": "10"}, ResourceLimits={"MaxNumberOfTrainingJobs": 4})
     server.sagemaker.create_hyper_parameter_tuning_job(**request)

@@ -1,0 +1,35 @@
+"""A local SageMaker with our own images, a tiny set of pictures, and what a client of it is given."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from compat_client import Client
+from person import Kennel, write_pictures
+
+QUIET = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
+"""The SDKs' own switch against telemetry, in their own configuration file."""
+
+
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """`kennel up` and `kennel env`, as a person types them, in a folder of its own."""
+    kennel = Kennel(tmp_path_factory.mktemp("compat"))
+    kennel.run("up", "--port", "0")
+    try:
+        exported = (shlex.split(line)[1] for line in kennel.run("env").stdout.splitlines())
+        settings = kennel.folder / "sagemaker.yaml"
+        settings.write_text(QUIET)
+        own = {"PATH": os.environ["PATH"], "HOME": str(kennel.folder), "LANG": "C.UTF-8"}
+        own["SAGEMAKER_USER_CONFIG_OVERRIDE"] = str(settings)
+        yield Client(kennel.folder, own | dict(pair.split("=", 1) for pair in exported))
+    finally:
+        kennel.run("stop")
+
+
+@pytest.fixture(scope="session")
+def pictures(client: Client) -> Path:
+    """Twelve pictures of three classes in each split."""
+    return write_pictures(client.folder / "pictures", classes=3, each=4, size=40)
