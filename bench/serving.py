@@ -10,9 +10,7 @@ import json
 import multiprocessing
 import os
 import platform
-import random
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -29,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.load import Load, run
+from bench.machine import free_port, processor
 from contract import cgroup, manifest
 from tests import artefact
 from tests.server import Server
@@ -109,7 +108,7 @@ def main() -> int:
     facts = {
         "machine": {
             "cpus": cgroup.cpus(),
-            "processor": _processor(),
+            "processor": processor(),
             "python": platform.python_version(),
             "load_before": load_before,
         },
@@ -192,7 +191,7 @@ def _plain_mms(weights: Path) -> Iterator[tuple[int, psutil.Process]]:
     (folder / "store" / "model" / "handler.py").write_text(TORCH_HANDLER.format(classes=1000, weights=str(weights)))
     described = {"runtime": "python", "engine": {"engineName": "torch"}, "model": {"modelName": "model", "handler": "handler.py"}}
     (folder / "store" / "model" / "MAR-INF" / "MANIFEST.json").write_text(json.dumps(described))
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     addresses = [f"inference_address=http://127.0.0.1:{ports[0]}", f"management_address=http://127.0.0.1:{ports[1]}"]
     (folder / "config").write_text("\n".join(addresses) + "\n")
     command = [str(Path(sys.executable).parent / "multi-model-server"), "--start", "--foreground", "--mms-config", "config"]
@@ -212,15 +211,6 @@ def _plain_mms(weights: Path) -> Iterator[tuple[int, psutil.Process]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port() -> int:
-    """MMS takes no port from 32,767 up, so none that the kernel would choose."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     picture = next((DATA / "dogs" / "test").rglob("*.jpg")).read_bytes()
     for _ in range(240):
@@ -238,11 +228,6 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 def _memory(pid: int) -> float:
     program = psutil.Process(pid)
     return sum(process.memory_info().rss for process in (program, *program.children(recursive=True))) / 2**20
-
-
-def _processor() -> str:
-    with open("/proc/cpuinfo") as text:
-        return next((line.split(":", 1)[1].strip() for line in text if line.startswith("model name")), "unknown")
 
 
 def _print(rows: list[Row], start_up: float, parts: dict[str, int]) -> None:

@@ -4,10 +4,12 @@ A container that was started before is found by what its folder says, whatever t
 """
 
 import threading
+from functools import partial
 from pathlib import Path
 
 from .backend import Backend, Container, note_of
 from .process_backend import ProcessBackend
+from .repositories import pull_reference
 from .world import World
 
 
@@ -16,7 +18,7 @@ class Backends:
 
     def __init__(self, world: World) -> None:
         self._images = world.images
-        self._root = world.root
+        self._world = world
         self._process = ProcessBackend(world.images)
         self._docker: Backend | None = None
         self._first = threading.Lock()
@@ -38,5 +40,5 @@ class Backends:
             if self._docker is None:
                 from .docker_backend import DockerBackend  # the SDK takes a fifth of the server's start, and may not be needed
 
-                self._docker = DockerBackend(self._root)
+                self._docker = DockerBackend(self._world.root, partial(pull_reference, self._world))
             return self._docker

@@ -16,7 +16,7 @@ from docker.types import DeviceRequest, LogConfig, Mount
 
 from .backend import SERVING_PORT, CannotStart, Container, ContainerSpec, note_of, write_note
 from .docker_container import DockerContainer, EndedContainer
-from .docker_engine import ENGINE_ERRORS, FOLDER, NETWORK, ROOT, Engine, in_short
+from .docker_engine import ENGINE_ERRORS, FOLDER, NETWORK, ROOT, Engine, PullReference, in_short
 
 ML = "/opt/ml"
 SHARED_MEMORY = 0.5
@@ -31,8 +31,8 @@ class DockerBackend:
 
     isolates_network = True
 
-    def __init__(self, root: Path) -> None:
-        self._engine = Engine(root)
+    def __init__(self, root: Path, pull_reference: PullReference) -> None:
+        self._engine = Engine(root, pull_reference)
 
     def network_interface(self, hosts: int, *, isolated: bool) -> str:
         """Docker's name for it; a single isolated host has no network."""

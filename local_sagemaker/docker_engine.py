@@ -6,7 +6,8 @@ At the first contact what an earlier server of this root left without a folder i
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,18 @@ PLATFORM = ("linux", "amd64")
 ENGINE_ERRORS = (DockerException, OSError)
 """What the SDK raises: the engine's own errors, and those of the way there."""
 
+PullReference = Callable[[str], tuple[str, dict[str, str]] | None]
+"""What to pull for an image of this server's own registry, and the login; None for any other image."""
+
 log = logging.getLogger(__name__)
 
 
 class Engine:
     """One engine, used by every thread of this server. `lock` is held by whoever makes or removes networks."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, pull_reference: PullReference) -> None:
         self.root = root
+        self._pull_reference = pull_reference
         self.lock = threading.Lock()
         self.memory = 0
         self.has_gpus = False
@@ -56,7 +61,7 @@ class Engine:
         """The image, from the engine. Raises CannotStart: not there, or made for another machine."""
         instead = f"start the server with --image '{name}=COMMAND', and it runs as a process"
         try:
-            image = self.client().images.get(name)
+            image = self._found(name)
         except CannotStart as error:
             raise CannotStart(f"Cannot find the requested image: {name}: {error}. Start one, or {instead}.") from None
         except ImageNotFound:
@@ -69,6 +74,17 @@ class Engine:
         if problem := wrong_platform(name, image.attrs):
             raise CannotStart(problem)
         return image
+
+    def _found(self, name: str) -> Image:
+        """The engine's own image, or the one that was pushed to this server: pulled, and a tag is asked for anew each time."""
+        ours = self._pull_reference(name)
+        if ours is None:
+            return self.client().images.get(name)
+        reference, auth = ours
+        if "@" in reference:
+            with suppress(ImageNotFound):
+                return self.client().images.get(reference)
+        return self.client().images.pull(reference, auth_config=auth)
 
     def container(self, name: str) -> Container | None:
         """A container by its name; None where the engine has none. Raises CannotStart when it cannot be asked."""

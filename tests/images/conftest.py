@@ -3,10 +3,9 @@
 import os
 from collections.abc import Iterator
 
+import docker
 import pytest
 from docker.errors import DockerException
-
-import docker
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +19,14 @@ def engine() -> Iterator[docker.DockerClient]:
         missing(f"no Docker engine answers: {error}")
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def base_image(engine: docker.DockerClient) -> str:
+    """An image with Python 3.11: what `make base` makes, or any that is there under Debian's or Python's name."""
+    wanted = ("kennel-base:bookworm", "python:3.11-slim-bookworm")
+    found = next((name for name in wanted if engine.images.list(name)), None)
+    if found is None:
+        missing = pytest.fail if os.environ.get("KENNEL_NEED_ENGINE") == "1" else pytest.skip
+        missing(f"the engine has neither {' nor '.join(wanted)}")
+    return found

@@ -9,10 +9,9 @@ import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import docker
 import pytest
 from local_server import LocalServer
-
-import docker
 
 SIZE = 8 * 1024**2
 

@@ -171,7 +171,9 @@ def test_one_request_at_a_time_writes_an_upload(client: RegistryClient) -> None:
         going.wait(30)
         yield b"b"
 
-    first = threading.Thread(target=lambda: requests.patch(client.url + where, slow(), auth=client.login, timeout=60))
+    first = threading.Thread(
+        target=lambda: requests.request("PATCH", client.url + where, data=slow(), auth=client.login, timeout=60)
+    )
     first.start()
     wait_until(lambda: received(client, where) == 1000)
     assert client.ask("PATCH", where, b"x").status_code == 409
