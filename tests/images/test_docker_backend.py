@@ -88,7 +88,7 @@ def test_two_hosts_know_each_other_and_a_stop_is_sigterm(engine: docker.DockerCl
     def lines() -> str:
         return " ".join(event["message"] for event in server.logs.filter_log_events(logGroupName=group)["events"])
 
-    wait_until(lambda: lines().count("started with train") >= 3, 60)
+    wait_until(lambda: lines().count("started with") >= 3, 60)
     assert len(engine.networks.list(filters={"label": f"local-sagemaker.root={server.root}"})) == 1
     server.sagemaker.stop_training_job(TrainingJobName="stops")
     assert wait_for_job(server, "stops", 60)["TrainingJobStatus"] == "Stopped"

@@ -1,14 +1,17 @@
 """What the engine is asked for, and what is said without one. Containers that really run: tests/images/test_docker_backend.py."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from local_server import LocalServer, job_request, wait_for_job
 
 from local_sagemaker.backend import CannotStart, ContainerSpec
-from local_sagemaker.docker_backend import create_arguments, mounts, network_of
+from local_sagemaker.backends import Backends
+from local_sagemaker.docker_backend import DockerBackend, create_arguments, mounts, network_of
 from local_sagemaker.docker_container import address_in
 from local_sagemaker.docker_engine import Engine, in_short, wrong_platform
+from local_sagemaker.process_backend import ProcessBackend
 
 HOSTS = ("algo-1", "algo-2")
 
@@ -57,6 +60,12 @@ def test_gpus_are_asked_for_where_type_and_engine_have_them(tmp_path: Path) -> N
     assert arguments(tmp_path, gpus=True, instance_type="ml.g5.xlarge")["device_requests"]
     assert arguments(tmp_path, gpus=True, instance_type="ml.m5.large")["device_requests"] is None
     assert arguments(tmp_path, gpus=False, instance_type="ml.g5.xlarge")["device_requests"] is None
+
+
+def test_the_image_says_where_it_runs(tmp_path: Path) -> None:
+    backends = Backends(SimpleNamespace(root=tmp_path, images={"known": None}))
+    assert isinstance(backends.of("known"), ProcessBackend)
+    assert isinstance(backends.of("other"), DockerBackend)
 
 
 def test_only_what_lies_below_the_base_is_mounted(tmp_path: Path) -> None:
