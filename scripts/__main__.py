@@ -42,7 +42,7 @@ def _run(line) -> int:
     from scripts.configure import build
 
     config = build(line, datetime.now(UTC))
-    module = import_module(f"scripts.{line.verb}")
+    module = import_module(f"scripts.{line.verb.replace('-', '_')}")
     if line.dry_run:
         from scripts.plan import render
 

@@ -106,6 +106,12 @@ def _up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="on 127.0.0.1 (default: 4566, a free one when that is taken)")
 
 
+def _lint_image(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", help="an image of the local Docker engine")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="a model.tar.gz to serve with")
+    parser.add_argument("--processing", action="store_true", help="it neither trains nor serves: look at its configuration only")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="a folder with train, valid and test (default: drawn)")
     parser.add_argument("--weights", type=Path, help="a pretrained state dict (default: none, train from scratch)")
@@ -133,6 +139,9 @@ VERBS: dict[str, Verb] = {
     "down": Verb("remove the endpoint, its config and its model", "kennel down", _endpoint),
     "policies": Verb("print the least IAM policies: the execution role's and the launcher's", "kennel policies", _nothing),
     "doctor": Verb("check this machine and the target", "kennel doctor", _nothing),
+    "lint-image": Verb(
+        "check any image against the SageMaker container contract", "kennel lint-image my-image:1", _lint_image, cloud=False
+    ),
     "up": Verb("start the local SageMaker", "kennel up", _up, cloud=False),
     "env": Verb("print what points any AWS client at the local SageMaker", 'eval "$(kennel env)"', _nothing, False),
     "stop": Verb("stop a job, or the local SageMaker", "kennel stop", _stop),

@@ -133,6 +133,15 @@ class DownConfig(Config):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LintImageConfig(Config):
+    """`model`: a model.tar.gz to serve with. `processing`: it is started with neither `train` nor `serve`."""
+
+    image: str
+    model: Path | None = None
+    processing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorConfig(Config):
     endpoint_url: str | None = None
     """AWS_ENDPOINT_URL of the environment."""

@@ -279,6 +279,13 @@ def _demo(given: Given) -> config.DemoConfig:
     )
 
 
+def _lint_image(given: Given) -> config.LintImageConfig:
+    model = given.line.model
+    if model is not None and not model.is_file():
+        raise LaunchError(f"--model {model}: no such file; a training job's model.tar.gz is what it takes")
+    return config.LintImageConfig(settings=given.settings, image=given.line.image, model=model, processing=given.line.processing)
+
+
 def _policies(given: Given) -> config.Config:
     given.settings.need("region", "role_arn", "bucket", "train_image", "serve_image")
     return config.Config(settings=given.settings)
@@ -301,6 +308,7 @@ BUILDERS: Mapping[str, Callable[[Given], config.Config]] = {
     "policies": _policies,
     "demo": _demo,
     "env": _plain,
+    "lint-image": _lint_image,
     "doctor": lambda given: config.DoctorConfig(settings=given.settings, endpoint_url=config.endpoint_url()),
     "up": lambda given: config.UpConfig(settings=given.settings, port=given.line.port),
     "stop": lambda given: config.StopConfig(settings=given.settings, job=given.line.job),

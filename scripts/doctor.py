@@ -4,7 +4,6 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,21 +11,13 @@ from scripts import up
 from scripts.config import PORT, DoctorConfig
 from scripts.errors import LaunchError
 from scripts.explain import explain
+from scripts.finding import Finding, show
 from scripts.plan import Call
 from scripts.say import Say
 from scripts.target import asleep, connect, misdirected
 
 DISK_GB, SHARED_MB = 10, 64
 PACKAGES = ("boto3", "rich", "Pillow", "torch", "torchvision", "openvino", "multi-model-server", "optuna", "aiohttp")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check's result: `level` is ok, warn or fail; `text` says what was found, `fix` what to do where that is needed."""
-
-    level: str
-    text: str
-    fix: str = ""
 
 
 Check = Callable[[DoctorConfig], Finding]
@@ -128,12 +119,7 @@ def plan(given: DoctorConfig) -> list[Call]:
 def run(given: DoctorConfig, say: Say) -> int:
     """Every check, whatever the others say. Exit 1 when one of them fails."""
     asking = () if asleep(given.settings) else THERE
-    findings = [_look(check, given) for check in (*HERE, *asking)]
-    for found in findings:
-        say.line(f"{found.level:<5} {found.text}", style={"ok": "", "warn": "yellow", "fail": "red"}[found.level])
-        if found.level != "ok" and found.fix:
-            say.line(f"      {found.fix}")
-    failed = sum(found.level == "fail" for found in findings)
+    failed = show([_look(check, given) for check in (*HERE, *asking)], say)
     say.next(given.settings, ("doctor", "once more") if failed else ("demo", "the whole story"))
     return 1 if failed else 0
 
