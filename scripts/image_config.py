@@ -1,6 +1,6 @@
-"""What an image's own configuration says against the SageMaker contract. Pure: `docker image inspect` and history in, findings out.
+"""An image's own configuration against the SageMaker contract. Pure: `docker image inspect` and history in, findings out.
 
-Whether its programs behave is image_run.py's. An image passes here and fails there when it only looks right.
+Whether its programs behave is lint_image.py's. An image passes here and fails there when it only looks right.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

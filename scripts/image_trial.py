@@ -97,8 +97,8 @@ class Trial:
     def read(self, path: str) -> bytes | None:
         """A file of the container; None when it is not there."""
         with suppress(engine.Refused, KeyError, AttributeError):
-            packed = tarfile.open(fileobj=io.BytesIO(engine.ask("cp", f"{self._id}:{path}", "-")))
-            return packed.extractfile(packed.getmembers()[0]).read()
+            with tarfile.open(fileobj=io.BytesIO(engine.ask("cp", f"{self._id}:{path}", "-"))) as packed:
+                return packed.extractfile(packed.getmembers()[0]).read()
         return None
 
     def written(self) -> list[str]:

@@ -126,8 +126,8 @@ def _handles(handler: bool | None, program: str) -> Finding:
         return Finding("ok", f"the first process of `{program}` takes SIGTERM")
     return Finding(
         "fail",
-        f"the first process of `{program}` has no handler for SIGTERM, and the kernel gives process 1 none: a stop takes {limit:.0f} s "
-        "and ends with SIGKILL",
+        f"the first process of `{program}` has no handler for SIGTERM, and the kernel gives process 1 none: "
+        f"a stop takes {limit:.0f} s and ends with SIGKILL",
         "exec the program (no shell before it) and handle SIGTERM in it",
     )
 
@@ -205,7 +205,7 @@ def _with_model(given: LintImageConfig, image: dict) -> Iterator[Finding]:
         if answer is None or answer >= 500:
             yield Finding(
                 "warn",
-                f"a body of a type that nobody speaks is answered with {answer or 'nothing'}: callers take that for a fault of the server",
+                f"an unknown content type is answered with {answer or 'nothing'}: callers take that for a fault of the server",
                 "answer 415 for the type and 400 for the body",
             )
         else:

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
 from docker.errors import DockerException
+from person import Kennel
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,9 @@ def base_image(engine: docker.DockerClient) -> str:
         missing = pytest.fail if os.environ.get("KENNEL_NEED_ENGINE") == "1" else pytest.skip
         missing(f"the engine has neither {' nor '.join(wanted)}")
     return found
+
+
+@pytest.fixture()
+def kennel(tmp_path: Path) -> Kennel:
+    """A person's folder."""
+    return Kennel(tmp_path / "work")
