@@ -106,7 +106,7 @@ def test_every_product_file_has_its_test() -> None:
     for path in FILES:
         if path.stem in ("__init__", "__main__", "errors"):
             continue
-        tests = [*(ROOT / "tests" / path.parent.name).glob("test_*.py"), *(ROOT / "tests" / "faults").glob("test_*.py")]
+        tests = [test for room in (path.parent.name, "faults", "images") for test in (ROOT / "tests" / room).glob("test_*.py")]
         module = f"{path.parent.name}.{path.stem}"
         named = any(test.stem == f"test_{path.stem}" or _names(test, module) for test in tests)
         untested += [] if named else [name_of(path)]

@@ -5,6 +5,8 @@ import tarfile
 from collections.abc import Iterator
 
 import docker
+from scripts.engine import Refused, ask
+from scripts.image_trial import Trial
 import pytest
 from person import Kennel
 
@@ -88,6 +90,19 @@ def test_a_bad_image_fails_with_its_finding(kennel: Kennel, build, name: str) ->
     done = kennel.run("lint-image", build(name, train, serve), status=None)
     for words in findings:
         assert words in done.stdout, done.stdout
+
+
+def test_a_trial_reads_what_was_written_and_leaves_nothing(build, engine: docker.DockerClient) -> None:
+    image = build("trial", GOOD_TRAIN, None)
+    with Trial(image, ["train"], {"input/config/hyperparameters.json": b"{}"}) as trial:
+        assert trial.start() is None
+        assert trial.wait(30) == 1
+        assert trial.read("/opt/ml/output/failure") == b"no channel named train"
+        assert trial.read("/opt/ml/output/absent") is None
+        assert "/opt/ml/output/failure" in trial.written()
+    assert not engine.containers.list(all=True, filters={"label": "kennel=lint-image"})
+    with pytest.raises(Refused, match="No such image"):
+        ask("image", "inspect", "nobody/knows:1")
 
 
 def test_an_image_that_is_not_there_is_one_line(kennel: Kennel, engine: docker.DockerClient) -> None:
