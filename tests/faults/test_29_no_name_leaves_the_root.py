@@ -41,7 +41,7 @@ RAW = st.lists(
 ).map("".join)
 INSIDE = re.compile(
     r"(objects/(index\.db(-wal|-shm)?|blobs(/[0-9a-f]{2}(/[0-9a-f]{32})?)?))|(state|events)\.db(-wal|-shm)?"
-    r"|objects|jobs|endpoints|lock|server\.(json|log)|credentials\.json"
+    r"|registry(/(index\.db(-wal|-shm)?|uploads|blobs(/[0-9a-f]{2})?))?|objects|jobs|endpoints|lock|server\.(json|log)|credentials\.json"
 )
 
 
