@@ -5,10 +5,11 @@ import tarfile
 from collections.abc import Iterator
 
 import docker
-from scripts.engine import Refused, ask
-from scripts.image_trial import Trial
 import pytest
 from person import Kennel
+
+from scripts.engine import Refused, ask
+from scripts.image_trial import Trial
 
 GOOD_TRAIN = """#!/usr/bin/env python3.11
 import signal, sys, time
