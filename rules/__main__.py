@@ -1,0 +1,94 @@
+"""`rules` in a container, `python -m rules RULE PLACE [name=value ...]` anywhere: evaluates one rule, says so line by line.
+
+Exit code 0: no issues found. 1: issues found. 2: it could not be evaluated. 143: it was told to stop.
+"""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from rules.actions import StopTraining, read_actions, stalled_action
+from rules.config import Config, message_file, read_config
+from rules.errors import RuleError
+from rules.evaluation import Evaluation, Result, Status
+from rules.overall_rules import ProfilerReport
+from rules.rule import Evidence
+
+CODES = {Status.NO_ISSUES: 0, Status.ISSUES: 1, Status.ERROR: 2, Status.STOPPED: 143}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Evaluates; returns the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    message = message_file(words)
+    try:
+        config = read_config(words)
+        actions = read_actions(config.actions, config.job)
+        actions += stalled_action(config.rule, config.job)
+    except RuleError as error:
+        _leave(message, f"ClientError: {error}")
+        _say(f"error: {error}")
+        return CODES[Status.ERROR]
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    _say(f"{config.rule.name}: InProgress, looking at {config.place}")
+    evaluation = Evaluation(
+        rule=config.rule,
+        place=config.place,
+        follow=config.follow,
+        exhaustive=config.exhaustive,
+        start_step=config.start_step,
+        end_step=config.end_step,
+        stop=stop,
+        on_fire=lambda evidence: _fired(config, evidence, actions),
+    )
+    result = evaluation.run()
+    for one in result.evidence[1:20]:
+        _say(f"  step {one.step}, {one.subject}: {one.says}")
+    if result.found > 20:
+        _say(f"  and {result.found - 20} more")
+    _say(f"{result.rule}: {result.status}{': ' + result.details if result.details else ''}")
+    if result.advice:
+        _say(f"  {result.advice}")
+    _write(config, result)
+    _leave(message, result.details)
+    return CODES[result.status]
+
+
+def _fired(config: Config, evidence: Evidence, actions: list[StopTraining]) -> None:
+    _say(f"{config.rule.name}: IssuesFound at step {evidence.step}, {evidence.subject}: {evidence.says}")
+    if actions:
+        import boto3
+
+        for action in actions:
+            _say(action(boto3.client("sagemaker")))
+
+
+def _write(config: Config, result: Result) -> None:
+    """The result as JSON; ProfilerReport's parts in AWS's layout."""
+    files = {f"{result.rule}.json": result.as_json()}
+    if isinstance(config.rule, ProfilerReport):
+        reports = config.rule.files()
+        files |= {f"profiler-output/profiler-reports/{name}.json": report for name, report in reports.items()}
+    for name, body in files.items() if config.output else ():
+        path = config.output / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(body, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def _leave(file: Path | None, details: str) -> None:
+    """What SageMaker takes from a Processing container as its ExitMessage."""
+    if file and details:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(details, encoding="utf-8")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Tensors written by smdebug's own writer, without a training: for vectors that are known, and for jobs that still run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from smdebug.core.collection_manager import CollectionManager
+from smdebug.core.modes import ModeKeys
+from smdebug.core.writer import FileWriter
+
+
+def write_step(
+    folder: Path,
+    step: int,
+    tensors: Mapping[str, object],
+    mode: str = "GLOBAL",
+    mode_step: int | None = None,
+    worker: str = "worker_0",
+) -> None:
+    """One step of one worker, complete."""
+    with FileWriter(trial_dir=str(folder), step=step, worker=worker) as writer:
+        for name, value in tensors.items():
+            writer.write_tensor(np.asarray(value), name, mode=ModeKeys[mode], mode_step=step if mode_step is None else mode_step)
+
+
+def write_collections(folder: Path, workers: int = 1, **collections: str) -> None:
+    """The collections file: name to regex."""
+    manager = CollectionManager()
+    for name, regex in {"losses": "loss", **collections}.items():
+        manager.get(name).include(regex)
+    manager.set_num_workers(workers)
+    manager.export(str(folder), "worker_0_collections.json")
+
+
+def end(folder: Path) -> None:
+    """The job's end mark."""
+    (folder / "training_job_end.ts").touch()
+
+
+def write(folder: Path, steps: Mapping[int, Mapping[str, object]], mode: str = "GLOBAL", **collections: str) -> Path:
+    """A whole job."""
+    write_collections(folder, **collections)
+    for step, tensors in steps.items():
+        write_step(folder, step, tensors, mode)
+    end(folder)
+    return folder
