@@ -52,8 +52,8 @@ up: $(VENV)/.ready ## start the local SageMaker
 stop: $(VENV)/.ready ## end the local SageMaker (NAME=a job to stop instead)
 	@$(KENNEL) stop $(NAME) $(ARGS)
 
-test: $(VENV)/.ready ## all tests that need no Docker engine
-	$(RUN) -m pytest -q -m 'not slow'
+test: $(VENV)/.ready ## all tests that need no Docker engine, two files at a time
+	$(RUN) -m pytest -q -m 'not slow' -n 2 --dist loadfile
 
 check: $(VENV)/.ready ## lint, format and the shape of the project
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(RUN) -m pytest -q tests/test_structure.py
