@@ -6,9 +6,10 @@ LOCK   := docker/locks/dev.txt
 
 KENNEL := $(RUN) -m scripts
 export TARGET ?= local
+export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs status down doctor up stop test check bench lock clean
+.PHONY: help demo data weights tune train base build push deploy invoke logs status down doctor up stop test check bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -27,6 +28,15 @@ tune: $(VENV)/.ready ## search the hyperparameters; the best go to .kennel/best.
 
 train: $(VENV)/.ready ## train with the best hyperparameters
 	@$(KENNEL) train $(ARGS)
+
+base: ## an image to build on from Debian packages alone, as kennel-base:bookworm (needs root, debootstrap)
+	@docker/base.sh kennel-base:bookworm
+
+build: $(VENV)/.ready ## build the images (IMAGES="train serve-cpu", BASE=image, CA=file, PIP=file)
+	@$(KENNEL) build $(IMAGES) $(if $(BASE),--base '$(BASE)') $(if $(CA),--ca '$(CA)') $(if $(PIP),--pip '$(PIP)') $(ARGS)
+
+push: $(VENV)/.ready ## push the images to the target's registry (IMAGES="train serve-cpu")
+	@$(KENNEL) push $(IMAGES) $(ARGS)
 
 deploy: $(VENV)/.ready ## put the model behind an endpoint
 	@$(KENNEL) deploy $(ARGS)
@@ -61,8 +71,8 @@ check: $(VENV)/.ready ## lint, format and the shape of the project
 bench: $(VENV)/.ready ## serving beside its peers, in one run (bench/results)
 	$(RUN) -m bench.serving
 
-lock: ## resolve docker/locks/*.in again (needs uv)
-	cd docker/locks && for name in dev train serve-cpu; do uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt $$([ $$name = dev ] || echo -c dev.txt) || exit 1; done
+lock: ## resolve docker/locks/*.in again, with the versions of docker/versions.json (needs uv)
+	@docker/lock.sh
 
 clean: ## stop the local server and remove what it and the demo made (keeps .venv)
 	@[ ! -x $(RUN) ] || $(KENNEL) stop; rm -rf .kennel

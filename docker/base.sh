@@ -6,7 +6,6 @@ set -eu
 cd "$(dirname "$0")"
 tag=${1:?usage: base.sh TAG [SUITE]}
 suite=${2:-$(python3 -c 'import json; print(json.load(open("versions.json"))["debian"])')}
-python=python$(python3 -c 'import json; print(json.load(open("versions.json"))["python"])')
 mirror=${MIRROR:-http://deb.debian.org}
 [ "$(id -u)" = 0 ] || { echo "base: debootstrap needs root; sudo make base" >&2; exit 2; }
 command -v debootstrap > /dev/null || { echo "base: no debootstrap; apt-get install debootstrap" >&2; exit 2; }
@@ -17,8 +16,8 @@ root=$work/root
 log=$work/log
 quietly() { "$@" > "$log" 2>&1 || { tail -5 "$log" >&2; echo "base: $1 failed; is $mirror a Debian mirror?" >&2; exit 1; }; }
 
-echo "base: $suite and $python from $mirror"
-quietly debootstrap --variant=minbase --include="$python,ca-certificates,netbase" "$suite" "$root" "$mirror/debian"
+echo "base: $suite and its Python from $mirror"
+quietly debootstrap --variant=minbase --include=python3,ca-certificates,netbase "$suite" "$root" "$mirror/debian"
 cat > "$root/etc/apt/sources.list" <<SOURCES
 deb $mirror/debian $suite main
 deb $mirror/debian $suite-updates main

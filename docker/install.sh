@@ -10,7 +10,7 @@ export PIP_CACHE_DIR=$kit/cache PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_AC
 pip="$kit/tools/bin/python -m pip"
 case $1 in
     tools)
-        python3.11 -m venv $kit/tools
+        python3 -m venv $kit/tools
         $pip install --quiet -r $kit/lock.txt
         ;;
     wheels) $pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $kit/wheels -r $kit/lock.txt ;;
@@ -22,8 +22,9 @@ case $1 in
             ! grep -q "^$name==" $kit/lock.txt || PIP_REQUIRE_HASHES=0 $pip --no-index --no-deps "$wheel"
         done
         $pip -r $kit/lock.txt
-        # Tests of the packages stay out, but for those that numpy.testing itself imports.
+        # Tests of the packages stay out, but for those that numpy.testing itself imports, and so does what a linker reads.
         find /opt/venv/lib -type d -name tests ! -path '*/numpy/_core/tests' -prune -exec rm -r {} +
+        find /opt/venv/lib -name '*.a' -delete
         # Compiled once and here, as a container's root may be read-only; what an earlier layer compiled is left alone.
         /opt/venv/bin/python - <<'PYTHON'
 from compileall import compile_file

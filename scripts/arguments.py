@@ -106,6 +106,17 @@ def _up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="on 127.0.0.1 (default: 4566, a free one when that is taken)")
 
 
+def _build(parser: argparse.ArgumentParser) -> None:
+    _images(parser)
+    parser.add_argument("--base", help="image to build on (default: docker/versions.json's; make base makes another)")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="a certificate authority for the package index; in no layer")
+    parser.add_argument("--pip", type=Path, metavar="FILE", help="a pip.conf for the build, such as a mirror's; in no layer")
+
+
+def _images(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="train, serve-cpu, serve-gpu or rules (default: all of them)")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="a folder with train, valid and test (default: drawn)")
     parser.add_argument("--weights", type=Path, help="a pretrained state dict (default: none, train from scratch)")
@@ -122,6 +133,8 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 
 VERBS: dict[str, Verb] = {
     "demo": Verb("the whole story: data, tuning, training, endpoint, questions, teardown", "kennel demo", _demo),
+    "build": Verb("build the images from docker/", "kennel build train serve-cpu", _build, cloud=False),
+    "push": Verb("push the images to the target's registry", "kennel push --target aws", _images),
     "data": Verb("draw, fetch or take a set of pictures and upload what changed", "kennel data --folder ~/dogImages", _data),
     "weights": Verb("fetch or take pretrained weights and upload them", "kennel weights resnet18.pth", _weights),
     "tune": Verb("search the hyperparameters; the best go to .kennel/best.json", "kennel tune --set epochs=2", _tune),
@@ -142,8 +155,9 @@ _SETTINGS = {
     "region": "AWS region",
     "role-arn": "the execution role that SageMaker takes on",
     "bucket": "the S3 bucket of data and models",
-    "train-image": "image URI of the train program, with its digest",
-    "serve-image": "image URI of the serve program, with its digest",
+    "backend": "what runs images on the local target, process or docker (default: BACKEND, else process)",
+    "train-image": "image URI of the train program, with its digest (default: what was pushed)",
+    "serve-image": "image URI of the serve program, with its digest (default: what was pushed)",
     "train-instance": "instance type that trains",
     "serve-instance": "instance type that serves",
     "kms-key": "KMS key for what goes to S3",

@@ -14,6 +14,8 @@ RESNET18 = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 """Each channel and the folder of the picture set that fills it."""
 PORT = 4566
+PROGRAMS = ("kennel-train", "kennel-serve")
+"""Names that stand for our train and serve programs where the local target runs them as processes, without images."""
 
 SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epochs": "12", "lr": "0.001", "batch-size": "32"}
 """Hyperparameters without pretrained weights: the whole of a small-picture network."""
@@ -41,6 +43,23 @@ class UpConfig(Config):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopConfig(Config):
     job: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildConfig(Config):
+    """`base`: the image that all are built on. `ca` and `pip`: files that the build sees and no layer keeps."""
+
+    images: tuple[str, ...]
+    base: str
+    ca: Path | None = None
+    """A private certificate authority, for the package index."""
+    pip: Path | None = None
+    """A pip.conf: which index to ask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushConfig(Config):
+    images: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +187,16 @@ def region_of_environment() -> str | None:
 def inherited_environment() -> dict[str, str]:
     """What a started program inherits: enough to run, nothing of the person's credentials."""
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+
+
+def engine_environment() -> dict[str, str]:
+    """What the docker client inherits: enough to find its engine."""
+    return inherited_environment() | {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+
+
+def backend_of_environment() -> str | None:
+    """BACKEND, as the Makefile passes it on."""
+    return os.environ.get("BACKEND") or None
 
 
 def endpoint_url() -> str | None:

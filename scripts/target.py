@@ -27,8 +27,8 @@ _LOCAL = {
     "region": "us-east-1",
     "role_arn": "arn:aws:iam::000000000000:role/kennel-execution",
     "bucket": "kennel-local",
-    "train_image": "kennel-train",
-    "serve_image": "kennel-serve",
+    "train_image": config.PROGRAMS[0],
+    "serve_image": config.PROGRAMS[1],
     "train_instance": "ml.m5.large",
     "serve_instance": "ml.m5.large",
 }
@@ -87,7 +87,14 @@ def is_missing(error: ClientError) -> bool:
     """Whether an error says that the thing is not there; SageMaker says so in a ValidationException's words."""
     found = error.response.get("Error", {})
     code, message = found.get("Code", ""), found.get("Message", "").lower()
-    if code in ("NoSuchEntity", "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "404"):
+    if code in (
+        "NoSuchEntity",
+        "ResourceNotFound",
+        "ResourceNotFoundException",
+        "NoSuchKey",
+        "404",
+        "RepositoryNotFoundException",
+    ):
         return True
     absent = ("could not find", "not found", "does not exist", "cannot find")
     return code == "ValidationException" and any(words in message for words in absent)
