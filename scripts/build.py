@@ -60,7 +60,7 @@ def commands(given: BuildConfig, docker: engine.Client) -> list[Command]:
     # SageMaker runs one manifest; a buildx client would wrap it into an index with attestations.
     plain = ["--provenance=false", "--sbom=false"] if docker.buildx else []
     secrets = [part for name, file in (("ca", given.ca), ("pip", given.pip)) if file for part in _secret(name, file)]
-    marks = [part for key, value in labels(given.base) for part in ("--label", f"{key}={value}")]
+    marks = [part for key, value in labels(given.base, engine.inspect(docker, given.base)) for part in ("--label", f"{key}={value}")]
     fixed = ["--progress", "plain", "--platform", "linux/amd64", "--file", str(ROOT / "docker" / "Dockerfile")]
     return [
         Command(
@@ -72,10 +72,16 @@ def commands(given: BuildConfig, docker: engine.Client) -> list[Command]:
     ]
 
 
-def labels(base: str) -> Iterator[tuple[str, str]]:
-    """OCI labels that differ from checkout to checkout; one that nobody knows is left out."""
+def labels(base: str, found: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """OCI labels that differ from checkout to checkout; one that nobody knows is left out.
+
+    `found`: what the engine knows of the base. One that was built here has no digest of a registry, but its image ID.
+    """
     yield "org.opencontainers.image.version", tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    yield "org.opencontainers.image.base.name", base
+    name, _, digest = base.partition("@")
+    yield "org.opencontainers.image.base.name", name
+    if digest or found:
+        yield "org.opencontainers.image.base.digest", digest or found["Id"]
     if revision := _git("rev-parse", "HEAD"):
         rooms = ("contract", "train", "serve", "rules", "docker")
         yield "org.opencontainers.image.revision", revision + ("-changed" if _git("status", "--porcelain", "--", *rooms) else "")

@@ -8,6 +8,7 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def run(given: PushConfig, say: Say) -> int:
         uri = _repository(target, given, image)
         entry = _push(target, docker, image, found, uri, token, say)
         state.remember(images.record(given.settings), **{image: entry})
-    say.next(given.settings, ("train", "train in the image"), ("deploy", "serve with it"))
+    say.next(replace(given.settings, backend="docker"), ("train", "train in the image"), ("deploy", "serve with it"))
     return 0
 
 

@@ -57,6 +57,7 @@ def _base(architecture: str, classes: tuple[str, ...], spec: Preprocessing, weig
         network.load_state_dict(torch.load(weights, weights_only=True))
     network.eval()
     save_file(network.state_dict(), folder / manifest.WEIGHTS)
+    (folder / manifest.WEIGHTS).chmod(0o644)  # as in a model.tar.gz: the containers need not be root
     export(network, spec.crop, folder)
     manifest.write(folder, Manifest(architecture=architecture, classes=classes, preprocessing=spec))
     return base
