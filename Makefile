@@ -9,7 +9,7 @@ KENNEL := $(RUN) -m scripts
 export TARGET ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs status down doctor up stop test compat check bench lock clean
+.PHONY: help demo data weights tune train deploy invoke logs status down doctor up stop test compat check bench lock base clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -65,8 +65,11 @@ check: $(VENV)/.ready ## lint, format and the shape of the project
 bench: $(VENV)/.ready ## serving beside its peers, in one run (bench/results)
 	$(RUN) -m bench.serving
 
-lock: ## resolve docker/locks/*.in again (needs uv)
-	cd docker/locks && for name in dev train serve-cpu $(COMPAT:%=compat-%); do uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt $$(case $$name in train|serve-cpu) echo -c dev.txt;; esac) || exit 1; done
+lock: ## resolve docker/locks/*.in again, with the versions of docker/versions.json (needs uv)
+	docker/lock.sh && cd docker/locks && for name in $(COMPAT:%=compat-%); do uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt || exit 1; done
+
+base: ## a base image from Debian packages alone, kennel-base:bookworm (needs root, debootstrap and a Docker engine)
+	@docker/base.sh kennel-base:bookworm
 
 clean: ## stop the local server and remove what it and the demo made (keeps .venv)
 	@[ ! -x $(RUN) ] || $(KENNEL) stop; rm -rf .kennel

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Resolve locks/*.in again: dev.txt for the virtual environment first, then each image's lock with the same versions.
+# The versions that matter are versions.json's; the .in files only name packages. Needs uv.
+set -eu
+cd "$(dirname "$0")/locks"
+wanted=$(mktemp)
+trap 'rm -f "$wanted"' EXIT
+read -r python platform <<READ
+$(python3 - "$wanted" <<'PYTHON'
+import json, sys
+versions = json.load(open("../versions.json"))
+open(sys.argv[1], "w").writelines(f"{name}{which}\n" for name, which in versions["packages"].items())
+print(versions["python"], versions["platform"])
+PYTHON
+)
+READ
+for name in dev torch train serve-cpu serve-gpu rules build source; do
+    set -- -c "$wanted" --no-emit-index-url --no-header --no-annotate --generate-hashes
+    [ "$name" = dev ] || set -- "$@" -c dev.txt
+    # What is built from source is named there whole; what it needs to run is in the images' locks.
+    [ "$name" != source ] || set -- "$@" --no-deps
+    uv pip compile -q --no-config --python-version "$python" --python-platform "$platform" "$name.in" -o "$name.txt" "$@"
+done
