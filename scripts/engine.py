@@ -27,7 +27,8 @@ def ask(*arguments: str, given: bytes | None = None) -> bytes:
     done = subprocess.run([program(), *arguments], input=given or b"", capture_output=True)
     if done.returncode:
         raise Refused(f"docker {arguments[0]}: {last_line(done.stderr.decode('utf-8', 'replace')) or done.returncode}")
-    return done.stdout
+    # `docker logs` keeps a container's two streams apart; what it printed is both.
+    return done.stdout + (done.stderr if arguments[0] == "logs" else b"")
 
 
 def last_line(text: str) -> str:

@@ -80,6 +80,7 @@ def test_a_good_image_passes(kennel: Kennel, build, engine: docker.DockerClient)
     done = kennel.run("lint-image", image, "--model", model(kennel))
     assert "fit for SageMaker" in done.stdout
     assert "`train` fails with its reason: no channel named train" in done.stdout
+    assert "`serve` without a model ends with 1: no model" in done.stdout
     assert "healthy on port 8347" in done.stdout
     assert not [line for line in done.stdout.splitlines() if line.startswith(("warn", "fail"))], done.stdout
     assert not engine.containers.list(all=True, filters={"label": "kennel=lint-image"})
