@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")"
 tag=${1:?usage: base.sh TAG [SUITE]}
 suite=${2:-$(python3 -c 'import json; print(json.load(open("versions.json"))["debian"])')}
-mirror=${MIRROR:-http://deb.debian.org}
+mirror=${MIRROR:-}
 [ "$(id -u)" = 0 ] || { echo "base: debootstrap needs root; sudo make base" >&2; exit 2; }
 command -v debootstrap > /dev/null || { echo "base: no debootstrap; apt-get install debootstrap" >&2; exit 2; }
 
@@ -14,10 +14,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 log=$work/log
-quietly() { "$@" > "$log" 2>&1 || { tail -5 "$log" >&2; echo "base: $1 failed; is $mirror a Debian mirror?" >&2; exit 1; }; }
+quietly() { "$@" > "$log" 2>&1 || { tail -5 "$log" >&2; echo "base: $1 failed; is ${mirror:-its own choice} a Debian mirror?" >&2; exit 1; }; }
 
-echo "base: $suite and its Python from $mirror"
-quietly debootstrap --variant=minbase --include=python3,ca-certificates,netbase "$suite" "$root" "$mirror/debian"
+echo "base: $suite and its Python from ${mirror:-the mirror that debootstrap chooses}"
+quietly debootstrap --variant=minbase --include=python3,ca-certificates,netbase "$suite" "$root" ${mirror:+"$mirror/debian"}
+mirror=$(sed -n 's#^deb \([^ ]*\)/debian .*#\1#p' "$root/etc/apt/sources.list" | head -1)
 cat > "$root/etc/apt/sources.list" <<SOURCES
 deb $mirror/debian $suite main
 deb $mirror/debian $suite-updates main
@@ -53,4 +54,4 @@ image = {
 PYTHON
 tar --directory "$work" --create manifest.json config.json layer.tar | docker load --quiet > /dev/null
 echo "base: $tag is $(docker image inspect --format '{{.Id}}, {{.Size}} bytes' "$tag")"
-echo "next  make build BASE=$tag"
+echo "next  docker build --build-arg BASE_IMAGE=$tag, as docker/Dockerfile says"
