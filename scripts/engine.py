@@ -20,7 +20,7 @@ from scripts.plan import Command
 
 _WITH_BUILDKIT = range(19, 23)
 """Major versions of the docker client that carry BuildKit themselves; later ones have it in the plugin buildx."""
-INSTALL = "install Docker 20.10 or later (Debian: apt-get install docker.io; others: with the buildx plugin)"
+_INSTALL = "install Docker 20.10 or later (Debian: apt-get install docker.io; others: with the buildx plugin)"
 
 
 class Refused(LaunchError):
@@ -39,7 +39,7 @@ def program() -> str:
     """Path of the docker command. Raises LaunchError where there is none."""
     found = shutil.which("docker")
     if found is None:
-        raise LaunchError("docker: no such command; install an engine such as Docker's, or Debian's docker.io")
+        raise LaunchError(f"docker: no such command; {_INSTALL}")
     return found
 
 
@@ -58,8 +58,8 @@ def client() -> Client:
             return Client(candidate, buildx=True)
         seen.append(f"{candidate} {version}")
     if seen:
-        raise LaunchError(f"docker: {', '.join(seen)} cannot build with BuildKit, for want of the buildx plugin; {INSTALL}")
-    raise LaunchError(f"docker: no such command; {INSTALL}")
+        raise LaunchError(f"docker: {', '.join(seen)} cannot build with BuildKit, for want of the buildx plugin; {_INSTALL}")
+    raise LaunchError(f"docker: no such command; {_INSTALL}")
 
 
 def ask(*arguments: str, given: bytes | None = None) -> bytes:
@@ -134,7 +134,7 @@ def _opened(log: Path) -> Any:
 
 def _reason(said: Sequence[str]) -> str:
     """The line that says why: the last one of an error, else the last one."""
-    errors = [line for line in said if "error" in line.lower()]
+    errors = [line for line in said if "error" in line.lower() or "failed to" in line]
     return last_line("\n".join(errors or said))[:400] or "it failed and said nothing"
 
 
