@@ -41,6 +41,11 @@ def pushed(settings: Settings) -> Path:
     return settings.home / f"images-{settings.target}.json"
 
 
+def local(settings: Settings, image: str) -> str:
+    """What the engine has of it: the ID that was built from here, whoever else builds; the name where nothing was."""
+    return state.read(built(settings)).get(image, {}).get("image") or name(image)
+
+
 def known(settings: Settings) -> dict[str, str]:
     """`train_image` and `serve_image` as the target can run them, an empty string for one that it has not.
 

@@ -44,14 +44,14 @@ def plan(given: PushConfig) -> list[Call | Command]:
     for image in given.images:
         repository, tag = images.name(image), "<image ID>"
         steps += [_describe(image), create_repository(given, image), put_lifecycle_policy(image), _asked(repository, tag)]
-        steps += _sending(image, f"<repositoryUri of {repository}>", tag, Login("AWS", ""), _PRIVATE)
+        steps += _sending(images.local(given.settings, image), f"<registry>/<repository>:{tag}", Login("AWS", ""), _PRIVATE)
         steps.append(_asked(repository, tag))
     return steps
 
 
 def run(given: PushConfig, say: Say) -> int:
     """Push each, read back what the registry has of it, and remember that for jobs and endpoints."""
-    local = {image: engine.inspect(images.name(image)) for image in given.images}
+    local = {image: engine.inspect(images.local(given.settings, image)) for image in given.images}
     if missing := [image for image, found in local.items() if found is None]:
         raise LaunchError(
             f"{', '.join(map(images.name, missing))}: not in the engine; build with kennel build {' '.join(missing)}"
@@ -120,7 +120,7 @@ def _push(target: Target, image: str, local: Mapping[str, Any], uri: str, login:
     """Send one image unless the registry has it; what the registry then has must be it. Returns its entry in the record."""
     repository, tag = images.name(image), local["Id"].removeprefix("sha256:")[:16]
     before = images.manifest(target, repository, imageTag=tag)
-    sent = _send(image, uri, tag, login, say) if before is None else set()
+    sent = _send(image, local["Id"], f"{uri}:{tag}", login, say) if before is None else set()
     after = before or images.manifest(target, repository, imageTag=tag)
     if after is None or local["Id"] not in (after["config"], after["digest"]):
         has = after["config"] if after else "nothing"
@@ -140,11 +140,11 @@ def _push(target: Target, image: str, local: Mapping[str, Any], uri: str, login:
     }
 
 
-def _send(image: str, uri: str, tag: str, login: Login, say: Say) -> set[str]:
+def _send(image: str, local: str, reference: str, login: Login, say: Say) -> set[str]:
     """docker push; returns the first twelve digits of each layer that was sent."""
     sent = set()
     with tempfile.TemporaryDirectory(prefix="kennel-login-") as folder, say.changing() as show:
-        for command in _sending(image, uri, tag, login, folder):
+        for command in _sending(local, reference, login, folder):
             for line in engine.lines(command):
                 show(f"{image}: {line}")
                 if found := _SENT.match(line):
@@ -152,16 +152,16 @@ def _send(image: str, uri: str, tag: str, login: Login, say: Say) -> set[str]:
     return sent
 
 
-def _sending(image: str, uri: str, tag: str, login: Login, folder: str) -> list[Command]:
+def _sending(local: str, reference: str, login: Login, folder: str) -> list[Command]:
     """Log in, name the image as its repository does, push. `folder`: docker's configuration, with the login and nothing else."""
     docker = engine.program()
     # The person's docker context is in the configuration that is left out here.
     place = {"DOCKER_CONFIG": folder} | ({"DOCKER_HOST": host} if (host := engine.host()) else {})
-    sign_in = [docker, "login", "--username", login.user, "--password-stdin", uri.partition("/")[0]]
+    sign_in = [docker, "login", "--username", login.user, "--password-stdin", reference.partition("/")[0]]
     return [
         Command(sign_in, place, given=login.password),
-        Command([docker, "tag", images.name(image), f"{uri}:{tag}"], place),
-        Command([docker, "push", f"{uri}:{tag}"], place),
+        Command([docker, "tag", local, reference], place),
+        Command([docker, "push", reference], place),
     ]
 
 
