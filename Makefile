@@ -68,7 +68,7 @@ bench: $(VENV)/.ready ## serving beside its peers, in one run (bench/results)
 	$(RUN) -m bench.serving
 
 lock: ## resolve docker/locks/*.in again, with the versions of docker/versions.json (needs uv)
-	docker/lock.sh && cd docker/locks && for name in $(COMPAT:%=compat-%); do uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt || exit 1; done
+	@docker/lock.sh
 
 base: ## a base image from Debian packages alone, kennel-base:bookworm (needs root, debootstrap and a Docker engine)
 	@docker/base.sh kennel-base:bookworm
