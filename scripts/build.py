@@ -9,7 +9,7 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,8 @@ def run(given: BuildConfig, say: Say) -> int:
         state.remember(images.built(given.settings), **{image: entry})
         size, seconds = _megabytes(found["Size"]), time.monotonic() - began
         say.line(f"{images.name(image):<18} {found['Id'][7:19]}  {size:>8}, in {seconds:.1f} s")
-    say.next(given.settings, ("push", "send them to the target's registry"))
+    ahead = [("push", "send them to the target's registry"), ("demo", "the whole story in them")]
+    say.next(replace(given.settings, backend="docker"), *ahead[: 2 if given.settings.target == "local" else 1])
     return 0
 
 

@@ -47,7 +47,7 @@ def test_what_is_run_is_what_was_printed_and_is_remembered_by_id(toy: ToyDocker)
         assert entry["image"].startswith("sha256:") and entry["base"] == versions()["base"]
         assert f"kennel-{image}" in done.stdout and entry["image"][7:19] in done.stdout
         assert "COPY" in (toy.kennel.folder / ".kennel" / f"build-{image}.log").read_text()
-    assert " push " in done.stdout.splitlines()[-1]
+    assert "push --backend docker" in done.stdout.splitlines()[-2]
 
 
 def test_what_make_base_made_is_built_on_unless_another_is_named(toy: ToyDocker) -> None:
