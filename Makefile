@@ -7,14 +7,16 @@ COMPAT := cli sdk-v2 sdk-v3
 
 KENNEL := $(RUN) -m scripts
 export TARGET ?= local
+export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs status down doctor up stop test compat check bench lock base clean
+.PHONY: help demo data weights tune train deploy invoke logs status down doctor up stop test test-images compat check bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-demo: $(VENV)/.ready ## the whole story through the SageMaker API (DATA=folder WEIGHTS=file for your own pictures)
+demo: IMAGES ?= train serve-cpu
+demo: $(VENV)/.ready $(if $(filter docker,$(BACKEND)),build) ## the whole story through the SageMaker API (DATA=folder WEIGHTS=file for your own pictures, BACKEND=docker)
 	@$(KENNEL) demo $(if $(DATA),--data '$(DATA)') $(if $(WEIGHTS),--weights '$(WEIGHTS)') $(ARGS)
 
 data: $(VENV)/.ready ## draw pictures and upload them (ARGS=--udacity, or DATA=folder)
@@ -57,7 +59,7 @@ compat: $(VENV)/.ready $(COMPAT:%=.kennel/compat/%/.ready) ## the SageMaker SDK 
 	$(RUN) -m pytest -q -n 3 --dist loadfile tests/compat
 
 test: $(VENV)/.ready ## all tests that need no Docker engine, two files at a time
-	$(RUN) -m pytest -q -m 'not slow' -n 2 --dist loadfile
+	$(RUN) -m pytest -q -m 'not slow and not engine' -n 2 --dist loadfile
 
 check: $(VENV)/.ready ## lint, format and the shape of the project
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(RUN) -m pytest -q tests/test_structure.py
@@ -66,10 +68,19 @@ bench: $(VENV)/.ready ## serving beside its peers, in one run (bench/results)
 	$(RUN) -m bench.serving
 
 lock: ## resolve docker/locks/*.in again, with the versions of docker/versions.json (needs uv)
-	docker/lock.sh && cd docker/locks && for name in $(COMPAT:%=compat-%); do uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt || exit 1; done
+	@docker/lock.sh
 
 base: ## a base image from Debian packages alone, kennel-base:bookworm (needs root, debootstrap and a Docker engine)
 	@docker/base.sh kennel-base:bookworm
+
+build: $(VENV)/.ready ## build the images (IMAGES="train serve-cpu", BASE=image, CA=file, PIP=file)
+	@$(KENNEL) build $(IMAGES) $(if $(BASE),--base '$(BASE)') $(if $(CA),--ca '$(CA)') $(if $(PIP),--pip '$(PIP)') $(ARGS)
+
+push: $(VENV)/.ready ## push the images to the target's registry, by digest (IMAGES="train serve-cpu")
+	@$(KENNEL) push $(IMAGES) $(ARGS)
+
+test-images: $(VENV)/.ready ## the tests that need a Docker engine, on the built images; without one they fail
+	$(RUN) -m pytest -q -m engine --no-skips tests/images tests/faults
 
 clean: ## stop the local server and remove what it and the demo made (keeps .venv)
 	@[ ! -x $(RUN) ] || $(KENNEL) stop; rm -rf .kennel

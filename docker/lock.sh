@@ -1,7 +1,9 @@
 #!/bin/sh
-# Resolve locks/*.in again: dev.txt for the virtual environment first, then each image's lock with the same versions.
-# The versions that matter are versions.json's; the .in files only name packages. Needs uv.
+# Resolve locks/*.in again: dev.txt for the virtual environment first, then each image's lock with the same versions, then the
+# other clients' environments, which share nothing with it. The versions that matter are versions.json's; the .in files only
+# name packages. What is locked already stays unless it must change: delete a .txt to have it resolved anew. Needs uv.
 set -eu
+command -v uv > /dev/null || { echo "lock: no uv; pip install uv" >&2; exit 2; }
 cd "$(dirname "$0")/locks"
 wanted=$(mktemp)
 trap 'rm -f "$wanted"' EXIT
@@ -14,9 +16,13 @@ print(versions["python"], versions["platform"])
 PYTHON
 )
 READ
-for name in dev torch train serve-cpu serve-gpu rules build source; do
-    set -- -c "$wanted" --no-emit-index-url --no-header --no-annotate --generate-hashes
-    [ "$name" = dev ] || set -- "$@" -c dev.txt
+for name in dev torch train serve-cpu serve-gpu rules build source compat-cli compat-sdk-v2 compat-sdk-v3; do
+    set -- --no-emit-index-url --no-header --no-annotate --generate-hashes
+    case $name in
+        dev) set -- "$@" -c "$wanted" ;;
+        compat-*) ;;
+        *) set -- "$@" -c "$wanted" -c dev.txt ;;
+    esac
     # What is built from source is named there whole; what it needs to run is in the images' locks.
     [ "$name" != source ] || set -- "$@" --no-deps
     uv pip compile -q --no-config --python-version "$python" --python-platform "$platform" "$name.in" -o "$name.txt" "$@"

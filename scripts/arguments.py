@@ -112,6 +112,19 @@ def _lint_image(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--processing", action="store_true", help="it neither trains nor serves: look at its configuration only")
 
 
+def _build(parser: argparse.ArgumentParser) -> None:
+    _images(parser)
+    parser.add_argument("--base", help="image to build on (default: what make base made, else docker/versions.json's)")
+    parser.add_argument(
+        "--ca", type=Path, metavar="FILE", help="certificate authorities for the package index (default: PIP_CERT); in no layer"
+    )
+    parser.add_argument("--pip", type=Path, metavar="FILE", help="a pip.conf for the build, such as a mirror's; in no layer")
+
+
+def _images(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="train, serve-cpu, serve-gpu or rules (default: all of them)")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="a folder with train, valid and test (default: drawn)")
     parser.add_argument("--weights", type=Path, help="a pretrained state dict (default: none, train from scratch)")
@@ -139,6 +152,8 @@ VERBS: dict[str, Verb] = {
     "down": Verb("remove the endpoint, its config and its model", "kennel down", _endpoint),
     "policies": Verb("print the least IAM policies: the execution role's and the launcher's", "kennel policies", _nothing),
     "doctor": Verb("check this machine and the target", "kennel doctor", _nothing),
+    "build": Verb("build the images from docker/", "kennel build train serve-cpu", _build, cloud=False),
+    "push": Verb("push the images to the target's registry", "kennel push --target aws", _images),
     "lint-image": Verb(
         "check any image against the SageMaker container contract", "kennel lint-image my-image:1", _lint_image, cloud=False
     ),
@@ -151,8 +166,9 @@ _SETTINGS = {
     "region": "AWS region",
     "role-arn": "the execution role that SageMaker takes on",
     "bucket": "the S3 bucket of data and models",
-    "train-image": "image URI of the train program, with its digest",
-    "serve-image": "image URI of the serve program, with its digest",
+    "backend": "what runs images on the local target, process or docker (default: BACKEND, else process)",
+    "train-image": "image URI of the train program, with its digest (default: what was pushed)",
+    "serve-image": "image URI of the serve program, with its digest (default: what was pushed)",
     "train-instance": "instance type that trains",
     "serve-instance": "instance type that serves",
     "kms-key": "KMS key for what goes to S3",

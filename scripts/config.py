@@ -44,6 +44,23 @@ class StopConfig(Config):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuildConfig(Config):
+    """`base`: the image that all are built on, None for the usual one. `ca` and `pip`: files that no layer keeps."""
+
+    images: tuple[str, ...]
+    base: str | None = None
+    ca: Path | None = None
+    """Certificate authorities that pip trusts."""
+    pip: Path | None = None
+    """A pip.conf: which index to ask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushConfig(Config):
+    images: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig(Config):
     """`folder`: the pictures as they are; `url`: a zip to fetch; neither: draw. `expected`: classes and pictures, where known."""
 
@@ -177,6 +194,21 @@ def region_of_environment() -> str | None:
 def inherited_environment() -> dict[str, str]:
     """What a started program inherits: enough to run, nothing of the person's credentials."""
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+
+
+def engine_environment() -> dict[str, str]:
+    """What the docker client inherits: enough to find its engine."""
+    return inherited_environment() | {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+
+
+def ca_of_environment() -> Path | None:
+    """PIP_CERT: whom the person's own pip trusts."""
+    return Path(found) if (found := os.environ.get("PIP_CERT")) else None
+
+
+def backend_of_environment() -> str | None:
+    """BACKEND, as the Makefile passes it on."""
+    return os.environ.get("BACKEND") or None
 
 
 def endpoint_url() -> str | None:

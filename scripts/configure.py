@@ -40,7 +40,7 @@ class Given:
 
 def build(line: argparse.Namespace, now: datetime) -> config.Config:
     """The config of the verb that was parsed. Raises LaunchError for what is missing or wrong."""
-    from scripts import target
+    from scripts import images, target
 
     name = line.target or config.target_of_environment()
     if name not in target.NAMES:
@@ -48,7 +48,10 @@ def build(line: argparse.Namespace, now: datetime) -> config.Config:
     flags = {field.replace("-", "_"): getattr(line, field.replace("-", "_"), None) for field in where.NAMES}
     for field in ("subnets", "security_groups", "tags"):
         flags[field] = tuple(filter(None, flags[field].split(","))) if flags[field] else None
-    settings = where.read(name, line.home or config.HOME, flags, target.defaults(name, config.region_of_environment()))
+    flags["backend"] = flags["backend"] or config.backend_of_environment()
+    known, home = target.defaults(name, config.region_of_environment()), line.home or config.HOME
+    settings = where.read(name, home, flags, known)
+    settings = where.read(name, home, flags, known | images.known(settings))
     sensitive.refuse(tag=dict(pair.partition("=")[::2] for pair in settings.tags))
     return BUILDERS[line.verb](Given(line, settings, state.read(settings.state), f"{now:%Y%m%d-%H%M%S}"))
 
@@ -286,8 +289,25 @@ def _lint_image(given: Given) -> config.LintImageConfig:
     return config.LintImageConfig(settings=given.settings, image=given.line.image, model=model, processing=given.line.processing)
 
 
+def _images(given: Given, pushed: bool) -> config.BuildConfig | config.PushConfig:
+    from scripts.images import IMAGES
+
+    line = given.line
+    if strangers := [image for image in line.images if image not in IMAGES]:
+        raise LaunchError(f"{strangers[0]}: no image of ours; choose from {', '.join(IMAGES)}")
+    chosen = tuple(image for image in IMAGES if image in line.images) or IMAGES
+    if pushed:
+        given.settings.need("region")
+        return config.PushConfig(settings=given.settings, images=chosen)
+    ca = line.ca or config.ca_of_environment()
+    for what, file in (("--ca", ca), ("--pip", line.pip)):
+        if file is not None and not file.is_file():
+            raise LaunchError(f"{what} {file}: no such file")
+    return config.BuildConfig(settings=given.settings, images=chosen, base=line.base, ca=ca, pip=line.pip)
+
+
 def _policies(given: Given) -> config.Config:
-    given.settings.need("region", "role_arn", "bucket", "train_image", "serve_image")
+    given.settings.need("region", "role_arn", "bucket")
     return config.Config(settings=given.settings)
 
 
@@ -296,6 +316,8 @@ def _plain(given: Given) -> config.Config:
 
 
 BUILDERS: Mapping[str, Callable[[Given], config.Config]] = {
+    "build": lambda given: _images(given, pushed=False),
+    "push": lambda given: _images(given, pushed=True),
     "data": _data,
     "weights": _weights,
     "tune": _tune,

@@ -5,7 +5,7 @@ An endpoint that is there goes over to the new model without a pause, and keeps 
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts import down, follow, state
+from scripts import down, follow, images, state
 from scripts.config import DeployConfig
 from scripts.errors import LaunchError, LeftRunning, RunError
 from scripts.plan import Call
@@ -36,6 +36,7 @@ def deploy(target: Target, given: DeployConfig, say: Say) -> None:
     """Make the endpoint and wait until it serves. Raises RunError with the reason; nothing of this run is left then."""
     settings = given.settings
     _check_job(target, given)
+    images.check(target, settings, settings.serve_image)
     there = target.find("sagemaker", "DescribeEndpoint", EndpointName=given.endpoint)
     if there and _serves(target, there, given):
         say.line(f"endpoint {given.endpoint} has this model already ({there['EndpointStatus']})")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from scripts import up
+from scripts import engine, up
 from scripts.config import PORT, DoctorConfig
 from scripts.errors import LaunchError
 from scripts.explain import explain
@@ -65,6 +65,16 @@ def endpoint_variable(given: DoctorConfig) -> Finding:
     return Finding("ok", f"AWS_ENDPOINT_URL={given.endpoint_url}" if given.endpoint_url else "AWS_ENDPOINT_URL is not set")
 
 
+def docker(given: DoctorConfig) -> Finding:
+    """An engine, and a client that builds; only containers need them."""
+    try:
+        client = engine.client()
+        engine.inspect("kennel-train")
+    except LaunchError as error:
+        return Finding("warn", str(error), "only images need it: kennel build, BACKEND=docker")
+    return Finding("ok", f"Docker answers; {client.program} builds")
+
+
 def settings(given: DoctorConfig) -> Finding:
     try:
         given.settings.need("region", "role_arn", "bucket", "train_image", "serve_image", "train_instance", "serve_instance")
@@ -103,7 +113,7 @@ def bucket(given: DoctorConfig) -> Finding:
     return Finding("ok", f"bucket {given.settings.bucket} is there")
 
 
-HERE: tuple[Check, ...] = (python, packages, port, disk, shared_memory, endpoint_variable, settings)
+HERE: tuple[Check, ...] = (python, packages, port, disk, shared_memory, endpoint_variable, docker, settings)
 THERE: tuple[Check, ...] = (identity, role, bucket)
 """Checks that ask the target; left out while nobody is there to answer."""
 

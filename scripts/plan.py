@@ -1,8 +1,8 @@
-"""A request to an AWS service as data: what --dry-run prints and what Target.send sends are the same values."""
+"""A request to an AWS service, or a command, as data: what --dry-run prints and what is sent or run are the same values."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,26 @@ class Call:
     request: Mapping[str, Any]
 
 
-def render(calls: Iterable[Call]) -> str:
-    """The calls as one JSON document, in the order in which they are sent. A file's bytes are shown as its name and size."""
-    body = [{"service": call.service, "operation": call.operation, "request": call.request} for call in calls]
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command that is run here. `environment` is what it gets beside the person's own; never a secret.
+
+    `given` goes to its standard input, and is never shown.
+    """
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    given: str = field(default="", repr=False)
+
+
+def render(steps: Iterable[Call | Command]) -> str:
+    """The steps as one JSON document, in the order in which they are taken. A file's bytes are shown as its name and size."""
+    body = [
+        {"service": step.service, "operation": step.operation, "request": step.request}
+        if isinstance(step, Call)
+        else {"command": list(step.arguments), "environment": step.environment}
+        for step in steps
+    ]
     return json.dumps(body, indent=2, default=_shown)
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from scripts import images
 from scripts.config import Config
 from scripts.errors import LaunchError
 from scripts.plan import Call
@@ -19,6 +20,12 @@ _ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d{12}):role
 _IMAGE = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[a-z0-9._/-]+?)(?:[:@].*)?"
 )
+_PUSH = [
+    *("ecr:CreateRepository", "ecr:DescribeRepositories", "ecr:PutLifecyclePolicy", "ecr:TagResource"),
+    *("ecr:BatchCheckLayerAvailability", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"),
+    *("ecr:PutImage", "ecr:BatchGetImage"),
+]
+"""What `kennel push` asks for, and docker for it; BatchGetImage is what jobs and endpoints check their image with too."""
 _JOBS = ("training-job", "hyper-parameter-tuning-job")
 _SERVING = ("model", "endpoint-config", "endpoint")
 
@@ -82,6 +89,8 @@ def launcher(settings: Settings) -> Policy:
         _allow("Objects", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], f"{bucket}/{settings.prefix}/*"),
         _allow("List", ["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": [f"{settings.prefix}/*"]}}),
         _allow("Logs", ["logs:DescribeLogStreams", "logs:GetLogEvents"], [f"{logs}/TrainingJobs:*", f"{logs}/Endpoints/kennel*"]),
+        _allow("Push", _PUSH, _repositories(settings, who)),
+        _allow("Registry", ["ecr:GetAuthorizationToken"], "*"),
         *_keys(settings),
     ]
     return {"Version": "2012-10-17", "Statement": statements}
@@ -149,14 +158,16 @@ def _actions(verbs: str, nouns: str) -> list[str]:
 
 
 def _images(settings: Settings, who: Mapping[str, str]) -> list[dict[str, Any]]:
-    found = [_IMAGE.fullmatch(image) for image in (settings.train_image, settings.serve_image)]
-    names = sorted(
-        {f"arn:{who['partition']}:ecr:{hit['region']}:{hit['account']}:repository/{hit['repository']}" for hit in found if hit}
-    )
-    if not names:
-        return []
+    named = [hit.groupdict() for image in (settings.train_image, settings.serve_image) if (hit := _IMAGE.fullmatch(image))]
+    others = {f"arn:{who['partition']}:ecr:{hit['region']}:{hit['account']}:repository/{hit['repository']}" for hit in named}
+    places = sorted({*_repositories(settings, who), *others})
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    return [_allow("Images", pull, names), _allow("Registry", ["ecr:GetAuthorizationToken"], "*")]
+    return [_allow("Images", pull, places), _allow("Registry", ["ecr:GetAuthorizationToken"], "*")]
+
+
+def _repositories(settings: Settings, who: Mapping[str, str]) -> list[str]:
+    place = f"arn:{who['partition']}:ecr:{settings.region}:{who['account']}:repository"
+    return [f"{place}/{images.name(image)}" for image in images.IMAGES]
 
 
 def _keys(settings: Settings) -> list[dict[str, Any]]:

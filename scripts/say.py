@@ -76,10 +76,12 @@ class Say:
 
 
 def command(arguments: str, settings: Settings) -> str:
-    """A kennel command as it can be typed here; with the target unless that is the default one."""
+    """A kennel command as it can be typed here; with target and backend unless they are the default ones."""
     here = Path(".venv/bin/kennel")
     start = "kennel" if shutil.which("kennel") else str(here) if here.exists() else "python -m scripts"
     target = "" if settings.target == "local" else f" --target {settings.target}"
+    if settings.target == "local" and settings.backend != "process":
+        target = f" --backend {settings.backend}"
     home = "" if settings.home == Path(".kennel") else f" --home {settings.home}"
     return f"{start} {arguments}{target}{home}"
 

@@ -14,6 +14,7 @@ from typing import Any
 from scripts.errors import LaunchError
 
 FILE = Path("kennel.toml")
+BACKENDS = ("process", "docker")
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _NVME = re.compile(r"ml\.(?:[a-z]+\d+[a-z]*d[a-z]*|g[56]e?|p5\w*|trn\d\w*)\.")
 """Instance types with disks of their own."""
@@ -31,6 +32,8 @@ class Settings:
     bucket: str = ""
     prefix: str = "kennel"
     """Everything we keep in the bucket lies below it."""
+    backend: str = "process"
+    """What the local target runs: `process`, our programs as they lie here, or `docker`, the images that were built."""
     train_image: str = ""
     serve_image: str = ""
     train_instance: str = ""
@@ -61,11 +64,16 @@ class Settings:
     def need(self, *names: str) -> None:
         """Raises LaunchError with every setting of `names` that is missing or wrong, and where to give it."""
         missing = [name.replace("_", "-") for name in names if not getattr(self, name)]
+        if missing and set(missing) <= {"train-image", "serve-image"} and (self.target == "aws" or self.backend == "docker"):
+            how = "kennel build makes it" if self.target == "local" else "kennel build and kennel push bring it there"
+            raise LaunchError(f"{', '.join(missing)}: no image for target {self.target} yet; {how}, or give --{missing[0]}")
         if missing:
             flags = ", ".join(f"--{name}" for name in missing)
             raise LaunchError(
                 f"{', '.join(missing)}: not given for target {self.target}; use {flags}, or [{self.target}] in {FILE}"
             )
+        if self.backend not in BACKENDS:
+            raise LaunchError(f"backend: {self.backend} is not known; need {' or '.join(BACKENDS)}")
         for name in set(names) & {"train_image", "serve_image"}:
             image = getattr(self, name)
             if "." in image.partition("/")[0] and "/" in image and not _DIGEST.search(image):

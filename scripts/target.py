@@ -87,7 +87,7 @@ def is_missing(error: ClientError) -> bool:
     """Whether an error says that the thing is not there; SageMaker says so in a ValidationException's words."""
     found = error.response.get("Error", {})
     code, message = found.get("Code", ""), found.get("Message", "").lower()
-    if code in ("NoSuchEntity", "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "404"):
+    if code in ("NoSuchEntity", "ResourceNotFound", "NoSuchKey", "404") or code.endswith("NotFoundException"):
         return True
     absent = ("could not find", "not found", "does not exist", "cannot find")
     return code == "ValidationException" and any(words in message for words in absent)
@@ -104,6 +104,11 @@ def defaults(name: str, region: str | None) -> Mapping[str, Any]:
     if name == "local":
         return _LOCAL
     return _AWS | {"region": region or boto3.Session().region_name or ""}
+
+
+def programs() -> Mapping[str, str]:
+    """The settings that name images, with the names that stand for our programs where the local target runs them as processes."""
+    return {name: value for name, value in _LOCAL.items() if name.endswith("_image")}
 
 
 def misdirected(settings: Settings) -> str | None:

@@ -1,6 +1,6 @@
 """`kennel train`: one training job with the best hyperparameters and debugger hooks, followed to its end."""
 
-from scripts import follow, once
+from scripts import follow, images, once
 from scripts.config import TrainConfig
 from scripts.plan import Call
 from scripts.requests import create_training_job
@@ -24,6 +24,8 @@ def train(target: Target, given: TrainConfig, say: Say) -> dict | None:
     settings = given.settings
     if given.tuned_by:
         say.line(f"hyperparameters of tuning job {given.tuned_by} ({settings.home / 'best.json'}; --no-best leaves them aside)")
+    if not given.follow:
+        images.check(target, settings, settings.train_image)
     with follow.left_running(f"training job {given.name}", settings, f"train --follow {given.name}", f"stop {given.name}"):
         name = once.start(target, once.TRAINING, given, plan(given)[0], say)
     if given.detach:

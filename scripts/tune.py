@@ -1,7 +1,7 @@
 """`kennel tune`: a hyperparameter tuning job, followed to its end; the best hyperparameters go to .kennel/best.json."""
 
 from contract import metrics
-from scripts import follow, once, state
+from scripts import follow, images, once, state
 from scripts.config import TuneConfig
 from scripts.errors import RunError
 from scripts.plan import Call
@@ -25,6 +25,8 @@ def search(target: Target, given: TuneConfig, say: Say) -> dict | None:
     """Start or find the tuning job and wait; returns what best.json says, None when it was only started."""
     settings = given.settings
     again = f"tune --follow {given.name}"
+    if not given.follow:
+        images.check(target, settings, settings.train_image)
     with follow.left_running(f"tuning job {given.name}", settings, again, f"stop {given.name}"):
         name = once.start(target, once.TUNING, given, plan(given)[0], say)
     again = f"tune --follow {name}"

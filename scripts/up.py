@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import boto3
@@ -25,6 +25,7 @@ from scripts.errors import LaunchError, RunError
 from scripts.plan import Call
 from scripts.say import Say, complain
 from scripts.settings import Settings
+from scripts.target import programs
 
 PROJECT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 60.0
@@ -69,6 +70,8 @@ def command(settings: Settings, port: int) -> list[str]:
     # Threads that wait without spinning: jobs share the cores here, and spinning ones take them from each other.
     train = [ours, "OMP_WAIT_POLICY=PASSIVE", sys.executable, "-m", "train"]
     serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
+    if settings.backend == "docker":  # containers have names of their own; the plain ones stand for the programs all the same
+        settings = replace(settings, **programs())
     images = {settings.train_image: train, settings.serve_image: serve}
     table = [part for name, words in images.items() for part in ("--image", f"{name}={shlex.join(words)}")]
     place = ["--root", str(root(settings)), "--port", str(port), "--region", settings.region]

@@ -1,25 +1,92 @@
-"""What every test may use: the real pictures and weights, where they lie beside the project."""
+"""What every test may use: the real pictures and weights, where they lie beside the project; the Docker engine and our images.
 
+A test that uses the engine, whatever its folder, carries the mark `engine`: `make test` leaves it out, `make test-images` runs
+it. Without an engine it skips, and says so; with --no-skips a skip is a failure.
+"""
+
+import json
 import shutil
 import socket
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
+import docker
 import pytest
+from docker.errors import DockerException
 
 sys.modules["openvino_telemetry"] = None  # importing openvino would report the import to its makers
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
+NO_PICTURES = "no real pictures: ../shared/data is absent"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a test that skips fails, but for want of the real pictures")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "engine" in getattr(item, "fixturenames", ()):
+            item.add_marker("engine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("--no-skips"):
+        reason = str(call.excinfo.value) if call.excinfo else "skipped"
+        if reason != NO_PICTURES:
+            report.outcome, report.longrepr = "failed", f"skipped, which --no-skips forbids: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real dogs, real weights, odd and broken pictures. Skips, and says so, where they are absent."""
     if not (SHARED / "dogs").is_dir():
-        pytest.skip("no real pictures: ../shared/data is absent")
+        pytest.skip(NO_PICTURES)
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """A client of the engine that answers here."""
+    try:
+        client = docker.from_env()
+        client.ping()
+    except DockerException as error:
+        pytest.skip(f"no Docker engine answers: {error}")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def base_image(engine: docker.DockerClient) -> str:
+    """An image with Python 3.11: what `make base` makes, or any that is there under Debian's or Python's name."""
+    wanted = ("kennel-base:bookworm", "python:3.11-slim-bookworm")
+    found = next((name for name in wanted if engine.images.list(name)), None)
+    if found is None:
+        pytest.skip(f"the engine has neither {' nor '.join(wanted)}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def built_images(engine: docker.DockerClient) -> Mapping[str, str]:
+    """The image ID of each of our images (train, serve-cpu, serve-gpu, rules), of the code as it is now.
+
+    `kennel build` makes them: what is in the engine's build cache takes it seconds, what is not takes minutes.
+    """
+    home = ROOT / ".kennel"
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts", "build", "--home", str(home)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return {name: entry["image"] for name, entry in json.loads((home / "images.json").read_text()).items()}
 
 
 @pytest.fixture()

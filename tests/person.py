@@ -73,7 +73,7 @@ class Kennel:
         return self.server.url
 
     def start(self, *words: str, ignore_hangup: bool = False, **environment: str) -> subprocess.Popen[str]:
-        own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_") and key != "TARGET"}
+        own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_") and key not in ("TARGET", "BACKEND")}
         nowhere = {
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from local_server import LocalServer
 from person import LOCAL, Kennel, dog_server, write_pictures
+from toy_person import ToyDocker
 
 
 @pytest.fixture()
@@ -26,6 +27,12 @@ def local(kennel: Kennel, server: LocalServer) -> Kennel:
     kennel.settings(LOCAL)
     kennel.use(server.url, server)
     return kennel
+
+
+@pytest.fixture()
+def toy(kennel: Kennel) -> ToyDocker:
+    """A folder whose docker is the tests' own, without an engine."""
+    return ToyDocker(kennel)
 
 
 @pytest.fixture()
