@@ -67,6 +67,17 @@ def on_host(base: Path, path: str) -> Path:
     return base.joinpath(*PurePosixPath(path).relative_to(ML).parts)
 
 
+def seen(value: Any, seen_base: str) -> Any:
+    """The same, with paths below /opt/ml as the program in the container sees them."""
+    if isinstance(value, Mapping):
+        return {key: seen(item, seen_base) for key, item in value.items()}
+    if isinstance(value, list):
+        return [seen(item, seen_base) for item in value]
+    if isinstance(value, str) and (value == ML or value.startswith(f"{ML}/")):
+        return seen_base + value[len(ML) :]
+    return value
+
+
 def profiler_path(request: Mapping[str, Any]) -> str:
     """Where the framework's profile goes."""
     return (request.get("ProfilerConfig") or {}).get("ProfilingParameters", {}).get("LocalPath") or PROFILER
@@ -78,21 +89,11 @@ def write_config(base: Path, request: Mapping[str, Any], host: str, *, seen_base
     for folder in (config, base / "input" / "data", base / "model", base / "output" / "data"):
         folder.mkdir(parents=True, exist_ok=True)
 
-    def seen(value: Any) -> Any:
-        """The same, with paths below /opt/ml as the program sees them."""
-        if isinstance(value, Mapping):
-            return {key: seen(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [seen(item) for item in value]
-        if isinstance(value, str) and (value == ML or value.startswith(f"{ML}/")):
-            return seen_base + value[len(ML) :]
-        return value
-
     files = {
         "hyperparameters": request.get("HyperParameters", {}),
         "inputdataconfig": _input_data(request),
         "resourceconfig": _resources(request, host, network_interface),
-        **{name: seen(content) for name, content in _optional(request).items()},
+        **{name: seen(content, seen_base) for name, content in _optional(request).items()},
     }
     for name, content in files.items():
         (config / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False))
