@@ -23,6 +23,9 @@ LOCAL_PATHS = {
 }
 """The members of a request with a LocalPath, and its default."""
 
+RESERVED = ("SAGEMAKER_BASE_DIR",)
+"""Environment names that are the platform's."""
+
 Group = Mapping[str, Any]
 
 
@@ -60,6 +63,13 @@ def check_local_paths(request: Mapping[str, Any]) -> None:
         path = PurePosixPath(given)
         if not path.is_relative_to(ML) or path == PurePosixPath(ML) or ".." in path.parts:
             raise validation(f"{member}.LocalPath {str(path)!r} is not supported. Give a folder below {ML}.")
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Raises ValidationException where a request sets what is the platform's."""
+    for name in RESERVED:
+        if name in environment:
+            raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
 
 
 def on_host(base: Path, path: str) -> Path:

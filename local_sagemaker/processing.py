@@ -4,11 +4,11 @@ from typing import Any
 
 from . import pages, processing_files, processing_state
 from .channels import check_prefix
+from .container_files import check_environment
 from .dispatch import Operation, Reply, Request
 from .errors import Missing, not_found, unsupported, validation
 from .processing_state import KIND, Record
 from .s3_uri import split
-from .training import RESERVED
 from .world import World
 
 
@@ -25,9 +25,7 @@ def _check(world: World, request: Request) -> None:
         raise validation("ProcessingResources.ClusterConfig.InstanceType is needed.")
     if cluster.get("InstanceCount", 1) != 1:
         raise unsupported("CreateProcessingJob", f"ClusterConfig.InstanceCount {cluster['InstanceCount']}")
-    for name in RESERVED:
-        if name in request.get("Environment", {}):
-            raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
+    check_environment(request.get("Environment", {}))
     _check_inputs(world, request)
     names = [one["OutputName"] for one in request.get("ProcessingOutputConfig", {}).get("Outputs", [])]
     _check_unique("OutputName", names)

@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .container_files import check_environment
 from .errors import validation
 from .s3_uri import join
 
@@ -59,6 +60,7 @@ def _check_rule(member: str, rule: Mapping[str, Any]) -> None:
         raise validation(f"{member}: RuleConfigurationName {name!r} is part of an S3 key and cannot have a slash or be dots.")
     if wrong := [key for key in rule.get("RuleParameters", {}) if not _VARIABLE.fullmatch(key)]:
         raise validation(f"{member}: RuleParameters of {name!r}: {wrong[0]!r} cannot be the name of an environment variable.")
+    check_environment(rule.get("RuleParameters", {}))
 
 
 def requests(record: Record) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -11,9 +11,6 @@ from .s3_uri import split
 from .training_state import KIND
 from .world import World
 
-RESERVED = ("SAGEMAKER_BASE_DIR",)
-"""Environment names that are the platform's."""
-
 
 def check_request(world: World, request: Request) -> None:
     """Raises ValidationException for what botocore's shapes do not say. Nothing is created yet."""
@@ -28,9 +25,7 @@ def check_request(world: World, request: Request) -> None:
     _check_stopping(request)
     _check_profiler(request.get("ProfilerConfig", {}))
     container_files.check_local_paths(request)
-    for name in RESERVED:
-        if name in request.get("Environment", {}):
-            raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
+    container_files.check_environment(request.get("Environment", {}))
     check_channels(world.objects, request, request["RoleArn"], world.region)
     for member, name in (
         ("OutputDataConfig", "S3OutputPath"),

@@ -44,7 +44,8 @@ for path, text in json.loads(given.get("write", "{}")).items():
 if "copy" in given:
     out = base / "processing" / "output" / "copy"
     for folder in ("config", "processing/input"):
-        shutil.copytree(base / folder, out / folder)
+        if (base / folder).exists():
+            shutil.copytree(base / folder, out / folder)
     about = {"arguments": sys.argv[1:], "environment": dict(os.environ), "nice": os.nice(0)}
     (out / "about.json").write_text(json.dumps(about))
 if "stop" in given:
