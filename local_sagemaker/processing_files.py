@@ -48,7 +48,8 @@ def lay_out(objects: Objects, base: Path, record: Mapping[str, Any], *, seen_bas
         source = one["S3Input"]
         folder = on_host(base, source["LocalPath"])
         folder.mkdir(parents=True, exist_ok=True)
-        place_prefix(objects, source["S3Uri"], folder, what=f"input {one['InputName']!r}")
+        if record["training_job_arn"] is None:  # a rule's evaluator gets what is there, and what comes, while it runs
+            place_prefix(objects, source["S3Uri"], folder, what=f"input {one['InputName']!r}")
     body = {"ProcessingJobArn": record["arn"], **request}
     resources = {
         "current_host": HOST,

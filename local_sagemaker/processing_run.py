@@ -15,6 +15,7 @@ from .backends import Backends
 from .channels import CannotDownload
 from .container_files import on_host, seen
 from .container_log import LogFollower
+from .folder_feed import FolderFeed
 from .folder_sync import FolderSync, push_all
 from .job_thread import ABANDON_GRACE, JobThread
 from .processing_state import KIND, MESSAGE_LIMIT
@@ -47,6 +48,7 @@ class ProcessingRun(JobThread):
         self._folder = world.root / "processing" / name / processing_files.HOST
         self._base = base_of(self._folder)
         self._continuous = self._syncs("Continuous")
+        self._feeds = self._make_feeds() if self._training else []
 
     def _run(self, adopt: bool) -> None:
         try:
@@ -101,7 +103,7 @@ class ProcessingRun(JobThread):
             environment={
                 "AWS_REGION": self._world.region,
                 "AWS_DEFAULT_REGION": self._world.region,
-                **self._request.get("Environment", {}),
+                **seen(self._request.get("Environment", {}), seen_base),
                 **({} if isolated else self._world.credentials()),
             },
             read_only=tuple(on_host(self._base, one["LocalPath"]).relative_to(self._base).as_posix() for one in inputs),
@@ -124,6 +126,8 @@ class ProcessingRun(JobThread):
             if now - looked >= SYNC_EVERY or self._wake.is_set():
                 self._wake.clear()
                 looked = now
+                for feed in self._feeds:
+                    self._patiently(feed.pull)
                 if problem := push_all(self._continuous):
                     log.warning("processing job %s: %s", self._name, problem)
                 if ending is None and (ending := self._reason_to_end()) is not None:
@@ -174,6 +178,14 @@ class ProcessingRun(JobThread):
         """The folder of a job that did not complete stays, to look into, until the job is deleted."""
         message = processing_files.read_message(self._base, MESSAGE_LIMIT)
         self._update(lambda record, now: processing_state.finish(record, status, now, reason=reason, message=message))
+
+    def _make_feeds(self) -> list[FolderFeed]:
+        """The inputs that grow while the job runs."""
+        found = []
+        for one in processing_files.inputs(self._request):
+            bucket, key = split(one["S3Uri"], "S3Uri")
+            found.append(FolderFeed(self._world.objects, bucket, folder_prefix(key), on_host(self._base, one["LocalPath"])))
+        return found
 
     def _syncs(self, mode: str) -> list[FolderSync]:
         """The outputs with this S3UploadMode."""

@@ -10,9 +10,10 @@ AWS does not document how an evaluator says what it found. Here it is this, and 
 
 StatusDetails is the exit message, or the processing job's FailureReason where it left none.
 
-The evaluator gets RuleParameters as its environment, `base_trial` (unless a parameter has that name) with the S3 address of what
-the hook or the profiler of the training job writes, TRAINING_JOB_NAME and TRAINING_JOB_ARN, and the right to call this server.
-What it writes to LocalPath goes to <S3OutputPath>/<training job>/rule-output/<RuleConfigurationName>.
+What the hook or the profiler of the training job writes to S3 comes to a folder of the evaluator while it runs. It gets
+RuleParameters as its environment, `base_trial` (unless a parameter has that name) with that folder, TRAINING_JOB_NAME and
+TRAINING_JOB_ARN, and the right to call this server. What it writes to LocalPath goes to
+<S3OutputPath>/<training job>/rule-output/<RuleConfigurationName>.
 """
 
 import hashlib
@@ -33,16 +34,17 @@ OUTPUT = "/opt/ml/processing/output/rule"
 INSTANCE = {"InstanceType": "ml.t3.medium", "VolumeSizeInGB": 30}
 """What evaluates a rule that asks for nothing."""
 MEMBERS = {
-    "DebugRuleConfigurations": ("DebugHookConfig", "debug-output"),
-    "ProfilerRuleConfigurations": ("ProfilerConfig", "profiler-output"),
+    "DebugRuleConfigurations": ("DebugHookConfig", "debug-output", "tensors"),
+    "ProfilerRuleConfigurations": ("ProfilerConfig", "profiler-output", "profiler"),
 }
-"""Each list of rules, the config of the job that has what they look at, and where that config's output lies."""
+"""Each list of rules, the config of the job that has what they look at, where that config's output lies in S3, and in the
+evaluator's folder of inputs."""
 _VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 def check(request: Mapping[str, Any]) -> None:
     """Raises ValidationException for what botocore's shapes do not say of the rules in a request."""
-    for member, (config, _) in MEMBERS.items():
+    for member, (config, _, _) in MEMBERS.items():
         names = [rule["RuleConfigurationName"] for rule in request.get(member, [])]
         if names and (not request.get(config, {}).get("S3OutputPath") or request[config].get("DisableProfiler")):
             raise validation(f"{member} needs a {config} with an S3OutputPath: it is what the rules look at.")
@@ -67,11 +69,17 @@ def requests(record: Record) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(member, RuleConfigurationName, CreateProcessingJob request) of each rule of a training job's record."""
     request = record["request"]
     job = request["TrainingJobName"]
-    for member, (config, folder) in MEMBERS.items():
+    for member, (config, folder, given) in MEMBERS.items():
         for rule in request.get(member, []):
             name = rule["RuleConfigurationName"]
             place = request[config]["S3OutputPath"]
-            environment = {"base_trial": join(place, job, folder), **rule.get("RuleParameters", {})}
+            source = {
+                "S3Uri": join(place, job, folder),
+                "LocalPath": f"/opt/ml/processing/input/{given}",
+                "S3DataType": "S3Prefix",
+                "S3InputMode": "File",
+            }
+            environment = {"base_trial": source["LocalPath"], **rule.get("RuleParameters", {})}
             environment |= {"TRAINING_JOB_NAME": job, "TRAINING_JOB_ARN": record["arn"]}
             output = {
                 "S3Uri": join(rule.get("S3OutputPath") or place, job, "rule-output", name),
@@ -88,6 +96,7 @@ def requests(record: Record) -> Iterator[tuple[str, str, dict[str, Any]]]:
                     "ProcessingResources": {"ClusterConfig": cluster},
                     "AppSpecification": {"ImageUri": rule["RuleEvaluatorImage"]},
                     "Environment": environment,
+                    "ProcessingInputs": [{"InputName": given, "S3Input": source}],
                     "ProcessingOutputConfig": {"Outputs": [{"OutputName": "rule", "S3Output": output}]},
                     "RoleArn": request["RoleArn"],
                 },

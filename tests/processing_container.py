@@ -1,7 +1,7 @@
 """A tiny processing image, and a rule evaluator: what it does is said by its environment. It knows no library of ours.
 
 `say`: a line to print. `write`: JSON of path below /opt/ml to text. `message`: text for output/message. `exit`: the exit code.
-`wait`: seconds to wait before it ends, or `end` to wait for the end mark below the S3 address `base_trial`. `copy`: copies
+`wait`: seconds to wait before it ends, or `end` to wait for the end mark in the folder `base_trial`. `copy`: copies
 /opt/ml/processing/input and config to processing/output, with its arguments and environment. `stop`: stops that training job.
 """
 
@@ -22,17 +22,9 @@ def on_term(number: int, frame: object) -> None:
     sys.exit(143)
 
 
-def wait_for_end(place: str) -> None:
-    import boto3
-    from botocore.exceptions import ClientError
-
-    bucket, _, prefix = place.removeprefix("s3://").partition("/")
-    while True:
-        try:
-            boto3.client("s3").head_object(Bucket=bucket, Key=f"{prefix}/training_job_end.ts")
-            return
-        except ClientError:
-            time.sleep(0.2)
+def wait_for_end(place: Path) -> None:
+    while not (place / "training_job_end.ts").exists():
+        time.sleep(0.1)
 
 
 signal.signal(signal.SIGTERM, on_term)
@@ -53,7 +45,7 @@ if "stop" in given:
 
     boto3.client("sagemaker").stop_training_job(TrainingJobName=given["stop"])
 if given.get("wait") == "end":
-    wait_for_end(given["base_trial"])
+    wait_for_end(Path(given["base_trial"]))
 else:
     time.sleep(float(given.get("wait", "0")))
 if "message" in given:

@@ -84,7 +84,12 @@ def test_an_evaluation_is_a_processing_job_of_its_training_job(server: LocalServ
     job = wait_for_processing(server, name)
     training = server.sagemaker.describe_training_job(TrainingJobName="owner")
     assert job["TrainingJobArn"] == training["TrainingJobArn"] and job["RoleArn"] == ROLE
-    assert job["Environment"]["base_trial"] == "s3://bucket/tensors/owner/debug-output"
+    assert (
+        job["Environment"]["base_trial"]
+        == "/opt/ml/processing/input/tensors"
+        == job["ProcessingInputs"][0]["S3Input"]["LocalPath"]
+    )
+    assert job["ProcessingInputs"][0]["S3Input"]["S3Uri"] == "s3://bucket/tensors/owner/debug-output"
     assert job["Environment"]["TRAINING_JOB_NAME"] == "owner"
     body = server.s3.get_object(Bucket="bucket", Key="tensors/owner/rule-output/Vanishing Gradient/a.json")["Body"].read()
     assert body == b"A" and log_lines(server, name, kind="ProcessingJobs") == ["looking"]
@@ -98,7 +103,7 @@ def test_a_profiler_rule_looks_at_the_profile(server: LocalServer) -> None:
     wait_for_job(server, "profiled")
     one = settled(server, "profiled", "Profiler")["Report"]
     job = server.sagemaker.describe_processing_job(ProcessingJobName=one["RuleEvaluationJobArn"].rpartition("/")[2])
-    assert job["Environment"]["base_trial"] == "s3://bucket/profile/profiled/profiler-output"
+    assert job["ProcessingInputs"][0]["S3Input"]["S3Uri"] == "s3://bucket/profile/profiled/profiler-output"
     assert server.s3.head_object(Bucket="bucket", Key="elsewhere/profiled/rule-output/Report/report.html")
     assert server.s3.head_object(Bucket="bucket", Key="profile/profiled/profiler-output/system/training_job_end.ts")
 
