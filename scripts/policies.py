@@ -19,7 +19,8 @@ _ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d{12}):role
 _IMAGE = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[a-z0-9._/-]+?)(?:[:@].*)?"
 )
-_JOBS = ("training-job", "hyper-parameter-tuning-job")
+_JOBS = ("training-job", "hyper-parameter-tuning-job", "processing-job")
+_LOGS = ("TrainingJobs:*", "ProcessingJobs:*", "Endpoints/kennel*")
 _SERVING = ("model", "endpoint-config", "endpoint")
 
 
@@ -39,6 +40,7 @@ def execution_role(settings: Settings) -> Policy:
             "*",
             {"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}},
         ),
+        *_stopping(settings, who),
         *_images(settings, who),
         *_keys(settings),
         *_network(settings),
@@ -71,7 +73,7 @@ def launcher(settings: Settings) -> Policy:
     serving = [f"{place}:{kind}/kennel*" for kind in _SERVING]
     passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
     statements = [
-        _allow("Jobs", _actions("Create Describe Stop", "TrainingJob HyperParameterTuningJob"), jobs),
+        _allow("Jobs", _actions("Create Describe Stop", "TrainingJob HyperParameterTuningJob ProcessingJob"), jobs),
         _allow("JobsOfTuning", ["sagemaker:ListTrainingJobsForHyperParameterTuningJob"], jobs),
         _allow("Serving", _actions("Create Describe Delete", "Model EndpointConfig Endpoint"), serving),
         _allow("Endpoint", ["sagemaker:InvokeEndpoint", "sagemaker:UpdateEndpoint"], serving),
@@ -81,7 +83,7 @@ def launcher(settings: Settings) -> Policy:
         _allow("SeeRole", ["iam:GetRole"], settings.role_arn),
         _allow("Objects", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], f"{bucket}/{settings.prefix}/*"),
         _allow("List", ["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": [f"{settings.prefix}/*"]}}),
-        _allow("Logs", ["logs:DescribeLogStreams", "logs:GetLogEvents"], [f"{logs}/TrainingJobs:*", f"{logs}/Endpoints/kennel*"]),
+        _allow("Logs", ["logs:DescribeLogStreams", "logs:GetLogEvents"], [f"{logs}/{group}" for group in _LOGS]),
         *_keys(settings),
     ]
     return {"Version": "2012-10-17", "Statement": statements}
@@ -148,8 +150,15 @@ def _actions(verbs: str, nouns: str) -> list[str]:
     return [f"sagemaker:{verb}{noun}" for verb in verbs.split() for noun in nouns.split()]
 
 
+def _stopping(settings: Settings, who: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What the evaluator of a rule may do beside reading and writing: stop the training that it looks at."""
+    jobs = f"arn:{who['partition']}:sagemaker:{settings.region}:{who['account']}:training-job/kennel*"
+    stop = _allow("StopTraining", ["sagemaker:StopTrainingJob"], jobs)
+    return [stop, _allow("FindTraining", ["sagemaker:ListTrainingJobs"], "*")]
+
+
 def _images(settings: Settings, who: Mapping[str, str]) -> list[dict[str, Any]]:
-    found = [_IMAGE.fullmatch(image) for image in (settings.train_image, settings.serve_image)]
+    found = [_IMAGE.fullmatch(image) for image in (settings.train_image, settings.serve_image, settings.rules_image)]
     names = sorted(
         {f"arn:{who['partition']}:ecr:{hit['region']}:{hit['account']}:repository/{hit['repository']}" for hit in found if hit}
     )

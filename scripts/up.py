@@ -69,7 +69,8 @@ def command(settings: Settings, port: int) -> list[str]:
     # Threads that wait without spinning: jobs share the cores here, and spinning ones take them from each other.
     train = [ours, "OMP_WAIT_POLICY=PASSIVE", sys.executable, "-m", "train"]
     serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
-    images = {settings.train_image: train, settings.serve_image: serve}
+    rules = [ours, sys.executable, "-m", "rules"]
+    images = {settings.train_image: train, settings.serve_image: serve, settings.rules_image: rules}
     table = [part for name, words in images.items() for part in ("--image", f"{name}={shlex.join(words)}")]
     place = ["--root", str(root(settings)), "--port", str(port), "--region", settings.region]
     return [sys.executable, "-m", "local_sagemaker", *place, *table]
