@@ -26,7 +26,11 @@ def test_rules_are_read_with_their_parameters() -> None:
     assert rules[0] == rulebook.Rule("Overfit", {"patience": "2", "ratio_threshold": "0.3"})
     assert rules[1].parameters == {"other_trials": "s3://b/k"} and not rules[0].is_profiler
     assert rulebook.read("none") == ()
-    for text, words in (("Overfitt", "not known; known: AllZero"), ("Overfit,Overfit", "more than once"), ("Overfit,none", "none")):
+    for text, words in (
+        ("Overfitt", "not known; known: AllZero"),
+        ("Overfit,Overfit", "more than once"),
+        ("Overfit,none", "none"),
+    ):
         with pytest.raises(LaunchError, match=words):
             rulebook.read(text)
 
