@@ -29,7 +29,8 @@ class ContainerSpec:
     `folder` is its private folder and its identity. `base` inside is what the program knows as /opt/ml; `log` takes
     stdout and stderr. `entrypoint`, where given, replaces the image's own; `arguments` follow it. `read_only` are paths below
     /opt/ml that the program must not be able to change. `hosts` are all hosts of a training job, of which `hostname` is this
-    one; `serves` says that it is to answer HTTP. `isolated` is EnableNetworkIsolation.
+    one; `serves` says that it is to answer HTTP. `isolated` is EnableNetworkIsolation. `calls_us` says that it calls this
+    server. `yields`: on AWS it has a machine to itself; here others come first.
     """
 
     folder: Path
@@ -42,6 +43,8 @@ class ContainerSpec:
     hostname: str = ""
     serves: bool = False
     isolated: bool = False
+    calls_us: bool = False
+    yields: bool = False
     instance_type: str = ""
 
     @property

@@ -43,32 +43,40 @@ def check_channels(objects: Objects, request: Mapping[str, Any], role: str, regi
                     f"{member} {value} of channel {channel['ChannelName']!r} is not supported by the local SageMaker;"
                     f" supported: {', '.join(only)}."
                 )
-        bucket, prefix = split(source["S3Uri"], "S3Uri")
-        if not objects.has_bucket(bucket) or not objects.list(bucket, prefix, limit=1).objects:
-            raise validation(
-                f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. Please ensure that the'
-                f" bucket exists in the selected region ({region}), that objects exist under that S3 prefix, and that the"
-                f' role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
-            )
+        check_prefix(objects, source["S3Uri"], role, region)
+
+
+def check_prefix(objects: Objects, uri: str, role: str, region: str) -> None:
+    """Raises ValidationException where there is nothing under an S3 URI."""
+    bucket, prefix = split(uri, "S3Uri")
+    if not objects.has_bucket(bucket) or not objects.list(bucket, prefix, limit=1).objects:
+        raise validation(
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the'
+            f" bucket exists in the selected region ({region}), that objects exist under that S3 prefix, and that the"
+            f' role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+        )
 
 
 def lay_out(objects: Objects, channel: Mapping[str, Any], data: Path, host: int, hosts: int) -> int:
     """Fills data/<channel> for host number `host` (from 0) of `hosts`; returns the number of files. Raises CannotDownload."""
     source = channel["DataSource"]["S3DataSource"]
-    bucket, prefix = split(source["S3Uri"], "S3Uri")
     folder = data / channel["ChannelName"]
     folder.mkdir(parents=True, exist_ok=True)
-    found = list(objects.walk(bucket, prefix))
-    if source.get("S3DataDistributionType") == "ShardedByS3Key":
-        found = found[host::hosts]
+    sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
+    shard = slice(host, None, hosts) if sharded else slice(None)
+    return place_prefix(objects, source["S3Uri"], folder, what=f"channel {channel['ChannelName']!r}", shard=shard)
+
+
+def place_prefix(objects: Objects, uri: str, folder: Path, *, what: str, shard: slice = slice(None)) -> int:
+    """Fills a folder with what is under an S3 URI, or a shard of it; returns the number of files. Raises CannotDownload."""
+    bucket, prefix = split(uri, "S3Uri")
+    found = list(objects.walk(bucket, prefix))[shard]
     for info in found:
         try:
             _place(objects, info, folder, relative_name(info.key, prefix))
         except (UnsafeKey, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             why = str(error) if isinstance(error, UnsafeKey) else f"S3 key {info.key!r} is both a file and a folder"
-            raise CannotDownload(
-                f"ClientError: Data download failed:{why} (channel {channel['ChannelName']!r}, bucket {bucket!r})"
-            ) from None
+            raise CannotDownload(f"ClientError: Data download failed:{why} ({what}, bucket {bucket!r})") from None
     return len(found)
 
 

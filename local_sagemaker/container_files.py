@@ -23,6 +23,9 @@ LOCAL_PATHS = {
 }
 """The members of a request with a LocalPath, and its default."""
 
+RESERVED = ("SAGEMAKER_BASE_DIR",)
+"""Environment names that are the platform's."""
+
 Group = Mapping[str, Any]
 
 
@@ -62,9 +65,27 @@ def check_local_paths(request: Mapping[str, Any]) -> None:
             raise validation(f"{member}.LocalPath {str(path)!r} is not supported. Give a folder below {ML}.")
 
 
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Raises ValidationException where a request sets what is the platform's."""
+    for name in RESERVED:
+        if name in environment:
+            raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
+
+
 def on_host(base: Path, path: str) -> Path:
     """Where a path below /opt/ml lies on this machine."""
     return base.joinpath(*PurePosixPath(path).relative_to(ML).parts)
+
+
+def seen(value: Any, seen_base: str) -> Any:
+    """The same, with paths below /opt/ml as the program in the container sees them."""
+    if isinstance(value, Mapping):
+        return {key: seen(item, seen_base) for key, item in value.items()}
+    if isinstance(value, list):
+        return [seen(item, seen_base) for item in value]
+    if isinstance(value, str) and (value == ML or value.startswith(f"{ML}/")):
+        return seen_base + value[len(ML) :]
+    return value
 
 
 def profiler_path(request: Mapping[str, Any]) -> str:
@@ -78,21 +99,11 @@ def write_config(base: Path, request: Mapping[str, Any], host: str, *, seen_base
     for folder in (config, base / "input" / "data", base / "model", base / "output" / "data"):
         folder.mkdir(parents=True, exist_ok=True)
 
-    def seen(value: Any) -> Any:
-        """The same, with paths below /opt/ml as the program sees them."""
-        if isinstance(value, Mapping):
-            return {key: seen(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [seen(item) for item in value]
-        if isinstance(value, str) and (value == ML or value.startswith(f"{ML}/")):
-            return seen_base + value[len(ML) :]
-        return value
-
     files = {
         "hyperparameters": request.get("HyperParameters", {}),
         "inputdataconfig": _input_data(request),
         "resourceconfig": _resources(request, host, network_interface),
-        **{name: seen(content) for name, content in _optional(request).items()},
+        **{name: seen(content, seen_base) for name, content in _optional(request).items()},
     }
     for name, content in files.items():
         (config / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False))

@@ -3,7 +3,8 @@
 What of a container's folder lies directly below opt/ml is bind-mounted at /opt/ml (so an image's own /opt/ml/code stays
 visible); input data and models cannot be written to. The hosts of a training job have a bridge network of their own, in which
 their names resolve. A serving container answers at a loopback port, an isolated one at its address on a network of its own that
-leads nowhere. The instance type decides one thing: whether GPUs are asked for. There is no limit on memory and CPUs.
+leads nowhere. A container that calls this server is on this machine's own network. The instance type decides one thing: whether
+GPUs are asked for. There is no limit on memory and CPUs.
 """
 
 import hashlib
@@ -22,6 +23,8 @@ ML = "/opt/ml"
 SHARED_MEMORY = 0.5
 """The share of the machine's memory that /dev/shm may take: what Linux gives it outside of containers."""
 GPU_INSTANCES = ("ml.g", "ml.p")
+YIELDING_SHARES = 128
+"""Of the CPU, for a container that yields to others, which have 1,024 each."""
 LOG_OPTIONS = {"max-size": "1t"}
 """The engine must keep all that a container prints, whatever it does by default: see docker_container.py."""
 
@@ -98,6 +101,8 @@ class DockerBackend:
 
 def network_of(spec: ContainerSpec) -> tuple[str | None, bool]:
     """The network that is to be made for a container (None: it needs none of its own), and whether it leads nowhere."""
+    if spec.calls_us:
+        return None, False
     if spec.hosts:
         return (None, False) if spec.isolated and len(spec.hosts) == 1 else (_network_name(spec.folder.parent), spec.isolated)
     return (_network_name(spec.folder), True) if spec.isolated else (None, False)
@@ -117,10 +122,11 @@ def create_arguments(spec: ContainerSpec, *, root: Path, image: str, memory: int
         "entrypoint": list(spec.entrypoint) or None,
         "command": list(spec.arguments),
         "environment": dict(spec.environment),
-        "hostname": spec.hostname or None,
+        "hostname": None if spec.calls_us else spec.hostname or None,
         "labels": labels,
         "mounts": mounts(spec.base, spec.read_only),
         "shm_size": int(memory * SHARED_MEMORY),
+        "cpu_shares": YIELDING_SHARES if spec.yields else None,
         "init": False,  # the image's program is process 1, whatever the engine does by default
         "log_config": LogConfig(type=LogConfig.types.JSON, config=LOG_OPTIONS),
         "device_requests": [DeviceRequest(count=-1, capabilities=[["gpu"]])] if gpus else None,
@@ -129,6 +135,8 @@ def create_arguments(spec: ContainerSpec, *, root: Path, image: str, memory: int
 
 
 def _networking(spec: ContainerSpec, network: str | None) -> Mapping[str, Any]:
+    if spec.calls_us:  # we listen on this machine's loopback interface alone
+        return {"network_mode": "host"}
     # A resolver of the host's must not carry names out of an isolated network.
     cut_off = {"dns": ["127.0.0.1"]} if spec.isolated else {}
     if network is None and spec.isolated:

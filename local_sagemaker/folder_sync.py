@@ -1,9 +1,11 @@
 """A container's folder kept the same in S3 while it runs: checkpoints, debugger tensors, profiles, TensorBoard events.
 
 Files go up when they have stopped changing, and at the end as they are; a file that the program deletes is deleted in S3.
+They go up in the order in which they were written, none before an older one, so an index never names what is not there yet.
 Uploads are copies, so the program may go on writing into its file.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -59,8 +61,11 @@ class FolderSync:
     def push(self, *, final: bool = False) -> None:
         """Uploads what is new and, unless `final`, unchanged since the last push; deletes in S3 what is gone here."""
         found = self._scan()
-        for name, mark in found.items():
-            if self._up.get(name) != mark and (final or self._seen.get(name) == mark):
+        new = {name: mark for name, mark in found.items() if self._up.get(name) != mark}
+        changing = [mark[2] for name, mark in new.items() if self._seen.get(name) != mark]
+        until = math.inf if final or not changing else min(changing)
+        for name, mark in sorted(new.items(), key=lambda item: item[1][2]):
+            if mark[2] < until:
                 try:
                     self.objects.put_file(self.bucket, self.prefix + name, self.folder / name, link=False)
                 except (FileNotFoundError, ValueError):

@@ -31,6 +31,8 @@ from .backend import CannotStart, ContainerSpec, Image, base_of, note_of, write_
 
 INIT = Path(__file__).with_name("container_init.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NICE = 10
+"""The nice level of a container that yields to others."""
 KILL_WAIT = 5.0
 """Seconds container_init.py has to end everything before we end it, and its group, ourselves."""
 
@@ -163,6 +165,8 @@ class ProcessBackend:
                 )
         except (OSError, ValueError) as error:
             raise CannotStart(f"{shlex.join(command)} cannot be started: {error}") from error
+        if spec.yields:
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)  # before the program starts, which inherits it
         started = psutil.Process(process.pid).create_time()
         write_note(spec.folder, {"pid": process.pid, "started": started, "port": port})
         with process.stdin as stdin:

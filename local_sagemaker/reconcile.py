@@ -8,11 +8,14 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import endpoint_state, training_state
+from . import endpoint_state, processing_state, training_state
 from .backend import CannotStart
 from .backends import Backends
 from .model_data import remove_tree
 from .world import World
+
+PLACES = {"jobs": training_state.KIND, "processing": processing_state.KIND}
+"""The folders of jobs below the root, and whose they are."""
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +29,13 @@ class Reconcile:
 
     def start(self) -> None:
         """Ends what nobody asks for, and removes its folders; the folders of failed jobs stay."""
-        for folder in self._stray_jobs():
-            if not self._end(_folders(folder, 1)):
-                continue
-            record = self._world.store.get(training_state.KIND, folder.name)
-            if record is None or record["status"] != "Failed":
-                remove_tree(folder)
+        for place, kind in PLACES.items():
+            for folder in self._stray_jobs(place, kind):
+                if not self._end(_folders(folder, 1)):
+                    continue
+                record = self._world.store.get(kind, folder.name)
+                if record is None or record["status"] != "Failed":
+                    remove_tree(folder)
         for folder in self._stray_instances():
             if self._end([folder]):
                 remove_tree(folder)
@@ -55,9 +59,9 @@ class Reconcile:
                 container.kill()
         return True
 
-    def _stray_jobs(self) -> Iterator[Path]:
-        for folder in _folders(self._world.root / "jobs", 1):
-            record = self._world.store.get(training_state.KIND, folder.name)
+    def _stray_jobs(self, place: str, kind: str) -> Iterator[Path]:
+        for folder in _folders(self._world.root / place, 1):
+            record = self._world.store.get(kind, folder.name)
             if record is None or record["status"] in training_state.ENDED:
                 yield folder
 

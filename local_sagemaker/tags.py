@@ -18,6 +18,7 @@ INTERRUPT = "local-sagemaker:interrupt"
 RESOURCES = {
     "training-job": "training-job",
     "hyper-parameter-tuning-job": "tuning-job",
+    "processing-job": "processing-job",
     "model": "model",
     "endpoint-config": "endpoint-config",
     "endpoint": "endpoint",

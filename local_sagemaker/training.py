@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from . import artifacts, container_files, pages, training_state
+from . import artifacts, container_files, pages, processing_files, rule_evaluations, rule_state, training_state
 from .channels import check_channels
 from .container_log import compile_definitions
 from .dispatch import Operation, Reply, Request
@@ -10,9 +10,6 @@ from .errors import Missing, validation
 from .s3_uri import split
 from .training_state import KIND
 from .world import World
-
-RESERVED = ("SAGEMAKER_BASE_DIR",)
-"""Environment names that are the platform's."""
 
 
 def check_request(world: World, request: Request) -> None:
@@ -28,9 +25,7 @@ def check_request(world: World, request: Request) -> None:
     _check_stopping(request)
     _check_profiler(request.get("ProfilerConfig", {}))
     container_files.check_local_paths(request)
-    for name in RESERVED:
-        if name in request.get("Environment", {}):
-            raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
+    container_files.check_environment(request.get("Environment", {}))
     check_channels(world.objects, request, request["RoleArn"], world.region)
     for member, name in (
         ("OutputDataConfig", "S3OutputPath"),
@@ -39,10 +34,19 @@ def check_request(world: World, request: Request) -> None:
         ("TensorBoardOutputConfig", "S3OutputPath"),
         ("ProfilerConfig", "S3OutputPath"),
     ):
-        if uri := request.get(member, {}).get(name):
-            bucket, _ = split(uri, f"{member}.{name}")
-            if not world.objects.has_bucket(bucket):
-                raise validation(f"{member}.{name} {uri!r}: the bucket {bucket!r} does not exist. Create it first.")
+        _check_bucket(world, f"{member}.{name}", request.get(member, {}).get(name))
+    rule_state.check(request)
+    for member in rule_state.MEMBERS:
+        for rule in request.get(member, []):
+            _check_bucket(world, f"{member}.S3OutputPath", rule.get("S3OutputPath"))
+            processing_files.check_local_path(f"{member}.LocalPath", rule.get("LocalPath") or rule_state.OUTPUT)
+
+
+def _check_bucket(world: World, what: str, uri: str | None) -> None:
+    if uri:
+        bucket, _ = split(uri, what)
+        if not world.objects.has_bucket(bucket):
+            raise validation(f"{what} {uri!r}: the bucket {bucket!r} does not exist. Create it first.")
 
 
 def _check_resources(resources: dict[str, Any]) -> None:
@@ -85,7 +89,8 @@ def create_training_job(world: World, request: Request) -> Reply:
 def describe_training_job(world: World, request: Request) -> Reply:
     """DescribeTrainingJob."""
     record = _need(world, request["TrainingJobName"])
-    return training_state.describe(record, artifacts.model_uri(record["request"]))
+    described = training_state.describe(record, artifacts.model_uri(record["request"]))
+    return described | rule_evaluations.statuses(world, record)
 
 
 def stop_training_job(world: World, request: Request) -> Reply:
@@ -156,7 +161,7 @@ InputDataConfig.ChannelName InputDataConfig.ContentType InputDataConfig.Compress
 InputDataConfig.InputMode InputDataConfig.DataSource.S3DataSource.S3DataType InputDataConfig.DataSource.S3DataSource.S3Uri
 InputDataConfig.DataSource.S3DataSource.S3DataDistributionType OutputDataConfig.S3OutputPath OutputDataConfig.CompressionType
 ResourceConfig.InstanceType ResourceConfig.InstanceCount ResourceConfig.VolumeSizeInGB ResourceConfig.InstanceGroups
-DebugHookConfig TensorBoardOutputConfig ProfilerConfig
+DebugHookConfig TensorBoardOutputConfig ProfilerConfig DebugRuleConfigurations ProfilerRuleConfigurations
 """
 
 OPERATIONS = {

@@ -116,10 +116,14 @@ class TrainingContainers:
         """Uploads what is synced while the job runs; returns what went wrong."""
         return push_all(self._syncs, final=final)
 
-    def close_tensors(self, now: float) -> None:
-        """Writes the platform's mark that a job's tensors are complete: readers wait for it."""
+    def mark_end(self, now: float) -> None:
+        """Writes the platform's mark that a job's tensors and metrics are complete: readers wait for it."""
+        paths = []
         if "DebugHookConfig" in self._request:
-            path = container_files.local_path(self._request, "DebugHookConfig")
+            paths.append(container_files.local_path(self._request, "DebugHookConfig"))
+        if self._system:
+            paths.append(f"{container_files.profiler_path(self._request)}/system")
+        for path in paths:
             folder = container_files.on_host(self.base(self.hosts[0]), path)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "training_job_end.ts").write_text(str(now))

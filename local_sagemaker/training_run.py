@@ -7,31 +7,28 @@ All that matters is in the job's record, so a server that is started after this 
 import logging
 import threading
 import time
-from collections.abc import Callable
 from enum import StrEnum
-from typing import TypeVar
 
 from . import training_state
 from .backend import CannotStart
 from .backends import Backends
 from .channels import CannotDownload
 from .container_log import MetricScan, compile_definitions
-from .errors import AwsError, Missing
+from .errors import AwsError
+from .job_thread import ABANDON_GRACE, JobThread
+from .rule_evaluations import RuleEvaluations
 from .training_containers import TrainingContainers
 from .training_state import KIND, Record
 from .world import World
 
 STOP_GRACE = 120.0
 """Seconds between SIGTERM and SIGKILL."""
-ABANDON_GRACE = 5.0
-"""The same when the server itself is being stopped."""
 RESTART_WAIT = 1.0
 """Seconds until capacity is back after an interruption."""
 TICK = 0.1
 SYNC_EVERY = 1.0
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 class JobFailed(Exception):
@@ -58,14 +55,14 @@ OUTCOMES = {
 """The last status and secondary status; those of FAILED need a reason."""
 
 
-class TrainingRun:
+class TrainingRun(JobThread):
     """The life of one job from here to its end."""
 
-    def __init__(self, world: World, backends: Backends, name: str) -> None:
-        self._world = world
-        self._name = name
+    def __init__(self, world: World, backends: Backends, evaluations: RuleEvaluations, name: str) -> None:
+        super().__init__(world, KIND, name)
         record = self._record()
         self._request = record["request"]
+        self._evaluations = evaluations
         self._containers = TrainingContainers(world, backends, self._request)
         self._metrics = MetricScan(
             compile_definitions(self._request["AlgorithmSpecification"]),
@@ -73,37 +70,11 @@ class TrainingRun:
             record["metrics"],
             record["history"],
         )
-        self._wake = threading.Event()
         self._interrupt = threading.Event()
-        self._abandoned: tuple[str, float] | None = None
-        self._thread: threading.Thread | None = None
-
-    def start(self, *, adopt: bool = False) -> None:
-        """Runs the job; with `adopt`, from where the last server left it."""
-        self._thread = threading.Thread(target=self._run, args=(adopt,), name=f"job {self._name}", daemon=True)
-        self._thread.start()
-
-    def join(self, timeout: float | None = None) -> None:
-        """Waits until the job has ended."""
-        if self._thread is not None:
-            self._thread.join(timeout)
-
-    def is_alive(self) -> bool:
-        """Whether the job still runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def wake(self) -> None:
-        """The record has changed (a stop was asked for): look at once."""
-        self._wake.set()
 
     def interrupt(self) -> None:
         """Takes the spot capacity back."""
         self._interrupt.set()
-        self._wake.set()
-
-    def abandon(self, reason: str) -> None:
-        """The server stops: ends the containers soon, and the job Failed with this reason."""
-        self._abandoned = reason, time.monotonic()
         self._wake.set()
 
     def _run(self, adopt: bool) -> None:
@@ -113,6 +84,7 @@ class TrainingRun:
                 if not running:
                     self._update(lambda record, now: training_state.enter(record, "Downloading", now))
                     self._containers.launch(lambda: self._update(self._begin))
+                self._evaluations.begin(self._record())
                 end, codes = self._watch()
                 if end is not End.INTERRUPTED:
                     break
@@ -165,7 +137,7 @@ class TrainingRun:
             self._wake.clear()
         self._patiently(lambda: self._collect(final=True))
         if end is not End.INTERRUPTED:
-            self._containers.close_tensors(self._world.clock())
+            self._containers.mark_end(self._world.clock())
         if problem := self._containers.push(final=True):
             raise JobFailed(f"ClientError: Artifact upload failed:{problem}")
         return end or (End.FAILED if any(codes.values()) else End.EXITED), codes
@@ -243,27 +215,3 @@ class TrainingRun:
     def _fail(self, reason: str) -> None:
         """Ends the job Failed. Its folder stays, to look into, until the job is deleted."""
         self._update(lambda record, now: training_state.finish(record, "Failed", now, reason=reason))
-
-    def _record(self) -> Record:
-        record = self._world.store.get(KIND, self._name)
-        if record is None:
-            raise Missing(KIND, self._name)
-        return record
-
-    def _update(self, change: Callable[[Record, float], None]) -> Record:
-        def apply(record: Record) -> None:
-            change(record, self._world.clock())
-            record["modified"] = self._world.clock()
-
-        return self._patiently(lambda: self._world.store.update(KIND, self._name, apply))
-
-    def _patiently(self, call: Callable[[], T]) -> T:
-        """Repeats what fails because the disk is full or out of order: the job waits, it is not lost."""
-        while True:
-            try:
-                return call()
-            except AwsError as error:
-                if error.status != 503 or self._abandoned:
-                    raise
-                log.warning("training job %s waits: %s", self._name, error.message)
-                time.sleep(1.0)

@@ -117,6 +117,8 @@ SAME = (
     "DebugHookConfig",
     "TensorBoardOutputConfig",
     "ProfilerConfig",
+    "DebugRuleConfigurations",
+    "ProfilerRuleConfigurations",
     "Environment",
     "RetryStrategy",
 )

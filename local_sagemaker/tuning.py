@@ -224,7 +224,7 @@ _DEFINITION = [
     name
     for name in training.CREATE_MEMBERS.split()
     if name.split(".")[0] not in ("TrainingJobName", "HyperParameters", "Tags", "DebugHookConfig")
-    and name not in ("TensorBoardOutputConfig", "ProfilerConfig")
+    and name not in ("TensorBoardOutputConfig", "ProfilerConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations")
     and not name.endswith(("ContainerEntrypoint", "ContainerArguments"))
 ]
 _CONFIG = """

@@ -46,7 +46,7 @@ class World:
     """The server's parts and its identity.
 
     `clock` gives epoch seconds. `images` maps an image name, as in TrainingImage, to what the process backend runs for it.
-    `jobs` and `endpoints` are the two parts that run containers; `tuning` has the jobs make others.
+    `jobs`, `processing` and `endpoints` are the parts that run containers; `tuning` has the jobs make others.
     """
 
     root: Path
@@ -62,6 +62,7 @@ class World:
     access_key: str
     secret_key: str
     jobs: Any = None
+    processing: Any = None
     tuning: Any = None
     endpoints: Any = None
 
@@ -69,3 +70,11 @@ class World:
         """An ARN of this account; IAM's have no region, as on AWS."""
         region = "" if service == "iam" else self.region
         return f"arn:aws:{service}:{region}:{self.account_id}:{resource}"
+
+    def credentials(self) -> dict[str, str]:
+        """The environment that lets a container call this server, as AWS gives it its role's credentials."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+        }

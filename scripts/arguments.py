@@ -64,9 +64,24 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _name(parser, "training job")
     parser.add_argument("--no-best", action="store_true", help="leave what tuning found aside")
     parser.add_argument("--no-hooks", action="store_true", help="no DebugHookConfig: AWS takes it from existing customers only")
-    parser.add_argument("--save-interval", type=int, default=20, help="steps between saved tensors (default: %(default)s)")
+    parser.add_argument("--save-interval", type=int, default=100, help="steps between saved tensors (default: %(default)s)")
+    _rules(parser)
+    parser.add_argument("--stop-on-issue", action="store_true", help="a Debugger rule that finds something stops the training")
     parser.add_argument("--instances", type=int, default=1, help="(default: %(default)s)")
     _hyperparameters(parser)
+
+
+def _rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rules",
+        metavar="A,B:name=value",
+        help="rules that look inside, with parameters; none (default: the original project's six)",
+    )
+
+
+def _rules_of(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("job", nargs="?", help="a training job that has ended (default: the last one)")
+    _rules(parser)
 
 
 def _deploy(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +160,7 @@ VERBS: dict[str, Verb] = {
     "weights": Verb("fetch or take pretrained weights and upload them", "kennel weights resnet18.pth", _weights),
     "tune": Verb("search the hyperparameters; the best go to .kennel/best.json", "kennel tune --set epochs=2", _tune),
     "train": Verb("train with the best hyperparameters", "kennel train --set epochs=5", _train),
+    "rules": Verb("look into a training that has ended, a Processing job a rule", "kennel rules --rules Overfit", _rules_of),
     "deploy": Verb("put a trained model behind an endpoint", "kennel deploy --endpoint kennel", _deploy),
     "invoke": Verb("ask the endpoint about pictures", "kennel invoke dog.jpg", _invoke),
     "logs": Verb("what a job or an endpoint printed", "kennel logs --follow", _logs),
@@ -169,8 +185,10 @@ _SETTINGS = {
     "backend": "what runs images on the local target, process or docker (default: BACKEND, else process)",
     "train-image": "image URI of the train program, with its digest (default: what was pushed)",
     "serve-image": "image URI of the serve program, with its digest (default: what was pushed)",
+    "rules-image": "image URI of the rules program, with its digest (default: what was pushed)",
     "train-instance": "instance type that trains",
     "serve-instance": "instance type that serves",
+    "rules-instance": "instance type on which a rule is evaluated",
     "kms-key": "KMS key for what goes to S3",
     "volume-kms-key": "KMS key for the instances' disks (not for types with NVMe disks)",
     "subnets": "subnets of a VPC, comma between them",
@@ -203,3 +221,5 @@ def _common(parser: argparse.ArgumentParser, cloud: bool) -> None:
         group.add_argument("--volume-size", type=int, metavar="GB", help="disk of a training instance (default: 30)")
         group.add_argument("--no-network-isolation", dest="network_isolation", action="store_const", const=False,
                            help="let the containers reach the network")  # fmt: skip
+        group.add_argument("--no-debugger", dest="debugger", action="store_const", const=False,
+                           help="evaluate rules in Processing jobs, after the training")  # fmt: skip

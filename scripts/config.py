@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.rulebook import Rule
 from scripts.settings import Settings
 
 HOME = Path(".kennel")
@@ -107,9 +108,21 @@ class TuneConfig(JobConfig):
 class TrainConfig(JobConfig):
     instances: int = 1
     hooks: bool = True
-    save_interval: int = 20
+    save_interval: int = 100
+    rules: tuple[Rule, ...] = ()
+    stop_on_issue: bool = False
+    """A Debugger rule that finds something stops the job."""
     tuned_by: str | None = None
     """The tuning job that found the hyperparameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesConfig(Config):
+    """`name`: what the names of the Processing jobs begin with."""
+
+    name: str
+    job: str
+    rules: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +188,7 @@ class DemoConfig(Config):
     parallel: int = 2
     chosen: Mapping[str, str] = field(default_factory=dict)
     """Hyperparameters of the final training that the person set."""
+    rules: tuple[Rule, ...] = ()
     keep: bool = False
     moment: str = ""
     """In the names of what the demo makes."""

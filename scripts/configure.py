@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import config, sensitive, state
+from scripts import config, rulebook, sensitive, state
 from scripts import settings as where
 from scripts.errors import LaunchError
 from scripts.settings import Settings
@@ -142,6 +142,7 @@ def _train(given: Given) -> config.TrainConfig:
         best = state.read(given.settings.home / "best.json")
     if line.instances < 1 or line.save_interval < 1:
         raise LaunchError(f"--instances {line.instances} --save-interval {line.save_interval}: need at least 1 of each")
+    rules = rulebook.chosen(line.rules, given.settings, hooks=not line.no_hooks)
     return config.TrainConfig(
         name=given.name("train"),
         previous=given.state.get("training_job"),
@@ -149,9 +150,22 @@ def _train(given: Given) -> config.TrainConfig:
         instances=line.instances,
         hooks=not line.no_hooks,
         save_interval=line.save_interval,
+        rules=rules,
+        stop_on_issue=line.stop_on_issue,
         tuned_by=best.get("tuning_job"),
         **_job(given),
     )
+
+
+def _rules(given: Given) -> config.RulesConfig:
+    given.settings.need("region", "role_arn", "bucket")
+    job = given.line.job or given.state.get("training_job")
+    if not job:
+        raise LaunchError("rules: no training job was started from here yet; give the name of one")
+    name, rules = f"kennel-rules-{given.moment}", rulebook.chosen(given.line.rules, given.settings)
+    if not rules:
+        raise LaunchError("--rules none: nothing to look for")
+    return config.RulesConfig(settings=given.settings, name=name, job=checked_name("rules", job, 63), rules=rules)
 
 
 def _data(given: Given) -> config.DataConfig:
@@ -262,6 +276,7 @@ def _down(given: Given) -> config.DownConfig:
 def _demo(given: Given) -> config.DemoConfig:
     line = given.line
     given.settings.need("region", "role_arn", "bucket", "train_image", "serve_image", "train_instance", "serve_instance")
+    rules = rulebook.chosen(None, given.settings)
     if line.data is not None:
         check_splits("DATA", line.data)
     if line.weights is not None:
@@ -276,6 +291,7 @@ def _demo(given: Given) -> config.DemoConfig:
         jobs=line.jobs,
         parallel=line.parallel,
         chosen=pairs(line.set),
+        rules=rules,
         keep=line.keep,
         moment=given.moment,
         previous={key: name for key, name in given.state.items() if key.endswith("_job") and name.startswith("kennel-demo-")},
@@ -322,6 +338,7 @@ BUILDERS: Mapping[str, Callable[[Given], config.Config]] = {
     "weights": _weights,
     "tune": _tune,
     "train": _train,
+    "rules": _rules,
     "deploy": _deploy,
     "invoke": _invoke,
     "logs": _logs,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts import compare, config, data, deploy, down, invoke, state, train, tune, up, weights
+from scripts import compare, config, data, deploy, down, invoke, state, train, tune, up, verdict, weights
 from scripts import target as targets
 from scripts.config import DemoConfig, DeployConfig, TrainConfig, TuneConfig
 from scripts.configure import channels, set_name, without_test
@@ -59,9 +59,10 @@ def run(given: DemoConfig, say: Say) -> int:
         folder = _upload(story, target)
     with story.step("tune", f"A tuning job: {given.jobs} training jobs, {given.parallel} at a time"):
         best = tune.search(target, _search(given), say)
-    with story.step("train", "The final training, with the best hyperparameters and debugger hooks"):
+    with story.step("train", "The final training, with the best hyperparameters, debugger hooks and rules"):
         final = _final(given, best["hyperparameters"])
         job = train.train(target, final, say)
+        story.facts["rules"] = verdict.facts(train.look_inside(target, final, job, say))
     try:
         with story.step("deploy", "An endpoint"):
             deploy.deploy(target, _fleet(given, job["TrainingJobName"]), say)
@@ -120,6 +121,7 @@ def _final(given: DemoConfig, best: dict[str, str]) -> TrainConfig:
     return TrainConfig(
         hyperparameters=start | {"seed": str(given.seed)} | best | given.chosen,
         previous=given.previous.get("training_job"),
+        rules=given.rules,
         **_job(given),
     )
 

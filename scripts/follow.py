@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from contract import metrics
-from scripts import logs
+from scripts import logs, verdict
 from scripts.errors import LeftRunning, RunError
 from scripts.say import Say, command
 from scripts.sensitive import hide
@@ -50,8 +50,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def training_job(target: Target, name: str, say: Say, logs_command: str) -> Description:
-    """Wait until a training job has ended well. Raises RunError with its reason otherwise."""
-    seen, tail = _Transitions(say), logs.of_training_job(target, name)
+    """Wait until a training job and the evaluation of its rules have ended well. Raises RunError with its reason otherwise."""
+    seen, rules, tail = _Transitions(say), _Rules(say), logs.of_training_job(target, name)
 
     def look(show: Callable[[str], None]) -> tuple[bool, Description]:
         found = target.ask("sagemaker", "DescribeTrainingJob", TrainingJobName=name)
@@ -60,13 +60,17 @@ def training_job(target: Target, name: str, say: Say, logs_command: str) -> Desc
             if _METRIC.search(line):
                 say.line(f"   {line}")
             show(f"   {line}")
-        return found["TrainingJobStatus"] not in ("InProgress", "Stopping"), found
+        ended = found["TrainingJobStatus"] not in ("InProgress", "Stopping")
+        waits_for = rules.tell(found)
+        if ended and waits_for:
+            show(f"   waiting for rules: {', '.join(waits_for)}")
+        return ended and not waits_for, found
 
     found = _wait(target, say, look)
     status = found["TrainingJobStatus"]
     if status != "Completed":
         reason = hide(found.get("FailureReason") or "no reason given")
-        stopped = "stopped before its end" if status == "Stopped" else reason
+        stopped = f"stopped before its end{_by_rules(found)}" if status == "Stopped" else reason
         raise RunError(f"training job {name} {status}: {stopped}; {logs_command} shows all it printed")
     return found
 
@@ -138,6 +142,29 @@ class _Transitions:
             message = f": {state['StatusMessage']}" if state.get("StatusMessage") else ""
             self.say.line(f"   {state['Status']}{hide(message)}")
         self.told = max(self.told, len(states))
+
+
+@dataclass(slots=True)
+class _Rules:
+    """Tells once, and at once, of each rule that has found something or could not be evaluated."""
+
+    say: Say
+    told: set[str] = field(default_factory=set)
+
+    def tell(self, found: Description) -> list[str]:
+        """The names of the rules that are still being evaluated."""
+        verdicts = verdict.of_training_job(found)
+        for one in verdicts:
+            if one.rule not in self.told and not one.live and one.status != "NoIssuesFound":
+                self.told.add(one.rule)
+                self.say.line(one.line, style=one.style)
+        return [one.rule for one in verdicts if one.live]
+
+
+def _by_rules(found: Description) -> str:
+    """Which rules found something in a job that was stopped: perhaps one of them has stopped it."""
+    names = [one.rule for one in verdict.of_training_job(found) if one.status == "IssuesFound"]
+    return f" (issues found by {', '.join(names)})" if names else ""
 
 
 def _children(target: Target, request: dict[str, Any]) -> list[Description]:

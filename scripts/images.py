@@ -47,7 +47,7 @@ def local(settings: Settings, image: str) -> str:
 
 
 def known(settings: Settings) -> dict[str, str]:
-    """`train_image` and `serve_image` as the target can run them, an empty string for one that it has not.
+    """`train_image`, `serve_image` and `rules_image` as the target can run them, an empty string for one that it has not.
 
     AWS runs what was pushed to it. The local target with containers runs what was built, by the digest it was pushed with
     where it was; with processes, the names that stand for our programs, so nothing is said here.
@@ -56,7 +56,8 @@ def known(settings: Settings) -> dict[str, str]:
         return {}
     sent, made = state.read(pushed(settings)), state.read(built(settings)) if settings.target == "local" else {}
     serve = "serve-gpu" if _GPU.match(settings.serve_instance) else "serve-cpu"
-    return {f"{kind}_image": _newest(sent.get(image), made.get(image)) for kind, image in (("train", "train"), ("serve", serve))}
+    kinds = {"train": "train", "serve": serve, "rules": "rules"}
+    return {f"{kind}_image": _newest(sent.get(image), made.get(image)) for kind, image in kinds.items()}
 
 
 def _newest(sent: Mapping[str, str] | None, made: Mapping[str, str] | None) -> str:

@@ -15,6 +15,7 @@ from scripts.say import Say
 from scripts.target import Target, connect
 
 TRAINING = "/aws/sagemaker/TrainingJobs"
+PROCESSING = "/aws/sagemaker/ProcessingJobs"
 ENDPOINTS = "/aws/sagemaker/Endpoints/"
 _TUNED = r"-\d{3}-[0-9a-f]{8}"
 """What a tuning job adds to its name for each of its training jobs."""
@@ -69,6 +70,8 @@ def _described(target: Target, name: str) -> tuple[str, bool] | None:
         return "training", found["TrainingJobStatus"] in ("InProgress", "Stopping")
     if found := target.find("sagemaker", "DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name):
         return "tuning", found["HyperParameterTuningJobStatus"] in ("InProgress", "Stopping")
+    if found := target.find("sagemaker", "DescribeProcessingJob", ProcessingJobName=name):
+        return "processing", found["ProcessingJobStatus"] in ("InProgress", "Stopping")
     if found := target.find("sagemaker", "DescribeEndpoint", EndpointName=name):
         return "endpoint", True
     return None
@@ -77,6 +80,8 @@ def _described(target: Target, name: str) -> tuple[str, bool] | None:
 def _tail(target: Target, name: str, kind: str) -> Tail:
     if kind == "training":
         return of_training_job(target, name)
+    if kind == "processing":
+        return Tail(target, PROCESSING, f"{name}/")
     if kind == "tuning":
         return Tail(target, TRAINING, f"{name}-", only=f"{re.escape(name)}{_TUNED}/")
     return Tail(target, f"{ENDPOINTS}{name}")

@@ -26,7 +26,8 @@ _PUSH = [
     *("ecr:PutImage", "ecr:BatchGetImage"),
 ]
 """What `kennel push` asks for, and docker for it; BatchGetImage is what jobs and endpoints check their image with too."""
-_JOBS = ("training-job", "hyper-parameter-tuning-job")
+_JOBS = ("training-job", "hyper-parameter-tuning-job", "processing-job")
+_LOGS = ("TrainingJobs:*", "ProcessingJobs:*", "Endpoints/kennel*")
 _SERVING = ("model", "endpoint-config", "endpoint")
 
 
@@ -46,6 +47,7 @@ def execution_role(settings: Settings) -> Policy:
             "*",
             {"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}},
         ),
+        *_stopping(settings, who),
         *_images(settings, who),
         *_keys(settings),
         *_network(settings),
@@ -78,7 +80,7 @@ def launcher(settings: Settings) -> Policy:
     serving = [f"{place}:{kind}/kennel*" for kind in _SERVING]
     passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
     statements = [
-        _allow("Jobs", _actions("Create Describe Stop", "TrainingJob HyperParameterTuningJob"), jobs),
+        _allow("Jobs", _actions("Create Describe Stop", "TrainingJob HyperParameterTuningJob ProcessingJob"), jobs),
         _allow("JobsOfTuning", ["sagemaker:ListTrainingJobsForHyperParameterTuningJob"], jobs),
         _allow("Serving", _actions("Create Describe Delete", "Model EndpointConfig Endpoint"), serving),
         _allow("Endpoint", ["sagemaker:InvokeEndpoint", "sagemaker:UpdateEndpoint"], serving),
@@ -88,7 +90,7 @@ def launcher(settings: Settings) -> Policy:
         _allow("SeeRole", ["iam:GetRole"], settings.role_arn),
         _allow("Objects", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], f"{bucket}/{settings.prefix}/*"),
         _allow("List", ["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": [f"{settings.prefix}/*"]}}),
-        _allow("Logs", ["logs:DescribeLogStreams", "logs:GetLogEvents"], [f"{logs}/TrainingJobs:*", f"{logs}/Endpoints/kennel*"]),
+        _allow("Logs", ["logs:DescribeLogStreams", "logs:GetLogEvents"], [f"{logs}/{group}" for group in _LOGS]),
         _allow("Push", _PUSH, _repositories(settings, who)),
         _allow("Registry", ["ecr:GetAuthorizationToken"], "*"),
         *_keys(settings),
@@ -157,8 +159,16 @@ def _actions(verbs: str, nouns: str) -> list[str]:
     return [f"sagemaker:{verb}{noun}" for verb in verbs.split() for noun in nouns.split()]
 
 
+def _stopping(settings: Settings, who: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What the evaluator of a rule may do beside reading and writing: stop the training that it looks at."""
+    jobs = f"arn:{who['partition']}:sagemaker:{settings.region}:{who['account']}:training-job/kennel*"
+    stop = _allow("StopTraining", ["sagemaker:StopTrainingJob"], jobs)
+    return [stop, _allow("FindTraining", ["sagemaker:ListTrainingJobs"], "*")]
+
+
 def _images(settings: Settings, who: Mapping[str, str]) -> list[dict[str, Any]]:
-    named = [hit.groupdict() for image in (settings.train_image, settings.serve_image) if (hit := _IMAGE.fullmatch(image))]
+    ours = (settings.train_image, settings.serve_image, settings.rules_image)
+    named = [hit.groupdict() for image in ours if (hit := _IMAGE.fullmatch(image))]
     others = {f"arn:{who['partition']}:ecr:{hit['region']}:{hit['account']}:repository/{hit['repository']}" for hit in named}
     places = sorted({*_repositories(settings, who), *others})
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]

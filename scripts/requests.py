@@ -4,12 +4,15 @@ Every job and endpoint is encrypted with the person's key, put into their VPC an
 here, in one place each; the golden files of the tests hold all of it.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from contract import metrics
-from scripts.config import DeployConfig, JobConfig, TrainConfig, TuneConfig
+from scripts import rulebook
+from scripts.config import DeployConfig, JobConfig, RulesConfig, TrainConfig, TuneConfig
 from scripts.plan import Call
+from scripts.rulebook import Rule
 from scripts.settings import Settings
 
 RANGES: Mapping[str, Any] = {
@@ -22,7 +25,9 @@ RANGES: Mapping[str, Any] = {
 }
 """What tuning searches: the ranges of the project that inspired this one."""
 
-COLLECTIONS = ("losses", "weights", "gradients")
+PROFILING_MILLISECONDS = 500
+RULE_SECONDS = 3600
+"""A rule over a training that has ended takes seconds."""
 VARIANT = "AllTraffic"
 
 
@@ -32,7 +37,7 @@ def tuned_names() -> set[str]:
 
 
 def create_training_job(config: TrainConfig) -> Call:
-    """CreateTrainingJob, with hooks for the debugger unless they are off."""
+    """CreateTrainingJob, with hooks, profiler and rules unless they are off."""
     request = {"TrainingJobName": config.name, "HyperParameters": dict(config.hyperparameters)} | _job(config)
     request["AlgorithmSpecification"] |= {"MetricDefinitions": metrics.definitions()}
     request["ResourceConfig"] |= {"InstanceCount": config.instances}
@@ -40,6 +45,13 @@ def create_training_job(config: TrainConfig) -> Call:
         request["EnableInterContainerTrafficEncryption"] = True
     if config.hooks:
         request["DebugHookConfig"] = _hooks(config)
+    if config.hooks or config.rules:
+        profiles = config.settings.uri("profiles")
+        request["ProfilerConfig"] = {"S3OutputPath": profiles, "ProfilingIntervalInMilliseconds": PROFILING_MILLISECONDS}
+    if config.settings.debugger:
+        for member, is_profiler in (("DebugRuleConfigurations", False), ("ProfilerRuleConfigurations", True)):
+            if rules := [_rule(config, rule) for rule in config.rules if rule.is_profiler == is_profiler]:
+                request[member] = rules
     return Call("sagemaker", "CreateTrainingJob", request | {"Tags": tags(config.settings)})
 
 
@@ -144,9 +156,60 @@ def _vpc(settings: Settings) -> dict[str, Any]:
 
 
 def _hooks(config: TrainConfig) -> dict[str, Any]:
-    every = str(config.save_interval)
     return {
         "S3OutputPath": config.settings.uri("tensors"),
-        "HookParameters": {"train.save_interval": every, "eval.save_interval": every},
-        "CollectionConfigurations": [{"CollectionName": name} for name in COLLECTIONS],
+        "HookParameters": {"save_interval": str(config.save_interval)},
+        "CollectionConfigurations": rulebook.collections(config.rules),
     }
+
+
+def _rule(config: TrainConfig, rule: Rule) -> dict[str, Any]:
+    settings, parameters = config.settings, {"rule_to_invoke": rule.name, **rule.parameters}
+    if config.stop_on_issue and not rule.is_profiler:
+        parameters["action_json"] = json.dumps([{"name": "stoptraining", "training_job_prefix": config.name}])
+    return {
+        "RuleConfigurationName": rule.name,
+        "RuleEvaluatorImage": settings.rules_image,
+        "InstanceType": settings.rules_instance,
+        "VolumeSizeInGB": settings.volume_size,
+        "S3OutputPath": settings.uri("rules"),
+        "RuleParameters": parameters,
+    }
+
+
+def rule_job_name(config: RulesConfig, rule: Rule) -> str:
+    return f"{config.name}-{rule.name.lower()}"
+
+
+def create_rule_job(config: RulesConfig, rule: Rule) -> Call:
+    """CreateProcessingJob: one rule over what a training job left in S3."""
+    settings, job = config.settings, config.job
+    kind = "profiler" if rule.is_profiler else "tensors"
+    source = (
+        settings.uri("profiles", job, "profiler-output") if rule.is_profiler else settings.uri("tensors", job, "debug-output")
+    )
+    where = {"S3Uri": source, "LocalPath": f"/opt/ml/processing/input/{kind}", "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    result = {"S3Uri": settings.uri("rules", job, "rule-output", rule.name), "LocalPath": "/opt/ml/processing/output/rule"}
+    outputs: dict[str, Any] = {"Outputs": [{"OutputName": "rule", "S3Output": result | {"S3UploadMode": "Continuous"}}]}
+    cluster: dict[str, Any] = {
+        "InstanceCount": 1,
+        "InstanceType": settings.rules_instance,
+        "VolumeSizeInGB": settings.volume_size,
+    }
+    if settings.kms_key:
+        outputs["KmsKeyId"] = settings.kms_key
+    if settings.volume_kms_key:
+        cluster["VolumeKmsKeyId"] = settings.volume_kms_key
+    request = {
+        "ProcessingJobName": rule_job_name(config, rule),
+        "ProcessingInputs": [{"InputName": kind, "S3Input": where}],
+        "ProcessingOutputConfig": outputs,
+        "ProcessingResources": {"ClusterConfig": cluster},
+        "StoppingCondition": {"MaxRuntimeInSeconds": RULE_SECONDS},
+        "AppSpecification": {"ImageUri": settings.rules_image},
+        "Environment": {"rule_to_invoke": rule.name, **rule.parameters},
+        "NetworkConfig": {"EnableNetworkIsolation": settings.network_isolation} | _vpc(settings),
+        "RoleArn": settings.role_arn,
+        "Tags": tags(settings),
+    }
+    return Call("sagemaker", "CreateProcessingJob", request)

@@ -36,8 +36,10 @@ class Settings:
     """What the local target runs: `process`, our programs as they lie here, or `docker`, the images that were built."""
     train_image: str = ""
     serve_image: str = ""
+    rules_image: str = ""
     train_instance: str = ""
     serve_instance: str = ""
+    rules_instance: str = ""
     volume_size: int = 30
     """GB of each training instance's disk."""
     kms_key: str = ""
@@ -47,6 +49,8 @@ class Settings:
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     network_isolation: bool = True
+    debugger: bool = True
+    """Rules go with the training job, as SageMaker Debugger has it; without it, Processing jobs evaluate them after its end."""
     tags: tuple[str, ...] = ()
     """KEY=VALUE each."""
 
@@ -74,14 +78,14 @@ class Settings:
             )
         if self.backend not in BACKENDS:
             raise LaunchError(f"backend: {self.backend} is not known; need {' or '.join(BACKENDS)}")
-        for name in set(names) & {"train_image", "serve_image"}:
+        for name in set(names) & {"train_image", "serve_image", "rules_image"}:
             image = getattr(self, name)
             if "." in image.partition("/")[0] and "/" in image and not _DIGEST.search(image):
                 raise LaunchError(
                     f"{name.replace('_', '-')}: {image} has no digest, so what runs may not be what was tested; "
                     f"write it as {image.partition('@')[0].rpartition(':')[0] or image}@sha256:... as the push printed it"
                 )
-        for name in set(names) & {"train_instance", "serve_instance"}:
+        for name in set(names) & {"train_instance", "serve_instance", "rules_instance"}:
             if self.volume_kms_key and _NVME.match(getattr(self, name)):
                 raise LaunchError(
                     f"volume-kms-key: {name.replace('_', '-')} {getattr(self, name)} encrypts its own NVMe disk; "

@@ -4,10 +4,11 @@ from typing import Any
 
 from rich.table import Table
 
+from scripts import verdict
 from scripts.config import Config
 from scripts.plan import Call
 from scripts.say import Say
-from scripts.target import connect
+from scripts.target import Target, connect
 
 OURS = "kennel"
 SHOWN = 10
@@ -38,12 +39,23 @@ def run(given: Config, say: Say) -> int:
     for row in rows:
         table.add_row(*row, style="bold" if row[2] in _RUNNING else "")
     say.table(table)
+    _rules(target, [row[1] for row in rows if row[0] == "training job"], say)
     running = [row for row in rows if row[2] in _RUNNING]
     jobs = [row[1] for row in running if row[0] != "endpoint"]
     hints = [(f"stop {jobs[0]}", "stop this job")] if jobs else []
     hints += [(f"down --endpoint {row[1]}", "remove this endpoint") for row in running if row[0] == "endpoint"]
     say.next(given.settings, *(hints or [("train", "train a model")]))
     return 0
+
+
+def _rules(target: Target, jobs: list[str], say: Say) -> None:
+    """The rules of the newest training job that has any."""
+    for job in jobs:
+        if verdicts := verdict.of_training_job(target.ask("sagemaker", "DescribeTrainingJob", TrainingJobName=job)):
+            say.line(f"rules of {job}")
+            for one in verdicts:
+                say.line(one.line, style=one.style)
+            return
 
 
 def _row(what: str, prefix: str, found: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -22,12 +22,14 @@ def run(given: StopConfig, say: Say) -> int:
 
 
 def stop_job(target: Target, name: str, say: Say) -> None:
-    """Ask for the stop of a job, training or tuning. Raises LaunchError when there is none of that name."""
+    """Ask for the stop of a job: training, tuning or processing. Raises LaunchError when there is none of that name."""
     if found := target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=name):
         status, call = found["TrainingJobStatus"], _stop_training(name)
     elif found := target.find("sagemaker", "DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name):
         status = found["HyperParameterTuningJobStatus"]
         call = Call("sagemaker", "StopHyperParameterTuningJob", {"HyperParameterTuningJobName": name})
+    elif found := target.find("sagemaker", "DescribeProcessingJob", ProcessingJobName=name):
+        status, call = found["ProcessingJobStatus"], Call("sagemaker", "StopProcessingJob", {"ProcessingJobName": name})
     else:
         raise LaunchError(f"{name}: no training or tuning job of this name; kennel status lists them")
     if status == "InProgress":

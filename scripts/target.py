@@ -29,10 +29,12 @@ _LOCAL = {
     "bucket": "kennel-local",
     "train_image": "kennel-train",
     "serve_image": "kennel-serve",
+    "rules_image": "kennel-rules",
     "train_instance": "ml.m5.large",
     "serve_instance": "ml.m5.large",
+    "rules_instance": "ml.t3.medium",
 }
-_AWS = {"train_instance": "ml.g5.xlarge", "serve_instance": "ml.c5.large"}
+_AWS = {"train_instance": "ml.g5.xlarge", "serve_instance": "ml.c5.large", "rules_instance": "ml.t3.medium"}
 
 
 class Target:

@@ -1,11 +1,12 @@
-"""`kennel train`: one training job with the best hyperparameters and debugger hooks, followed to its end."""
+"""`kennel train`: one training job with the best hyperparameters, debugger hooks and rules, followed to its end."""
 
-from scripts import follow, images, once
-from scripts.config import TrainConfig
+from scripts import follow, images, once, rules, verdict
+from scripts.config import RulesConfig, TrainConfig
 from scripts.plan import Call
 from scripts.requests import create_training_job
 from scripts.say import Say, command
 from scripts.target import Target, connect
+from scripts.verdict import Verdict
 
 
 def plan(given: TrainConfig) -> list[Call]:
@@ -13,8 +14,10 @@ def plan(given: TrainConfig) -> list[Call]:
 
 
 def run(given: TrainConfig, say: Say) -> int:
-    train(connect(given.settings), given, say)
-    if not given.detach:
+    target = connect(given.settings)
+    found = train(target, given, say)
+    if found is not None:
+        look_inside(target, given, found, say)
         say.next(given.settings, ("deploy", "put the model behind an endpoint"), ("logs", "all it printed"))
     return 0
 
@@ -29,7 +32,9 @@ def train(target: Target, given: TrainConfig, say: Say) -> dict | None:
     with follow.left_running(f"training job {given.name}", settings, f"train --follow {given.name}", f"stop {given.name}"):
         name = once.start(target, once.TRAINING, given, plan(given)[0], say)
     if given.detach:
-        say.next(settings, (f"logs {name} --follow", "watch it"), (f"stop {name}", "stop it"))
+        hints = [(f"logs {name} --follow", "watch it"), (f"stop {name}", "stop it")]
+        hints += [] if settings.debugger or not given.rules else [(f"rules {name}", "after its end: look into it")]
+        say.next(settings, *hints)
         return None
     with follow.left_running(f"training job {name}", settings, f"train --follow {name}", f"stop {name}"):
         found = follow.training_job(target, name, say, command(f"logs {name}", settings))
@@ -37,3 +42,15 @@ def train(target: Target, given: TrainConfig, say: Say) -> dict | None:
         say.line(f"   {row['MetricName']:<26} {row['Value']:.4f}")
     say.line(f"model  {found['ModelArtifacts']['S3ModelArtifacts']}")
     return found
+
+
+def look_inside(target: Target, given: TrainConfig, found: dict, say: Say) -> list[Verdict]:
+    """What the rules of an ended job came to; those that could not go along with it are evaluated now."""
+    name = found["TrainingJobName"]
+    if given.rules and not given.settings.debugger:
+        own = RulesConfig(settings=given.settings, name=f"{name[:32].rstrip('-')}-rules", job=name, rules=given.rules)
+        return rules.evaluate(target, own, say)
+    verdicts = verdict.of_training_job(found)
+    for one in verdicts:
+        say.line(one.line, style=one.style)
+    return verdicts

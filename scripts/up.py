@@ -70,9 +70,10 @@ def command(settings: Settings, port: int) -> list[str]:
     # Threads that wait without spinning: jobs share the cores here, and spinning ones take them from each other.
     train = [ours, "OMP_WAIT_POLICY=PASSIVE", sys.executable, "-m", "train"]
     serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
+    rules = [ours, sys.executable, "-m", "rules"]
     if settings.backend == "docker":  # containers have names of their own; the plain ones stand for the programs all the same
         settings = replace(settings, **programs())
-    images = {settings.train_image: train, settings.serve_image: serve}
+    images = {settings.train_image: train, settings.serve_image: serve, settings.rules_image: rules}
     table = [part for name, words in images.items() for part in ("--image", f"{name}={shlex.join(words)}")]
     place = ["--root", str(root(settings)), "--port", str(port), "--region", settings.region]
     return [sys.executable, "-m", "local_sagemaker", *place, *table]

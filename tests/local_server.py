@@ -19,9 +19,11 @@ from botocore.exceptions import ClientError
 TESTS = Path(__file__).resolve().parent
 TRAIN_IMAGE = "test-train:1"
 SERVE_IMAGE = "test-serve:1"
+PROCESSING_IMAGE = "test-processing:1"
 IMAGES = {
     TRAIN_IMAGE: [sys.executable, str(TESTS / "train_container.py")],
     SERVE_IMAGE: [sys.executable, str(TESTS / "serve_container.py")],
+    PROCESSING_IMAGE: [sys.executable, str(TESTS / "processing_container.py")],
 }
 ROLE = "arn:aws:iam::000000000000:role/demo"
 
@@ -119,9 +121,29 @@ def wait_for_job(server: LocalServer, name: str, seconds: float = 30.0) -> dict[
     return job
 
 
-def log_lines(server: LocalServer, job: str, host: str = "algo-1") -> list[str]:
-    """What a training job's host printed so far, in all its attempts."""
-    group, found = "/aws/sagemaker/TrainingJobs", []
+def processing_request(name: str, environment: dict[str, str] | None = None, **change: Any) -> dict[str, Any]:
+    """A CreateProcessingJob request for the processing image, with members changed or added."""
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 10}
+    return {
+        "ProcessingJobName": name,
+        "ProcessingResources": {"ClusterConfig": cluster},
+        "AppSpecification": {"ImageUri": PROCESSING_IMAGE},
+        "Environment": environment or {},
+        "RoleArn": ROLE,
+        **change,
+    }
+
+
+def wait_for_processing(server: LocalServer, name: str, seconds: float = 30.0) -> dict[str, Any]:
+    """DescribeProcessingJob once the job has ended."""
+    describe = server.sagemaker.describe_processing_job
+    wait_until(lambda: describe(ProcessingJobName=name)["ProcessingJobStatus"] not in ("InProgress", "Stopping"), seconds)
+    return describe(ProcessingJobName=name)
+
+
+def log_lines(server: LocalServer, job: str, host: str = "algo-1", kind: str = "TrainingJobs") -> list[str]:
+    """What a training or processing job's host printed so far, in all its attempts."""
+    group, found = f"/aws/sagemaker/{kind}", []
     try:
         streams = server.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/{host}-")["logStreams"]
     except ClientError:

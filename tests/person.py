@@ -24,6 +24,7 @@ bucket = "my-kennel"
 train-instance = "ml.p3.2xlarge"
 train-image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/kennel-train@sha256:{digest}"
 serve-image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/kennel-serve@sha256:{digest}"
+rules-image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/kennel-rules@sha256:{digest}"
 kms-key = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 volume-kms-key = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 subnets = ["subnet-0a1b2c3d", "subnet-4e5f6a7b"]
@@ -34,6 +35,7 @@ tags = ["team=dogs"]
 LOCAL = """[local]
 train-image = "tiny-dogs:1"
 serve-image = "tiny-dogs:1"
+rules-image = "test-processing:1"
 bucket = "bucket"
 """
 """A kennel.toml for the tests' tiny images."""

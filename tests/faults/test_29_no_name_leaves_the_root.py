@@ -14,7 +14,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ParamValidationError
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from local_server import LocalServer, job_request
+from local_server import LocalServer, job_request, processing_request
 
 PIECES = [
     "..",
@@ -41,7 +41,7 @@ RAW = st.lists(
 ).map("".join)
 INSIDE = re.compile(
     r"(objects/(index\.db(-wal|-shm)?|blobs(/[0-9a-f]{2}(/[0-9a-f]{32})?)?))|(state|events)\.db(-wal|-shm)?"
-    r"|registry(/(index\.db(-wal|-shm)?|uploads|blobs(/[0-9a-f]{2})?))?|objects|jobs|endpoints|lock|server\.(json|log)|credentials\.json"
+    r"|registry(/(index\.db(-wal|-shm)?|uploads|blobs(/[0-9a-f]{2})?))?|objects|jobs|processing|endpoints|lock|server\.(json|log)|credentials\.json"
 )
 
 
@@ -139,6 +139,8 @@ def test_job_names(guarded: tuple[LocalServer, Path]) -> None:
             server.sagemaker.create_training_job(**job_request(name))
         assert caught.value.response["Error"]["Code"] == "ValidationException", name
         assert "trainingJobName" in caught.value.response["Error"]["Message"]
+        with pytest.raises(ClientError, match="processingJobName"):
+            server.sagemaker.create_processing_job(**processing_request(name))
 
     try_name()
     for service, target in (("sagemaker", "SageMaker./../../x"), ("sagemaker", "../SageMaker.ListModels")):
@@ -148,6 +150,28 @@ def test_job_names(guarded: tuple[LocalServer, Path]) -> None:
         connection.request("POST", "/", b"{}", dict(request.headers))
         assert connection.getresponse().status == 400
         connection.close()
+    assert tree(outer) == before
+    check_inside(server)
+
+
+def test_local_paths_of_processing_jobs_and_rules(guarded: tuple[LocalServer, Path]) -> None:
+    server, outer = guarded
+    before, hook = tree(outer), {"DebugHookConfig": {"S3OutputPath": "s3://bucket/t"}}
+
+    @given(st.sampled_from(["/opt/ml/processing/", "/opt/ml/", "/", ""]), WILD)
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    def try_path(start: str, rest: str) -> None:
+        path = start + rest
+        assume(not start.startswith("/opt/ml/processing/") or ".." in path.split("/") or "\0" in path)
+        output = {"S3Uri": "s3://bucket/o", "LocalPath": path, "S3UploadMode": "EndOfJob"}
+        outputs = {"Outputs": [{"OutputName": "o", "S3Output": output}]}
+        rule = {"RuleConfigurationName": "r", "RuleEvaluatorImage": "i", "LocalPath": path}
+        with pytest.raises(ClientError, match="ValidationException"):
+            server.sagemaker.create_processing_job(**processing_request("wild", ProcessingOutputConfig=outputs))
+        with pytest.raises(ClientError, match="ValidationException"):
+            server.sagemaker.create_training_job(**job_request("wild", DebugRuleConfigurations=[rule], **hook))
+
+    try_path()
     assert tree(outer) == before
     check_inside(server)
 

@@ -14,7 +14,19 @@ from pathlib import Path
 import psutil
 import pytest
 from botocore.exceptions import HTTPClientError
-from local_server import LocalServer, ask, job_request, log_lines, make_config, make_endpoint, wait_for_job, wait_until
+from local_server import (
+    PROCESSING_IMAGE,
+    LocalServer,
+    ask,
+    job_request,
+    log_lines,
+    make_config,
+    make_endpoint,
+    processing_request,
+    wait_for_job,
+    wait_for_processing,
+    wait_until,
+)
 
 
 @pytest.fixture()
@@ -94,6 +106,34 @@ def test_what_ended_while_no_server_ran_is_finished(server: LocalServer) -> None
     assert server.s3.head_object(Bucket="bucket", Key="out/finished/output/model.tar.gz")["ContentLength"] > 0
 
 
+def test_a_processing_job_and_the_evaluator_of_a_rule_are_adopted(server: LocalServer) -> None:
+    output = {"S3Uri": "s3://bucket/kept", "LocalPath": "/opt/ml/processing/output/x", "S3UploadMode": "EndOfJob"}
+    outputs = {"Outputs": [{"OutputName": "x", "S3Output": output}]}
+    environment = {"say": "working", "wait": "3", "write": '{"processing/output/x/a": "A"}'}
+    server.sagemaker.create_processing_job(**processing_request("kept", environment, ProcessingOutputConfig=outputs))
+    rule = {"RuleConfigurationName": "r", "RuleEvaluatorImage": PROCESSING_IMAGE, "RuleParameters": {"wait": "end"}}
+    hook = {"DebugHookConfig": {"S3OutputPath": "s3://bucket/t"}, "DebugRuleConfigurations": [rule]}
+    server.sagemaker.create_training_job(**job_request("ruled", HyperParameters={"wait": "4"}, **hook))
+
+    def evaluation() -> dict[str, str]:
+        return server.sagemaker.describe_training_job(TrainingJobName="ruled")["DebugRuleEvaluationStatuses"][0]
+
+    def initial_processes() -> list[int]:
+        return sorted(process.pid for process in containers(server.root) if "container_init.py" in " ".join(process.cmdline()))
+
+    wait_until(lambda: "working" in log_lines(server, "kept", kind="ProcessingJobs") and len(initial_processes()) == 3)
+    before, arn = initial_processes(), evaluation()["RuleEvaluationJobArn"]
+    server.kill()
+    server.start()
+    assert initial_processes() == before and evaluation()["RuleEvaluationJobArn"] == arn
+    job = wait_for_processing(server, "kept")
+    assert job["ProcessingJobStatus"] == "Completed"
+    assert log_lines(server, "kept", kind="ProcessingJobs") == ["working"]
+    assert server.s3.get_object(Bucket="bucket", Key="kept/a")["Body"].read() == b"A"
+    wait_until(lambda: evaluation()["RuleEvaluationStatus"] == "NoIssuesFound", 30)
+    assert wait_for_job(server, "ruled")["TrainingJobStatus"] == "Completed"
+
+
 def test_a_fleet_that_was_being_retired_is_not_left_over(server: LocalServer) -> None:
     make_endpoint(server, "old")
     make_config(server, "new")
@@ -148,6 +188,7 @@ def test_a_server_killed_at_any_moment_leaves_no_orphan_and_no_stuck_job(server:
 
 def test_a_stopped_server_leaves_nothing_running_and_brings_its_endpoints_back(server: LocalServer) -> None:
     begin(server, "cut")
+    server.sagemaker.create_processing_job(**processing_request("cut-too", {"wait": "60"}))
     make_endpoint(server, "back")
     pid = int(ask(server, "back", "pid"))
     os.kill(server.process.pid, signal.SIGTERM)
@@ -160,5 +201,7 @@ def test_a_stopped_server_leaves_nothing_running_and_brings_its_endpoints_back(s
     job = server.sagemaker.describe_training_job(TrainingJobName="cut")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == "InternalServerError: The local SageMaker was stopped while the job ran."
+    cut = server.sagemaker.describe_processing_job(ProcessingJobName="cut-too")
+    assert (cut["ProcessingJobStatus"], cut["FailureReason"]) == ("Failed", job["FailureReason"])
     wait_until(lambda: server.sagemaker.describe_endpoint(EndpointName="back")["EndpointStatus"] == "InService")
     assert ask(server, "back") == "back"

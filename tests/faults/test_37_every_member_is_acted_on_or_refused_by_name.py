@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-from local_server import LocalServer, job_request, wait_for_job
+from local_server import PROCESSING_IMAGE, LocalServer, job_request, processing_request, wait_for_job, wait_for_processing
 
 from local_sagemaker import s3, services
 from local_sagemaker.errors import AwsError
@@ -240,8 +240,20 @@ def test_answers_are_what_the_model_says(server: LocalServer) -> None:
     for client in clients.values():
         client.meta.events.register("after-call", hook)
     sagemaker, logs, store, iam = clients["sagemaker"], clients["logs"], clients["s3"], clients["iam"]
-    sagemaker.create_training_job(**job_request("fidelity", HyperParameters={"say": "loss=0.5;"}))
+    rules = [{"RuleConfigurationName": "r", "RuleEvaluatorImage": PROCESSING_IMAGE, "RuleParameters": {"message": "m"}}]
+    seen_inside = {
+        "DebugHookConfig": {"S3OutputPath": "s3://bucket/t"},
+        "DebugRuleConfigurations": rules,
+        "ProfilerConfig": {"S3OutputPath": "s3://bucket/p"},
+        "ProfilerRuleConfigurations": rules,
+    }
+    sagemaker.create_training_job(**job_request("fidelity", HyperParameters={"say": "loss=0.5;"}, **seen_inside))
     wait_for_job(server, "fidelity")
+    statuses = sagemaker.describe_training_job(TrainingJobName="fidelity")["ProfilerRuleEvaluationStatuses"]
+    wait_for_processing(server, statuses[0]["RuleEvaluationJobArn"].rpartition("/")[2])
+    sagemaker.describe_processing_job(ProcessingJobName=statuses[0]["RuleEvaluationJobArn"].rpartition("/")[2])
+    sagemaker.create_processing_job(**processing_request("fidelity"))
+    sagemaker.list_processing_jobs()
     sagemaker.describe_training_job(TrainingJobName="fidelity")
     sagemaker.list_training_jobs()
     sagemaker.list_tags(ResourceArn=sagemaker.describe_training_job(TrainingJobName="fidelity")["TrainingJobArn"])

@@ -15,6 +15,7 @@ CREATE = {
     "tune": ["tune", "--data-name", "dogs"],
     "deploy": ["deploy", "--job", "kennel-x"],
     "demo": ["demo"],
+    "rules": ["rules", "kennel-x"],
 }
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 
@@ -34,7 +35,7 @@ def test_every_creating_request_is_protected(tmp_path: Path, verb: str) -> None:
     kennel.settings(AWS)
     for call in kennel.plan(*CREATE[verb], "--target", "aws"):
         operation, request = call["operation"], call["request"]
-        if operation in ("CreateTrainingJob", "CreateHyperParameterTuningJob", "CreateModel"):
+        if operation in ("CreateTrainingJob", "CreateHyperParameterTuningJob", "CreateModel", "CreateProcessingJob"):
             assert found(request, "EnableNetworkIsolation") == [True], operation
             assert found(request, "VpcConfig")[0]["SecurityGroupIds"] == ["sg-0123abcd"], operation
         if operation in ("CreateTrainingJob", "CreateHyperParameterTuningJob"):
@@ -43,6 +44,9 @@ def test_every_creating_request_is_protected(tmp_path: Path, verb: str) -> None:
             assert all(
                 uri.startswith("s3://my-kennel/kennel/") for uri in found(request, "S3Uri") + found(request, "S3OutputPath")
             )
+        if operation == "CreateProcessingJob":
+            assert found(request, "KmsKeyId") == found(request, "VolumeKmsKeyId") == [KEY]
+            assert all(uri.startswith("s3://my-kennel/kennel/") for uri in found(request, "S3Uri"))
         if operation == "CreateEndpointConfig":
             assert request["KmsKeyId"] == KEY
 

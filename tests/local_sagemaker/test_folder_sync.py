@@ -83,3 +83,18 @@ def test_a_missing_bucket_is_a_sentence_not_a_crash(sync: FolderSync) -> None:
     (sync.folder / "a").write_bytes(b"1")
     sync.objects.delete_bucket("bucket")
     assert "folder cannot be uploaded to s3://bucket/ck/" in push_all([sync], final=True)
+
+
+def test_no_file_goes_up_before_an_older_one(sync: FolderSync) -> None:
+    """What a reader finds named in an index has to be there."""
+    old, index = sync.folder / "events", sync.folder / "index"
+    index.write_bytes(b"names events")
+    sync.push()
+    old.write_bytes(b"seen late")
+    os.utime(old, ns=(1, index.stat().st_mtime_ns - 1))
+    sync.push()
+    assert keys(sync) == []
+    sync.push()
+    assert keys(sync) == ["ck/events", "ck/index"]
+    stored = {info.key: info.modified for info in sync.objects.walk("bucket")}
+    assert stored["ck/events"] < stored["ck/index"]

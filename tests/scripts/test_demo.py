@@ -5,6 +5,8 @@ import json
 from local_server import LocalServer
 from person import Kennel, write_pictures
 
+from scripts.rulebook import DEFAULT
+
 
 def test_the_whole_story(local: Kennel, server: LocalServer) -> None:
     folder = write_pictures(local.folder / "pictures", classes=3, each=3)
@@ -20,5 +22,7 @@ def test_the_whole_story(local: Kennel, server: LocalServer) -> None:
     assert not server.sagemaker.list_endpoints()["Endpoints"] and not server.sagemaker.list_models()["Models"]
     job = server.sagemaker.describe_training_job(TrainingJobName=summary["jobs"]["training"])
     collections = job["DebugHookConfig"]["CollectionConfigurations"]
-    assert [row["CollectionName"] for row in collections] == ["losses", "weights", "gradients"]
+    assert [row["CollectionName"] for row in collections] == ["losses", "gradients", "first_losses", "relu_input"]
+    assert {name: one["status"] for name, one in summary["rules"].items()} == dict.fromkeys(DEFAULT, "NoIssuesFound")
+    assert "rule   Overfit" in done.stdout
     assert "test accuracy 1.000 through InvokeEndpoint" in done.stdout and "next" in done.stdout

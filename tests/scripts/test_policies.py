@@ -64,6 +64,6 @@ def test_every_request_we_send_is_allowed(settings: Settings) -> None:
 ALL_OPERATIONS = [
     f"{verb}{noun}"
     for verb in ("Create", "Describe", "Stop", "Delete", "Update", "Invoke")
-    for noun in ("TrainingJob", "HyperParameterTuningJob", "Model", "EndpointConfig", "Endpoint")
+    for noun in ("TrainingJob", "HyperParameterTuningJob", "Model", "EndpointConfig", "Endpoint", "ProcessingJob")
 ] + ["ListTrainingJobs", "ListEndpoints", "ListHyperParameterTuningJobs", "ListTrainingJobsForHyperParameterTuningJob",
      "DescribeLogStreams", "GetLogEvents", "GetRole", "GetCallerIdentity", "PutObject", "GetObject"]  # fmt: skip

@@ -18,6 +18,7 @@ NAMED = {
     "tune": ["tune", "--name", "kennel-tune-golden", "--data-name", "dogs"],
     "train": ["train", "--name", "kennel-train-golden", "--data-name", "dogs"],
     "train-spot": ["train", "--name", "kennel-train-golden", "--data-name", "dogs", "--spot", "--instances", "2", "--no-hooks"],
+    "rules": ["rules", "kennel-train-golden", "--rules", "Overfit:patience=2,LowGPUUtilization"],
     "deploy": ["deploy", "--name", "kennel-golden", "--job", "kennel-train-golden"],
     "down": ["down", "--endpoint", "kennel"],
     "logs": ["logs", "kennel-train-golden"],

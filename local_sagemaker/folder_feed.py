@@ -1,0 +1,45 @@
+"""An S3 prefix kept the same in a container's folder while it runs: what a rule's evaluator looks at. folder_sync.py goes the
+other way.
+
+Objects come as hard links, in the order in which they were stored, so an index never names what is not there yet. Nothing is
+taken away again.
+"""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .channels import link_or_copy
+from .objects import Objects
+from .s3_uri import UnsafeKey, below
+
+
+@dataclass
+class FolderFeed:
+    """One prefix (which ends with a slash, or is empty) and one folder."""
+
+    objects: Objects
+    bucket: str
+    prefix: str
+    folder: Path
+    _here: dict[str, Path] = field(default_factory=dict)
+    """Of each key, the object's file when it was taken: an object that was stored again has another."""
+
+    def pull(self) -> None:
+        """Takes what is new. Keys that cannot be files are left out."""
+        began = time.time()  # what was stored while we listed may come after what the list has shown already
+        found = [info for info in self.objects.walk(self.bucket, self.prefix) if self._here.get(info.key) != info.path]
+        for info in sorted(found, key=lambda info: info.modified):
+            if info.modified > began:
+                return
+            try:
+                target = below(self.folder, info.key[len(self.prefix) :])
+                target.parent.mkdir(parents=True, exist_ok=True)
+                part = target.with_name(f".{target.name[:200]}.tmp")
+                part.unlink(missing_ok=True)
+                link_or_copy(self.objects, info, part)
+                part.replace(target)  # does nothing where both are the same file, as after a restart
+                part.unlink(missing_ok=True)
+            except (UnsafeKey, FileExistsError, NotADirectoryError, IsADirectoryError):
+                pass
+            self._here[info.key] = info.path

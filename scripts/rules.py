@@ -1,0 +1,55 @@
+"""`kennel rules JOB`: looks into a training that has ended, with one Processing job for each rule; they need no Debugger."""
+
+import time
+
+from botocore.exceptions import ClientError
+
+from scripts import follow, verdict
+from scripts.config import RulesConfig
+from scripts.errors import LaunchError
+from scripts.plan import Call
+from scripts.requests import create_rule_job, rule_job_name
+from scripts.say import Say
+from scripts.target import Target, connect, is_taken
+from scripts.verdict import Verdict
+
+
+def plan(given: RulesConfig) -> list[Call]:
+    return [create_rule_job(given, rule) for rule in given.rules]
+
+
+def run(given: RulesConfig, say: Say) -> int:
+    target = connect(given.settings)
+    found = target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=given.job)
+    if found is None:
+        raise LaunchError(f"{given.job}: no training job of this name; kennel status lists them")
+    if found["TrainingJobStatus"] in verdict.LIVE:
+        raise LaunchError(f"{given.job}: still {found['TrainingJobStatus']}; its rules look at a training that has ended")
+    evaluate(target, given, say)
+    say.next(given.settings, (f"logs {rule_job_name(given, given.rules[0])}", "what an evaluator printed"))
+    return 0
+
+
+def evaluate(target: Target, given: RulesConfig, say: Say) -> list[Verdict]:
+    """Starts the jobs and waits for them, with a line for each rule."""
+    jobs = {rule.name: rule_job_name(given, rule) for rule in given.rules}
+    for call in plan(given):
+        try:
+            target.send(call)
+        except ClientError as error:
+            if not is_taken(error):  # a job that an earlier try has started is this one
+                raise
+    say.line(f"{len(jobs)} Processing jobs {given.name}-... started: rules on training job {given.job}")
+    found: dict[str, Verdict] = {}
+    stop = f"stop {next(iter(jobs.values()))}"
+    with follow.left_running(f"{len(jobs)} Processing jobs", given.settings, "status", stop), say.changing() as show:
+        while len(found) < len(jobs):
+            for rule in jobs.keys() - found.keys():
+                job = target.ask("sagemaker", "DescribeProcessingJob", ProcessingJobName=jobs[rule])
+                one = verdict.of_processing_job(rule, job)
+                if not one.live:
+                    found[rule] = one
+                    say.line(one.line, style=one.style)
+            show(f"   {len(found)} of {len(jobs)}")
+            time.sleep(target.poll if len(found) < len(jobs) else 0)
+    return [found[rule] for rule in jobs]
