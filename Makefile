@@ -15,7 +15,7 @@ export BACKEND ?=
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-demo: IMAGES ?= train serve-cpu
+demo: IMAGES ?= train serve-cpu rules
 demo: $(VENV)/.ready $(if $(filter docker,$(BACKEND)),build) ## the whole story through the SageMaker API (DATA=folder WEIGHTS=file for your own pictures, BACKEND=docker)
 	@$(KENNEL) demo $(if $(DATA),--data '$(DATA)') $(if $(WEIGHTS),--weights '$(WEIGHTS)') $(ARGS)
 

@@ -118,10 +118,10 @@ def labels(below: Base) -> Iterator[tuple[str, str]]:
 
 
 def _build(given: BuildConfig, image: str, command: Command, below: Base, say: Say) -> None:
-    said = ""
+    said, log = "", given.settings.home / f"build-{image}.log"
     try:
-        with say.changing() as show:
-            for said in engine.lines(command, given.settings.home / f"build-{image}.log"):
+        with say.changing(f"building {images.name(image)} (what it says is in {log})") as show:
+            for said in engine.lines(command, log):
                 if step := _STEP.match(said):
                     show(f"{image}: {step['step']} {step['what']}")
     except LaunchError as error:

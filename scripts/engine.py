@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,8 +106,9 @@ def lines(command: Command, log: Path | None = None) -> Iterator[str]:
             )
         )
         try:
-            process.stdin.write(command.given)
-            process.stdin.close()
+            with suppress(BrokenPipeError):  # it ended before it read; its exit status says why
+                process.stdin.write(command.given)
+                process.stdin.close()
             for line in process.stdout:
                 said = [*said[-200:], line.rstrip()]
                 if copy:

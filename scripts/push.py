@@ -143,7 +143,7 @@ def _push(target: Target, image: str, local: Mapping[str, Any], uri: str, login:
 def _send(image: str, local: str, reference: str, login: Login, say: Say) -> set[str]:
     """docker push; returns the first twelve digits of each layer that was sent."""
     sent = set()
-    with tempfile.TemporaryDirectory(prefix="kennel-login-") as folder, say.changing() as show:
+    with tempfile.TemporaryDirectory(prefix="kennel-login-") as folder, say.changing(f"pushing {reference}") as show:
         for command in _sending(local, reference, login, folder):
             for line in engine.lines(command):
                 show(f"{image}: {line}")

@@ -66,9 +66,11 @@ class Say:
         yield tell
 
     @contextmanager
-    def changing(self) -> Iterator[Callable[[str], None]]:
-        """Yields a function that shows one line in place on a terminal, and shows nothing elsewhere."""
+    def changing(self, begin: str = "") -> Iterator[Callable[[str], None]]:
+        """Yields a function that shows one line in place on a terminal, and shows nothing elsewhere but that it begins."""
         if not self.terminal:
+            if begin:
+                self.line(begin)
             yield lambda text: None
             return
         with Live(Text(""), console=self.console, transient=True, refresh_per_second=8) as live:

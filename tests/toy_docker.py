@@ -38,6 +38,8 @@ def main(words: list[str]) -> int:
             if "says" in settings:
                 return fail(settings["says"])
             write(options[options.index("--tag") + 1], {"layers": ["base", options[options.index("--target") + 1]]})
+        case ["login", *_] if "refuses" in settings:
+            return fail(f"Error response from daemon: {settings['refuses']}")
         case ["login", "--username", user, "--password-stdin", registry]:
             login = base64.b64encode(f"{user}:{sys.stdin.read()}".encode()).decode()
             config = Path(os.environ["DOCKER_CONFIG"]) / "config.json"

@@ -13,8 +13,8 @@ from local_server import LocalServer
 from person import AWS, Kennel
 from toy_person import ToyDocker
 
-from scripts import policies
-from scripts.settings import read
+from scripts import policies, up
+from scripts.settings import Settings, read
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -100,6 +100,12 @@ def test_jobs_use_what_was_pushed_and_what_was_built_since(pushed: ToyDocker) ->
         assert container["Image"] == pushed.record("images-local")[kind]["uri"]
 
 
+def test_the_plain_names_stay_programs_beside_containers(tmp_path: Path) -> None:
+    settings = Settings(target="local", home=tmp_path, backend="docker", train_image="sha256:1", serve_image="sha256:2")
+    table = [word.partition("=")[0] for word in up.command(settings, 0) if "=" in word]
+    assert {"kennel-train", "kennel-serve"} <= set(table) and not {"sha256:1", "sha256:2"} & set(table)
+
+
 def test_on_aws_the_digests_that_were_pushed_there_are_used(toy: ToyDocker) -> None:
     toml = "\n".join(line for line in AWS.splitlines() if "-image" not in line)
     toy.kennel.settings(toml)
@@ -126,6 +132,8 @@ def test_an_image_that_is_gone_or_altered_is_told_before_any_job(pushed: ToyDock
 def test_what_cannot_be_pushed_is_one_line_and_not_remembered(toy: ToyDocker) -> None:
     assert "kennel-rules: not in the engine; build with kennel build rules" in toy.run("push", "rules", status=2).stderr
     toy.run("build", "rules")
+    toy.settings(refuses="no basic auth credentials")
+    assert toy.run("push", "rules", status=2).stderr == "push: docker login: no basic auth credentials\n"
     toy.settings(alter=True)
     error = toy.run("push", "rules", status=2).stderr
     assert "not sha256:" in error and "nothing is recorded" in error and error.count("\n") == 1
