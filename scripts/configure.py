@@ -142,7 +142,7 @@ def _train(given: Given) -> config.TrainConfig:
         best = state.read(given.settings.home / "best.json")
     if line.instances < 1 or line.save_interval < 1:
         raise LaunchError(f"--instances {line.instances} --save-interval {line.save_interval}: need at least 1 of each")
-    rules = rulebook.chosen(line.rules, given.settings, hooks=not line.no_hooks)
+    job = _job(given)
     return config.TrainConfig(
         name=given.name("train"),
         previous=given.state.get("training_job"),
@@ -150,10 +150,10 @@ def _train(given: Given) -> config.TrainConfig:
         instances=line.instances,
         hooks=not line.no_hooks,
         save_interval=line.save_interval,
-        rules=rules,
+        rules=rulebook.chosen(line.rules, given.settings, hooks=not line.no_hooks),
         stop_on_issue=line.stop_on_issue,
         tuned_by=best.get("tuning_job"),
-        **_job(given),
+        **job,
     )
 
 

@@ -1,5 +1,6 @@
-"""Processing jobs run for real: what the container finds, what it leaves, how it ends. Also local_sagemaker.processing_files,
-local_sagemaker.processing_run, local_sagemaker.processing_jobs, local_sagemaker.live_jobs and local_sagemaker.job_thread.
+"""Processing jobs run for real: what the container finds, what it leaves, how it ends. Also of local_sagemaker.live_jobs,
+local_sagemaker.job_thread, local_sagemaker.processing_files, local_sagemaker.processing_jobs, local_sagemaker.processing_run and
+local_sagemaker.processing_state.
 """
 
 import json
