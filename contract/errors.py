@@ -23,3 +23,7 @@ class PictureFormatError(PictureError):
 
 class PictureTooLargeError(PictureError):
     """A picture has more pixels than the ceiling allows; it was not decoded."""
+
+
+class PictureMemoryError(PictureError):
+    """A picture keeps to the ceiling, and there was not enough memory left for it."""

@@ -86,6 +86,8 @@ def read(folder: Path) -> Manifest:
         body = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise ArtefactError(f"{MANIFEST}: missing; this is not a Kennel model artefact") from None
+    except OSError as error:
+        raise ArtefactError(f"{MANIFEST}: cannot be read ({error.strerror}); make it readable for everybody") from None
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{MANIFEST}: not JSON ({str(error)[:100]})") from None
     if not isinstance(body, dict):
@@ -121,7 +123,11 @@ def verify(folder: Path) -> Manifest:
             raise ArtefactError(f"{name}: listed in {MANIFEST} but missing")
         if path.stat().st_size != record.bytes:
             raise ArtefactError(f"{name}: {path.stat().st_size:,} bytes, {MANIFEST} says {record.bytes:,}")
-        if digest(path) != record.sha256:
+        try:
+            found_digest = digest(path)
+        except OSError as error:
+            raise ArtefactError(f"{name}: cannot be read ({error.strerror}); make it readable for everybody") from None
+        if found_digest != record.sha256:
             raise ArtefactError(f"{name}: content is not what {MANIFEST} recorded (SHA-256 differs)")
     return manifest
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from contract.errors import PictureError, PictureFormatError, PictureTooLargeError
+from contract.errors import PictureError, PictureFormatError, PictureMemoryError, PictureTooLargeError
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 """Pillow's name of each accepted format, and its content type."""
@@ -38,7 +38,7 @@ def open_picture(source: bytes | Path, *, shorter_side: int, max_pixels: int = M
 
     `shorter_side`: the pixels the caller will scale the shorter side to; a JPEG of four times that or more is decoded at
     a half, quarter or eighth of its size, never below twice `shorter_side`.
-    Raises PictureFormatError, PictureTooLargeError or PictureError, with a message fit for whoever sent the picture.
+    Raises PictureFormatError, PictureTooLargeError, PictureMemoryError or PictureError, with a message fit for whoever sent the picture.
     """
     try:
         with warnings.catch_warnings():
@@ -57,7 +57,7 @@ def open_picture(source: bytes | Path, *, shorter_side: int, max_pixels: int = M
     except Image.UnidentifiedImageError:
         raise PictureFormatError(f"not a picture in an accepted format ({', '.join(FORMATS)})") from None
     except MemoryError:
-        raise PictureTooLargeError("picture does not fit into memory") from None
+        raise PictureMemoryError("picture does not fit into the memory that is left") from None
     # Pillow's decoders raise nearly anything on hostile bytes (OSError, SyntaxError, struct.error, zlib.error, EOFError ...).
     except Exception as error:
         raise PictureError(f"picture cannot be decoded: {_plain(error)}") from None

@@ -20,6 +20,12 @@ class Engine(Protocol):
         ...
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that there was not enough memory, of the machine or of its GPU. The engines have no type in common."""
+    text = str(error)
+    return isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in text or "bad_alloc" in text
+
+
 def load(name: str, folder: Path, manifest: Manifest, *, threads: int, gpu: int | None) -> Engine:
     """Load the artefact in `folder` with the engine called `name` ("openvino" or "torch")."""
     return import_module(f"serve.engine_{name}").load(folder, manifest, threads=threads, gpu=gpu)

@@ -7,9 +7,11 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 
 from sagemaker_inference.content_types import JSON
 
+from contract import cgroup
 from serve import formats, log
 from serve.config import Config
 from serve.connection import Connection, Exchange, too_large
@@ -24,6 +26,7 @@ _QUIET_SECONDS = 0.3
 """A connection accepted at the last moment has this long to send its request."""
 _LAST_WORDS_SECONDS = 1.0
 """How long the last answers may take to reach slow clients once everything is answered."""
+OUT_OF_MEMORY = RequestError(507, "OutOfMemory", "not enough memory for this request")
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 
@@ -31,12 +34,13 @@ _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 class Invocation:
     """One prediction on its way through the relay."""
 
-    def __init__(self, exchange: Exchange, default_accept: str) -> None:
-        """Raises RequestError for a head that no answer fits."""
+    def __init__(self, exchange: Exchange, default_accept: str, worker_died: Callable[[], RequestError]) -> None:
+        """`worker_died`: what is answered when this request's worker is gone. Raises RequestError for a head no answer fits."""
         headers = exchange.headers
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise RequestError(415, "UnsupportedContentEncoding", "Content-Encoding must be identity; send it unpacked")
         self._exchange = exchange
+        self._worker_died = worker_died
         self._content_type = formats.content_type(headers.get("content-type"))
         self._accept = formats.accept(headers.get("accept"), default_accept)
         self._top_k = formats.top_k(headers.get(_ATTRIBUTES))
@@ -55,7 +59,7 @@ class Invocation:
 
     def succeed(self, status: int, headers: dict[str, str], body: bytes) -> None:
         if ANSWER_HEADER not in headers:
-            self.fail(_from_model_server(status))
+            self.fail(self._from_model_server(status))
             return
         if status >= 400:
             self._log(status)
@@ -64,6 +68,14 @@ class Invocation:
     def fail(self, error: RequestError) -> None:
         self._log(error.status)
         self._exchange.refuse(error)
+
+    def _from_model_server(self, status: int) -> RequestError:
+        """What MMS answers by itself, in our words."""
+        if status == 507:
+            return OUT_OF_MEMORY
+        if status == 503:
+            return RequestError(503, "NoWorker", "no worker could take the request; try again", retry_after=1)
+        return self._worker_died()
 
     def _log(self, status: int) -> None:
         inference_id = self._exchange.headers.get(_INFERENCE_ID)
@@ -87,6 +99,7 @@ class Front:
         )
         self._workers = workers
         self._held = 0
+        self._memory_kills = cgroup.memory_kills()
         self._server: asyncio.Server | None = None
         self._listener: socket.socket | None = None
         self._last: set[asyncio.Task[object]] = set()
@@ -166,7 +179,7 @@ class Front:
         if int(length) > limit:
             raise too_large(limit)
         if path == "/invocations":
-            exchange.job = Invocation(exchange, self.config.default_accept)
+            exchange.job = Invocation(exchange, self.config.default_accept, self._worker_died)
 
     def hold(self, size: int) -> None:
         if size > 0 and self._held + size > self.config.upload_budget:
@@ -197,11 +210,9 @@ class Front:
         else:
             exchange.answer(200)
 
-
-def _from_model_server(status: int) -> RequestError:
-    """What MMS answers by itself, in our words."""
-    if status == 507:
-        return RequestError(507, "OutOfMemory", "not enough memory for this request")
-    if status == 503:
-        return RequestError(503, "NoWorker", "no worker could take the request; try again", retry_after=1)
-    return RequestError(500, "WorkerDied", "the worker process ended while it worked on this request")
+    def _worker_died(self) -> RequestError:
+        """Out of memory where the kernel has killed a process of this container for that since it was last asked."""
+        before, self._memory_kills = self._memory_kills, cgroup.memory_kills()
+        if self._memory_kills > before:
+            return OUT_OF_MEMORY
+        return RequestError(500, "WorkerDied", "the worker process ended while it worked on this request")

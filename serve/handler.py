@@ -17,7 +17,7 @@ import numpy as np
 from sagemaker_inference.content_types import CSV, JSON
 
 from contract import manifest as manifests
-from contract.errors import PictureError, PictureTooLargeError
+from contract.errors import PictureError, PictureMemoryError, PictureTooLargeError
 from contract.manifest import Manifest
 from contract.picture import open_picture
 from contract.preprocess import prepare
@@ -128,6 +128,8 @@ class PictureClassifier:
             return prepare(open_picture(body, shorter_side=spec.resize), spec)
         except PictureTooLargeError as error:
             raise RequestError(413, "PictureTooLarge", str(error)) from None
+        except PictureMemoryError:
+            raise MemoryError from None
         except PictureError as error:
             raise RequestError(400, "BadPicture", str(error)) from None
 
@@ -150,7 +152,7 @@ class PictureClassifier:
         """Give every item still without an error this one; what nobody foresaw is logged in full and told in general."""
         if isinstance(error, RequestError):
             told = error
-        elif isinstance(error, MemoryError):
+        elif engine.out_of_memory(error):
             told = RequestError(507, "OutOfMemory", "not enough memory for this picture")
         else:
             told = RequestError(500, "InternalError", "the model failed on this picture")

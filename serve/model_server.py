@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ class ModelServer:
         _write_model(config, places)
         (places.folder / "log4j2.xml").write_text(_LOG4J)
         (places.folder / "mms.properties").write_text(_properties(config, places))
+        (places.folder / "hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n")
         self._process = subprocess.Popen(
             _command(config, places),
             env=environ | _environ(places),
@@ -128,6 +130,9 @@ def _command(config: Config, places: Places) -> list[str]:
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",
         f"-Djava.io.tmpdir={places.folder}",
+        f"-Djava.library.path={package}/frontend",  # of netty's library, where an image has it unpacked
+        # It asks for the machine's own name, which a container without a network does not know, and would ask the network.
+        f"-Djdk.net.hosts.file={places.folder}/hosts",
         f"-Dmodel_server_home={Path(package).parent}",
         f"-Dlog4j.configurationFile=file://{places.folder}/log4j2.xml",
         *config.java_options,

@@ -5,6 +5,7 @@ reap a killed one. So each worker keeps a Unix socket to the front open for as l
 `failed <reason>`, `+` when it takes requests up and `-` when it has answered them.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -44,6 +45,7 @@ class Worker:
         logging.getLogger("mms.service").setLevel(logging.WARNING)  # it prints several metric lines a request
         settings = json.loads((Path(context.system_properties["model_dir"]) / SETTINGS).read_text())
         self._link = _connect(settings["socket"])
+        _go_first()
         try:
             # Imported here, so that an import error is told to the front like any other.
             from serve.handler import PictureClassifier
@@ -84,6 +86,12 @@ def _connect(path: str) -> socket.socket:
 
     threading.Thread(target=watch, daemon=True, name="front-watch").start()
     return link
+
+
+def _go_first() -> None:
+    """When memory runs out, the kernel is to take the worker with the large picture, not the model server or the front."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _end_group() -> None:

@@ -57,6 +57,7 @@ def _base(architecture: str, classes: tuple[str, ...], spec: Preprocessing, weig
         network.load_state_dict(torch.load(weights, weights_only=True))
     network.eval()
     save_file(network.state_dict(), folder / manifest.WEIGHTS)
+    (folder / manifest.WEIGHTS).chmod(0o644)  # safetensors makes it readable to its owner only
     export(network, spec.crop, folder)
     manifest.write(folder, Manifest(architecture=architecture, classes=classes, preprocessing=spec))
     return base
