@@ -122,8 +122,8 @@ class TrainContainer(jobs.Container):
         network: str = "none",
         **settings: str,
     ) -> None:
-        there = (base / "input" / "data").is_dir()
-        super().__init__(base, **({"train": 0, "validation": 0} if there else {}), **settings)
+        counts = {"train": 0, "validation": 0} if (base / "input" / "data").is_dir() else {"train": 8, "validation": 4}
+        super().__init__(base, **counts, **settings)
         self.put("resourceconfig", {"current_host": host, "hosts": list(hosts), "network_interface_name": "eth0"})
         self.image, self.way, self.host, self.network, self.name = image, way, host, network, ""
 
@@ -133,12 +133,11 @@ class TrainContainer(jobs.Container):
         inside = [f"{usable(self.base / name)}:/opt/ml/{name}" for name in ("model", "output", "checkpoints")]
         mounts = [part for mount in (f"{self.base / 'input'}:/opt/ml/input:ro", *inside) for part in ("--volume", mount)]
         variables = [part for pair in environ.items() for part in ("--env", "=".join(pair))]
-        place = ["--network", self.network] + (["--hostname", self.host] if self.network == "none" else self._known())
+        place = ["--network", self.network]
+        if not self.network.startswith("container:"):
+            place += ["--hostname", self.host] + ([] if self.network == "none" else ["--network-alias", self.host])
         command = run_command(self.image, ["train"], *mounts, *variables, *place, *flags, way=self.way, name=self.name)
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
-
-    def _known(self) -> list[str]:
-        return ["--hostname", self.host, "--network-alias", self.host]
 
     def run(self, *flags: str, **environ: str) -> jobs.Ended:
         started = time.monotonic()
