@@ -90,7 +90,7 @@ def test_a_spot_interruption_costs_nothing(way: str, built_images: dict[str, str
     steps = len(first.steps())
     print(f"{way}: docker stop took {seconds:.1f} of 120 s, after {steps} steps")
     assert run.code == 0, run.err
-    assert seconds < 30
+    assert seconds < 100
     assert "SIGTERM: stopping at the next step" in run.out
     assert first.checkpoints()[-1] == steps == manifest.verify(first.layout.model).provenance["steps"]
     containers.usable(second.layout.checkpoints)
