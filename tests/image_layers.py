@@ -82,8 +82,6 @@ def _by_name(path: PurePosixPath, member: tarfile.TarInfo) -> str:
             return "credentials"
         if path.suffix in (".whl", ".deb") or name.startswith(("var/cache/apt/archives/", "var/lib/apt/lists/")):
             return "a package that was installed"
-        if path.name == "pip" and path.parent.name == "bin":
-            return "an installer"
     elif path.name == "tests" and not name.endswith(_NEEDED):
         return "tests"
     return ""
