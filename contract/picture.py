@@ -38,7 +38,8 @@ def open_picture(source: bytes | Path, *, shorter_side: int, max_pixels: int = M
 
     `shorter_side`: the pixels the caller will scale the shorter side to; a JPEG of four times that or more is decoded at
     a half, quarter or eighth of its size, never below twice `shorter_side`.
-    Raises PictureFormatError, PictureTooLargeError, PictureMemoryError or PictureError, with a message fit for whoever sent the picture.
+    Raises PictureFormatError, PictureTooLargeError, PictureMemoryError or PictureError, with a message fit for whoever sent
+    the picture.
     """
     try:
         with warnings.catch_warnings():

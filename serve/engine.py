@@ -21,9 +21,14 @@ class Engine(Protocol):
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether an error says that there was not enough memory, of the machine or of its GPU. The engines have no type in common."""
+    """Whether an error says that memory ran out, the machine's or its GPU's. The engines have no type for it in common."""
     text = str(error)
-    return isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in text or "bad_alloc" in text
+    return (
+        isinstance(error, MemoryError)
+        or "OutOfMemory" in type(error).__name__
+        or "allocate memory" in text
+        or "bad_alloc" in text
+    )
 
 
 def load(name: str, folder: Path, manifest: Manifest, *, threads: int, gpu: int | None) -> Engine:

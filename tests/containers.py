@@ -31,7 +31,7 @@ WAYS: dict[str, tuple[str, ...]] = {
         *("--security-opt", "no-new-privileges", "--pids-limit", "512"),
     ),
 }
-"""How an image is run: as SageMaker does, and as docs/4-security.md says."""
+"""How an image is run: as SageMaker does, and as docs/7-the-images.md says."""
 LABEL = f"kennel-test={os.getpid()}"
 _numbers = itertools.count()
 
@@ -86,9 +86,7 @@ def written(name: str) -> list[str]:
     free = [PurePosixPath(path) for path in ("/tmp", *mounts)]
     paths = [PurePosixPath(line[2:]) for line in ask("diff", name).decode().splitlines()]
     return [
-        path.as_posix()
-        for path in paths
-        if not any(path.is_relative_to(place) or place.is_relative_to(path) for place in free)
+        path.as_posix() for path in paths if not any(path.is_relative_to(place) or place.is_relative_to(path) for place in free)
     ]
 
 

@@ -63,11 +63,16 @@ def in_layer(layer: tarfile.TarFile) -> Iterator[tuple[str, str]]:
         path = PurePosixPath(member.name)
         if what := _by_name(path, member):
             yield member.name, what
-        elif member.isfile() and member.name.startswith(_OURS) and 0 < member.size <= READ_LIMIT:
-            if not any(place in member.name for place in _PUBLIC):
-                text = layer.extractfile(member).read().decode("utf-8", "replace")
-                if sensitive.hide(text) != text:
-                    yield member.name, "what looks like a secret"
+        elif _read(member):
+            text = layer.extractfile(member).read().decode("utf-8", "replace")
+            if sensitive.hide(text) != text:
+                yield member.name, "what looks like a secret"
+
+
+def _read(member: tarfile.TarInfo) -> bool:
+    """Whether a build of ours could have left a secret in it."""
+    known = any(place in member.name for place in _PUBLIC)
+    return member.isfile() and member.name.startswith(_OURS) and member.size <= READ_LIMIT and not known
 
 
 def _by_name(path: PurePosixPath, member: tarfile.TarInfo) -> str:

@@ -1,6 +1,7 @@
 """Row 12: no network, read-only input and root, uid 10001, no capability: trains to completion, 0 outbound attempts."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,15 @@ from tests.containers import TrainContainer
 
 COUNTERS = ("IpOutNoRoutes", "Ip6OutNoRoutes", "UdpOutDatagrams", "TcpAttemptFails")
 """Of a network without any way out: what asked for one, what sent a datagram (a name to resolve), what found nobody."""
+
+ASK = """
+import socket
+for name in ("192.0.2.1", "example.invalid"):
+    try:
+        socket.create_connection((name, 80), 1)
+    except OSError:
+        pass
+"""
 
 
 @pytest.fixture()
@@ -28,7 +38,7 @@ def attempts(nowhere: str) -> dict[str, int]:
     text = ask("exec", nowhere, "cat", "/proc/net/snmp", "/proc/net/snmp6").decode()
     lines = [line.split() for line in text.splitlines()]
     found = {line[0]: int(line[1]) for line in lines if len(line) == 2}
-    for names, values in zip(lines, lines[1:], strict=False):
+    for names, values in pairwise(lines):
         if names[0] == values[0]:
             found |= {names[0].rstrip(":") + name: int(value) for name, value in zip(names[1:], values[1:], strict=True)}
     return {name: found[name] for name in COUNTERS}
@@ -47,7 +57,6 @@ def test_it_trains_and_asks_nobody(built_images: dict[str, str], nowhere: str, t
 def test_an_attempt_is_seen(nowhere: str) -> None:
     """That the counters tell: one connection, one name."""
     before = attempts(nowhere)
-    code = "import socket\nfor name in ('192.0.2.1', 'example.invalid'):\n  try: socket.create_connection((name, 80), 1)\n  except OSError: pass"
-    ask("exec", nowhere, "python", "-c", code)
+    ask("exec", nowhere, "python", "-c", ASK)
     after = attempts(nowhere)
     assert sum(after.values()) >= sum(before.values()) + 2, after

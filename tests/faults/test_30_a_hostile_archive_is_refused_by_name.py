@@ -1,4 +1,4 @@
-"""Row 30: a hostile model.tar.gz is refused with its member named, and little is written; on Pythons with and without tar filters."""
+"""Row 30: a hostile model.tar.gz is refused with its member named, and little is written, whichever Python it is."""
 
 import gzip
 import io

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 COMMIT = re.compile(r"@[0-9a-f]{40}$")
+_IMAGES = re.compile(r"^FROM (\S+)|^COPY .*--from=(\S+)|--mount=[^ ]*from=([^, ]+)|docker (?:pull|run) .*?(\S+:\S+)$")
 HANDWRITTEN = (
     *("Makefile", "pyproject.toml", ".ci/*", "docker/Dockerfile*", "docker/*.sh", "docker/bin/*", "docker/locks/*.in"),
     *("*.Dockerfile", "scripts/*.py", ".github/workflows/*.yml", ".github/workflows/*.yaml"),
@@ -32,7 +33,7 @@ def problems(root: Path) -> list[str]:
 
 
 def _problems_of(line: str, stages: set[str], versions: dict) -> Iterator[str]:
-    for image in re.findall(r"^FROM (\S+)|^COPY .*--from=(\S+)|--mount=[^ ]*from=([^, ]+)|docker (?:pull|run) .*?(\S+:\S+)$", line):
+    for image in _IMAGES.findall(line):
         name = "".join(image)
         if name not in stages and name not in ("scratch", "${BASE_IMAGE}") and not DIGEST.search(name):
             yield f"image {name} by tag"
@@ -72,7 +73,8 @@ def test_every_version_has_one_place() -> None:
 PLANTED = {
     "docker/Dockerfile": (
         "ARG BASE_IMAGE\nFROM ${BASE_IMAGE} AS base\nFROM python:3.11-slim AS tools\nFROM base\n"
-        "COPY --from=nginx:latest /a /b\nCOPY --from=tools /a /b\nRUN --mount=type=bind,from=busybox:1,target=/x pip install torch==2.15.0\n"
+        "COPY --from=nginx:latest /a /b\nCOPY --from=tools /a /b\n"
+        "RUN --mount=type=bind,from=busybox:1,target=/x pip install torch==2.15.0\n"
     ),
     "docker/locks/train.in": "numpy\nprotobuf>=3.20\n",
     "docker/locks/train.txt": "torch==2.14.0 \\\n    --hash=sha256:0\nPillow==13.0.0\n",

@@ -57,7 +57,12 @@ def test_what_is_planted_is_found(leaky: str) -> None:
 def test_honest_names_are_left_alone() -> None:
     body = io.BytesIO()
     with tarfile.open(fileobj=body, mode="w") as archive:
-        for name in ("opt/kennel/train/worker.py", "etc/ssl/certs/ca-certificates.crt", "opt/venv/lib/x/certifi/cacert.pem", "bin/as.txt"):
+        for name in (
+            "opt/kennel/train/worker.py",
+            "etc/ssl/certs/ca-certificates.crt",
+            "opt/venv/lib/x/certifi/cacert.pem",
+            "bin/as.txt",
+        ):
             archive.addfile(tarfile.TarInfo(name))
     body.seek(0)
     with tarfile.open(fileobj=body) as archive:

@@ -10,7 +10,7 @@ from scripts.engine import ask
 from tests import artefact, containers
 from tests.containers import WAYS, ServeContainer, TrainContainer
 
-SECURITY = Path(__file__).resolve().parents[2] / "docs" / "4-security.md"
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "7-the-images.md"
 
 
 @pytest.fixture(params=WAYS)
@@ -19,7 +19,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 def test_the_hardened_way_is_the_documented_one() -> None:
-    words = " ".join(SECURITY.read_text().replace("\\\n", " ").split())
+    words = " ".join(IMAGES.read_text().replace("\\\n", " ").split())
     assert " ".join(WAYS["hardened"]) in words
 
 

@@ -38,7 +38,10 @@ def canonical(name: str) -> str:
 
 def locked(image: str) -> dict[str, str]:
     text = (LOCKS / f"{image}.txt").read_text()
-    return {canonical(name): version for name, version in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", text, re.MULTILINE)}
+    return {
+        canonical(name): version
+        for name, version in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", text, re.MULTILINE)
+    }
 
 
 @pytest.mark.parametrize("image", IMAGES)
