@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from rules import report_command
 from rules.actions import StopTraining, read_actions, stalled_action
 from rules.config import Config, message_file, read_config
 from rules.errors import RuleError
@@ -23,6 +24,8 @@ CODES = {Status.NO_ISSUES: 0, Status.ISSUES: 1, Status.ERROR: 2, Status.STOPPED:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluates; returns the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["report"]:
+        return report_command.main(words[1:])
     message = message_file(words)
     try:
         config = read_config(words)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rules.scale import Point, decades, finite, number, span, thin, ticks
+from rules.scale import Point, clock, decades, finite, number, span, thin, ticks
 
 SIDE = 1000
 
@@ -26,7 +26,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axes:
-    """What the axes mean. `unit_x`, `unit_y`: "" or "s" for seconds or "%". `low`, `high`: of y, where they are fixed.
+    """What the axes mean. `unit_x`, `unit_y`: see `unit`. `low`, `high`: of y, where they are fixed.
     `limits`: y values with what they are called, as dashed lines. `names`: of the x values 0, 1, 2 …, where they are names."""
 
     x: str
@@ -59,8 +59,16 @@ def text(value: object) -> str:
     return html.escape(str(value))
 
 
+def key(name: str, tone: int, words: str = "") -> str:
+    """A line of a legend."""
+    return f'<span class="key"><i class="c{tone}"></i>{text(name)}{f" <b>{text(words)}</b>" if words else ""}</span>'
+
+
 def unit(value: float, of: str) -> str:
-    return span(value) if of == "s" else f"{number(value)}{' %' if of == '%' else ''}"
+    """A value of an axis, in the axis's unit: "s", "clock", "%" or ""."""
+    if of in ("s", "clock"):
+        return span(value) if of == "s" else clock(value)
+    return f"{number(value)}{' %' if of == '%' else ''}"
 
 
 def plot(lines: Sequence[Line], axes: Axes, title: str) -> str:
@@ -73,7 +81,8 @@ def plot(lines: Sequence[Line], axes: Axes, title: str) -> str:
     values = [y for _, points in drawn for _, y in points] + [value for value, _ in axes.limits]
     up = _scale(values, axes.log_y, axes.low, axes.high)
     names = {line.name: line.tone for line, _ in drawn if line.kind != "faint"}
-    legend = "".join(f'<span class="key c{tone}">{text(name)}</span>' for name, tone in names.items()) if len(names) > 1 else ""
+    legend = "".join(key(name, tone) for name, tone in names.items()) if len(names) > 1 else ""
+    legend = f'<span class="legend">{legend}</span>' if legend else ""
     about = "; ".join(f"{line.name} from {number(points[0][1])} to {number(points[-1][1])}" for line, points in drawn)
     scales = f'data-x="{across.low!r},{across.high!r},{int(across.log)},{axes.unit_x}" '
     scales += f'data-y="{up.low!r},{up.high!r},{int(up.log)},{axes.unit_y}"'
@@ -139,7 +148,7 @@ def _labels(axes: Axes, across: _Scale, up: _Scale) -> str:
     rows += [
         f'<span class="tl" style="top:{100 - up.at(value) / 10:.1f}%">{text(name)}</span>' for value, name in axes.limits if name
     ]
-    return "".join(rows) + f'<span class="tu">{text(axes.y)}</span>'
+    return "".join(rows) + (f'<span class="tu">{text(axes.y)}</span>' if axes.y else "")
 
 
 def histogram(values: Sequence[float], axes: Axes, title: str, bins: int = 40) -> str:
@@ -168,9 +177,10 @@ def stack(parts: Sequence[tuple[str, float, str]], title: str) -> str:
     """Parts of a whole in one bar: name, share in percent, and the words beside it. The shares add up to 100."""
     shown = [(name, share, words, index % 6 + 1) for index, (name, share, words) in enumerate(parts) if share > 0]
     pieces = "".join(
-        f'<i class="bar c{tone}" style="width:{share:.3f}%" title="{text(f"{name} {words}")}"></i>' for name, share, words, tone in shown
+        f'<i class="bar c{tone}" style="width:{share:.3f}%" title="{text(f"{name} {words}")}"></i>'
+        for name, share, words, tone in shown
     )
-    keys = "".join(f'<span class="key c{tone}">{text(name)} <b>{text(words)}</b></span>' for name, _, words, tone in shown)
+    keys = "".join(key(name, tone, words) for name, _, words, tone in shown)
     return (
         f'<figure class="stack"><figcaption><b>{text(title)}</b></figcaption><div class="whole">{pieces}</div>'
         f'<div class="keys">{keys}</div></figure>'

@@ -42,17 +42,26 @@ def number(value: float | None) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A duration: 340 µs, 12.3 ms, 4.56 s, 3 min 20 s, 2 h 05 min."""
+    """A duration: 340 µs, 12.3 ms, 4.56 s, 3 min 20 s, 2 h 5 min."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
-    if seconds < 1e-3:
-        return f"{number(seconds * 1e6)} µs"
-    if seconds < 1:
-        return f"{number(seconds * 1e3)} ms"
-    if seconds < 60:
-        return f"{number(seconds)} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if not 0 < seconds < 60:
+        return _long(round(seconds)) or "0 s"
+    factor, name = (1, "s") if seconds >= 1 else (1e3, "ms") if seconds >= 1e-3 else (1e6, "µs")
+    return f"{number(seconds * factor)} {name}"
+
+
+def _long(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, left = divmod(minutes, 60)
+    parts = [(hours, "h"), (left, "min"), (0 if hours else rest, "s")]
+    return " ".join(f"{count} {name}" for count, name in parts if count)
+
+
+def clock(seconds: float) -> str:
+    """A time as an axis has room for: 0:20, 1:05:00."""
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
 
 def thin(points: Sequence[Point], most: int = MOST) -> list[Point]:
@@ -71,7 +80,8 @@ def smooth(points: Sequence[Point]) -> list[Point]:
     width = max(3, len(points) // 20)
     values = np.array([value for _, value in points])
     return [
-        (at, float(np.median(values[max(0, index - width // 2) : index + width // 2 + 1]))) for index, (at, _) in enumerate(points)
+        (at, float(np.median(values[max(0, index - width // 2) : index + width // 2 + 1])))
+        for index, (at, _) in enumerate(points)
     ]
 
 

@@ -124,6 +124,18 @@ class LogsConfig(Config):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportConfig(Config):
+    """`place`, `other`: a job's or tuning job's name, a folder, or an S3 prefix. `pictures`: a place with the channels."""
+
+    place: str
+    other: str | None = None
+    output: Path
+    pictures: str | None = None
+    everything: bool = False
+    show: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DownConfig(Config):
     """`config` and `model`: what the last deploy made beside the endpoint, where that is remembered."""
 
@@ -177,6 +189,11 @@ def region_of_environment() -> str | None:
 def inherited_environment() -> dict[str, str]:
     """What a started program inherits: enough to run, nothing of the person's credentials."""
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+
+
+def whole_environment() -> dict[str, str]:
+    """For a program that talks to AWS as the person does."""
+    return dict(os.environ)
 
 
 def endpoint_url() -> str | None:

@@ -247,6 +247,23 @@ def _logs(given: Given) -> config.LogsConfig:
     return config.LogsConfig(settings=given.settings, name=checked_name("logs", name, 63), follow=given.line.follow)
 
 
+def _report(given: Given) -> config.ReportConfig:
+    line = given.line
+    place = line.place or given.state.get("training_job") or given.state.get("tuning_job")
+    if not place:
+        raise LaunchError("report: nothing was started from here yet; give a job's name, a folder or an s3:// prefix")
+    names = [re.sub(r"[^a-zA-Z0-9.-]+", "-", one.rstrip("/").rpartition("/")[2]) for one in (place, line.compare) if one]
+    return config.ReportConfig(
+        settings=given.settings,
+        place=place,
+        other=line.compare,
+        output=line.output or given.settings.home / "reports" / "-beside-".join(name.strip("-.") or "job" for name in names),
+        pictures=line.pictures,
+        everything=line.all,
+        show=line.open,
+    )
+
+
 def _down(given: Given) -> config.DownConfig:
     given.settings.need("region")
     endpoint = given.endpoint()
@@ -303,6 +320,7 @@ BUILDERS: Mapping[str, Callable[[Given], config.Config]] = {
     "deploy": _deploy,
     "invoke": _invoke,
     "logs": _logs,
+    "report": _report,
     "status": _plain,
     "down": _down,
     "policies": _policies,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts import compare, config, data, deploy, down, invoke, state, train, tune, up, weights
+from scripts import compare, config, data, deploy, down, invoke, report, state, train, tune, up, weights
 from scripts import target as targets
 from scripts.config import DemoConfig, DeployConfig, TrainConfig, TuneConfig
 from scripts.configure import channels, set_name, without_test
@@ -73,6 +73,10 @@ def run(given: DemoConfig, say: Say) -> int:
                 down.remove(target, _teardown(given), say)
     story.facts |= compare.facts(target, job, answers, story.folder)
     story.facts |= {"hyperparameters": dict(final.hyperparameters), "best": best} | _jobs(target, best, job)
+    with story.step("report", "Reports of the training and of the search"):
+        names = {"training": job["TrainingJobName"], "tuning": best["tuning_job"]}
+        pages = {kind: report.write(_report(given, name), say, target) for kind, name in names.items()}
+        story.facts["reports"] = {kind: str(page) for kind, page in pages.items()}
     _finish(story, answers)
     if was_asleep and not given.keep:
         up.stop(given.settings)
@@ -135,6 +139,10 @@ def _teardown(given: DemoConfig) -> config.DownConfig:
     return config.DownConfig(settings=given.settings, endpoint=ENDPOINT, config=name, model=name)
 
 
+def _report(given: DemoConfig, job: str) -> config.ReportConfig:
+    return config.ReportConfig(settings=given.settings, place=job, output=given.settings.home / "reports" / job)
+
+
 def _ask(story: Story, target: Target, pictures: list[Path]) -> list[invoke.Answer]:
     answers = []
     with story.say.progress("asking", "pictures") as show:
@@ -170,6 +178,8 @@ def _finish(story: Story, answers: list[invoke.Answer]) -> None:
         f"{facts['seconds_per_step']:.3f} s a training step, {sum(story.seconds.values()):.0f} s in all"
     )
     say.line(f"\nwritten  {summary}")
+    say.line(f"report   {facts['reports']['training']}")
+    say.line(f"report   {facts['reports']['tuning']}")
     say.next(settings, ("deploy", "the same model again, to stay"), ("invoke PICTURE", "one picture, one answer"))
     if story.given.data is None:
         say.line("      make demo DATA=folder WEIGHTS=resnet18.pth   the same on photographs")

@@ -1,0 +1,71 @@
+"""The section of a report on where time went."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rules.charts import Axes, Line, bars, histogram, plot, stack, text
+from rules.page import absent, folded, pair, paragraph, table
+from rules.scale import number, span
+
+NAMES = {"DataWait": "waiting for data", "Copy": "copy", "Forward": "forward", "Backward": "backward", "Optimizer": "optimiser",
+         "Other": "other"}  # fmt: skip
+
+
+def timing(part: Mapping[str, Any]) -> str:
+    """The section's HTML."""
+    body = ""
+    if part["phases"]:
+        body += bars([(name, seconds, span(seconds)) for name, seconds in part["phases"]], "What SageMaker did, in order", 6)
+    if "job" in part:
+        seconds = part["job"]["seconds"]
+        whole = sum(seconds.values()) or 1.0
+        body += paragraph(part["job"]["says"])
+        body += stack([(name, 100 * value / whole, span(value)) for name, value in seconds.items()], "The program's time")
+    body += "".join(_group(group) for group in part["groups"])
+    return body + (absent(part["absent"]) if "absent" in part else "")
+
+
+def _group(group: Mapping[str, Any]) -> str:
+    mode = group["mode"].lower()
+    head = f"<h3>{text(group['node'])}, {text(mode)}: {group['steps']:,} steps, median {span(group['median'])}</h3>"
+    limits = [(group["limit"], f"outliers above {span(group['limit'])}")] if group["limit"] is not None else []
+    over = [line for line in group["seconds"] if group["limit"] is not None and line[1] > group["limit"]]
+    lines = [Line(name="a step", points=group["seconds"], kind="line", tone=1)]
+    lines += [Line(name="outlier", points=over, kind="dots", tone=5)] if over else []
+    axes = Axes(x="step", y="", unit_y="s", low=0.0, limits=limits if over else [])
+    spread = Axes(x="seconds a whole step", y="steps", unit_x="s", low=0.0)
+    usual = [value for value in group["durations"] if group["limit"] is None or value <= group["limit"]] or group["durations"]
+    figures = pair(
+        plot(lines, axes, "Whole steps, start to start"),
+        histogram(usual, spread, "Their spread" + " without outliers" * bool(over)),
+    )
+    return head + _outliers(group) + split(group["percent"], "What a step is made of") + figures + _table(group)
+
+
+def split(percent: Mapping[str, float], title: str) -> str:
+    """The parts of a step as shares of a whole one."""
+    if not percent:
+        return paragraph(
+            f"{title}: the timeline has no parts of these steps (DataWait, Copy, Forward, Backward, Optimizer).", "soft"
+        )
+    return stack([(NAMES.get(name, name), value, f"{number(value)} %") for name, value in percent.items()], title)
+
+
+def _outliers(group: Mapping[str, Any]) -> str:
+    if group["limit"] is None:
+        return paragraph("Too few steps to tell an outlier.", "soft")
+    if not group["outlier_count"]:
+        return paragraph("No step was an outlier.", "soft")
+    causes = ", ".join(f"{NAMES.get(name, name)} {count}" for name, count in group["causes"].items())
+    return paragraph(
+        f"{group['outlier_count']} steps took longer than {span(group['limit'])} and cost {span(group['outlier_seconds'])} beyond "
+        f"the median. What was longer in them: {causes}."
+    )
+
+
+def _table(group: Mapping[str, Any]) -> str:
+    names = ("median", "mean", "mad", "p95", "p99", "max")
+    spread = table([name.upper() if name == "mad" else name for name in names], [[span(group[name]) for name in names]], range(6))
+    slow = [[step, span(seconds), NAMES.get(why, why) if why else "unknown"] for step, seconds, why in group["outliers"][:15]]
+    listed = table(("step", "took", "longer than usual"), slow, (1,)) if slow else ""
+    return folded("In numbers", spread + listed)

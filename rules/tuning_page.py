@@ -1,0 +1,151 @@
+"""The page of a tuning job, made from its report as data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rules.charts import Axes, Line, bars, plot
+from rules.page import Section, absent, document, folded, pair, paragraph, table, tiles
+from rules.scale import number, span
+from rules.tuning import best_so_far
+
+Body = Mapping[str, Any]
+Rows = Sequence[Mapping[str, Any]]
+
+
+def page(body: Body) -> str:
+    """The HTML of the report of a tuning job."""
+    measured = [trial for trial in body["trials"] if trial["objective"] is not None]
+    sections = [
+        Section("objective", "How the search went", _search(body, measured)),
+        Section("hyperparameters", "What each hyperparameter did", _each(body, measured)),
+        Section("importance", "What mattered", _importance(body)),
+        Section("trials", "The trials", _trials(body)),
+    ]
+    under = f"Tuning report, written {body['written'][:16].replace('T', ' ')} UTC: {body['strategy']} search, {body['status']}"
+    foot = f"Early stopping {body['early_stopping']}; at most {body['limits'].get('MaxNumberOfTrainingJobs', '–')} trials."
+    return document(body["name"], under, sections, _summary(body, measured), foot)
+
+
+def _summary(body: Body, measured: Rows) -> str:
+    rows = []
+    best = _best(body)
+    if best:
+        rows += [(number(best["objective"]), f"best {body['objective']['name']}"), (f"{best['number']}", "the best trial")]
+    rows += [(str(len(body["trials"])), "trials"), (str(len(measured)), "with an objective")]
+    rows.append((str(sum(trial["stopped_early"] for trial in body["trials"])), "stopped early"))
+    failed = sum(trial["status"] == "Failed" for trial in body["trials"])
+    return tiles([*rows, (str(failed), "failed")] if failed else rows)
+
+
+def _best(body: Body) -> Mapping[str, Any] | None:
+    return next((trial for trial in body["trials"] if trial["name"] == body["best"]), None)
+
+
+def _dots(rows: Rows, place: Any) -> list[Line]:
+    """Trials as dots, those that were stopped early apart."""
+    kinds = (
+        ("finished", [row for row in rows if not row["stopped_early"]], 1),
+        ("stopped early", [row for row in rows if row["stopped_early"]], 2),
+    )
+    return [
+        Line(name=name, points=[(place(row), row["objective"]) for row in some], kind="dots", tone=tone)
+        for name, some, tone in kinds
+        if some
+    ]
+
+
+def _search(body: Body, measured: Rows) -> str:
+    name, better = body["objective"]["name"], body["objective"]["better"]
+    if not measured:
+        return absent(f"No trial printed {name}, so there is nothing to plot.")
+    wide = _wide(measured)
+    best = best_so_far([row["objective"] for row in measured], better)
+    line = Line(
+        name="best so far", points=list(zip([row["number"] for row in measured], best, strict=True)), kind="steps", tone=3
+    )
+    figures = [plot([line, *_dots(measured, lambda row: row["number"])], Axes(x="trial", y="", log_y=wide), f"{name} by trial")]
+    timed = sorted((row for row in measured if row["after"] is not None), key=lambda row: row["after"])
+    if timed:
+        best = best_so_far([row["objective"] for row in timed], better)
+        line = Line(
+            name="best so far", points=list(zip([row["after"] for row in timed], best, strict=True)), kind="steps", tone=3
+        )
+        axes = Axes(x="when the trial ended, since the first began", y="", unit_x="clock", log_y=wide)
+        figures.append(plot([line, *_dots(timed, lambda row: row["after"])], axes, f"{name} by time"))
+    says = f"{name} is to be {'low' if better == 'low' else 'high'}."
+    stopped = [row for row in body["trials"] if row["stopped_early"]]
+    if stopped:
+        spent = sum(row["end"] - row["start"] for row in stopped if row["end"] and row["start"])
+        says += f" {len(stopped)} trials were stopped early, after {span(spent)} in all; their value is the last they printed."
+    return paragraph(says) + pair(*figures)
+
+
+def _wide(rows: Rows) -> bool:
+    values = [row["objective"] for row in rows]
+    return min(values) > 0 and max(values) / min(values) > 30
+
+
+def _each(body: Body, measured: Rows) -> str:
+    figures = []
+    for name, within in body["ranges"].items():
+        rows = [row for row in measured if name in row["hyperparameters"]]
+        if not rows:
+            continue
+        values = list(within.get("values", ()))
+        if values:
+            rows = [row for row in rows if row["hyperparameters"][name] in values]
+        place = (lambda row, name=name, values=values: float(values.index(row["hyperparameters"][name]))) if values else (
+            lambda row, name=name: row["hyperparameters"][name])  # fmt: skip
+        axes = Axes(x=name, y="", log_x=within.get("log", False), log_y=_wide(measured), names=values)
+        figures.append(plot(_dots(rows, place), axes, f"{body['objective']['name']} by {name}"))
+    return pair(*figures) if figures else absent("No trial has a value of what was searched.")
+
+
+def _importance(body: Body) -> str:
+    known = [row for row in body["importance"] if row["importance"] is not None]
+    measured = sum(trial["objective"] is not None for trial in body["trials"])
+    if not known:
+        return absent(
+            f"Too few trials to say: {measured} have an objective, and importance needs {body['importance_needs']} and more than "
+            "one value of a hyperparameter."
+        )
+    rows = [(row["name"], row["importance"], f"{100 * row['importance']:.0f} %{_trend(row['trend'])}") for row in known]
+    rows = [(name, value, words) for name, value, words in rows]
+    says = (
+        "The share of the ranking of the trials that groups of the hyperparameter's value explain, beyond chance (epsilon squared "
+        f"of Kruskal-Wallis, {measured} trials). An optimum in the middle counts too; what matters only together with another does not."
+    )
+    return bars(rows, "Importance") + paragraph(says, "soft")
+
+
+def _trend(value: float | None) -> str:
+    if value is None or abs(value) < 0.3:
+        return ""
+    return ", rises with it" if value > 0 else ", falls with it"
+
+
+def _trials(body: Body) -> str:
+    names = list(body["ranges"])
+    head = ("trial", body["objective"]["name"], "status", "took", *names)
+    better = 1 if body["objective"]["better"] == "low" else -1
+    ranked = sorted(body["trials"], key=lambda row: (row["objective"] is None, better * (row["objective"] or 0.0)))
+    rows = [
+        [
+            row["number"],
+            number(row["objective"]),
+            "stopped early" if row["stopped_early"] else row["status"],
+            span(row["end"] - row["start"]) if row["end"] and row["start"] else "–",
+            *(_value(row["hyperparameters"].get(name)) for name in names),
+        ]
+        for row in ranked
+    ]
+    figures = (0, 1, 3, *range(4, 4 + len(names)))
+    shown = table(head, rows[:10], figures)
+    if len(rows) > 10:
+        shown += folded(f"The other {len(rows) - 10}", table(head, rows[10:], figures))
+    failed = [[row["number"], row["name"], row["reason"] or "–"] for row in body["trials"] if row["status"] == "Failed"]
+    return shown + (folded(f"{len(failed)} failed", table(("trial", "job", "reason"), failed, (0,))) if failed else "")
+
+
+def _value(value: Any) -> str:
+    return number(value) if isinstance(value, float) else "–" if value is None else str(value)
