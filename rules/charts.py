@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rules.scale import Point, clock, decades, finite, number, span, thin, ticks
+from rules.scale import Point, clock, decades, finite, minutes, number, span, thin, ticks
 
 SIDE = 1000
 
@@ -26,7 +26,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axes:
-    """What the axes mean. `unit_x`, `unit_y`: see `unit`. `low`, `high`: of y, where they are fixed.
+    """What the axes mean. `unit_x`, `unit_y`: see `unit`. `low`, `high`: of y, where they are fixed; `left`, `right`: of x.
     `limits`: y values with what they are called, as dashed lines. `names`: of the x values 0, 1, 2 …, where they are names."""
 
     x: str
@@ -35,6 +35,8 @@ class Axes:
     unit_y: str = ""
     low: float | None = None
     high: float | None = None
+    left: float | None = None
+    right: float | None = None
     log_x: bool = False
     log_y: bool = False
     limits: Sequence[tuple[float, str]] = ()
@@ -77,7 +79,11 @@ def plot(lines: Sequence[Line], axes: Axes, title: str) -> str:
     drawn = [(line, points) for line, points in drawn if points]
     if not drawn:
         return f'<p class="absent">{text(title)}: no finite value to plot.</p>'
-    across = _scale([x for _, points in drawn for x, _ in points], axes.log_x, None, None, bare=True)
+    places = [x for _, points in drawn for x, _ in points]
+    if axes.names:
+        across = _Scale(-0.5, len(axes.names) - 0.5, False)
+    else:
+        across = _scale(places, axes.log_x, axes.left, axes.right, bare=True, clock=axes.unit_x == "clock")
     values = [y for _, points in drawn for _, y in points] + [value for value, _ in axes.limits]
     up = _scale(values, axes.log_y, axes.low, axes.high)
     names = {line.name: line.tone for line, _ in drawn if line.kind != "faint"}
@@ -103,7 +109,9 @@ def _positive(points: list[Point], axes: Axes) -> list[Point]:
     return [(x, y) for x, y in points if (not axes.log_y or y > 0) and (not axes.log_x or x > 0)]
 
 
-def _scale(values: Sequence[float], log: bool, low: float | None, high: float | None, bare: bool = False) -> _Scale:
+def _scale(
+    values: Sequence[float], log: bool, low: float | None, high: float | None, bare: bool = False, clock: bool = False
+) -> _Scale:
     least = min(values) if low is None else low
     most = max(values) if high is None else high
     if least == most:
@@ -114,7 +122,7 @@ def _scale(values: Sequence[float], log: bool, low: float | None, high: float | 
         margin = 0.05 * (most - least)
         least = least - margin if low is None and not 0 <= least < most / 2 else min(least, 0.0) if low is None else low
         most = most + margin if high is None else high
-    return _Scale(least, most, False, ticks(least, most))
+    return _Scale(least, most, False, (minutes if clock else ticks)(least, most))
 
 
 def _path(points: list[Point], across: _Scale, up: _Scale, kind: str) -> str:
@@ -215,9 +223,10 @@ def matrix(names: Sequence[str], counts: Sequence[Sequence[int]], title: str) ->
             for column, count in enumerate(values)
             if count
         )
+    svg = f'<svg viewBox="0 0 {SIDE} {SIDE}" preserveAspectRatio="none" role="img" aria-label="{text(title)}">'
+    svg += "".join(cells) + "</svg>"
     return (
-        f'<figure class="matrix"><figcaption><b>{text(title)}</b></figcaption><div class="square"><svg viewBox="0 0 {SIDE} {SIDE}" '
-        f'preserveAspectRatio="none" role="img" aria-label="{text(title)}">{"".join(cells)}</svg>{labels}</div>'
+        f'<figure class="matrix"><figcaption><b>{text(title)}</b></figcaption><div class="square">{svg}{labels}</div>'
         f'<div class="under">columns: what the network said, in the same order</div></figure>'
     )
 

@@ -46,7 +46,8 @@ def cards(part: Mapping[str, Any]) -> str:
 def _card(row: Mapping[str, Any]) -> str:
     kind = "issue" if row["status"] == "IssuesFound" else "fine"
     name = row["rule"] if row["name"] in (row["rule"], "") else f"{row['rule']} ({row['name']})"
-    head = f'<h3>{text(name)} <span class="mark">{WORDS[row["status"]]}</span> <span class="mark soft">{text(row["evaluated"])}</span></h3>'
+    marks = f'<span class="mark">{WORDS[row["status"]]}</span> <span class="mark soft">evaluated {text(row["evaluated"])}</span>'
+    head = f"<h3>{text(name)} {marks}</h3>"
     told = [f"step {one['step']}, {one['subject']}: {one['says']}" for one in row["evidence"][:SHOWN]]
     more = row["found"] - len(told)
     listed = "".join(f"<li>{text(line)}</li>" for line in told)

@@ -10,8 +10,9 @@ from typing import Any
 from rules.catalog import DEBUGGER, make
 from rules.errors import ParameterError, RuleError
 from rules.evaluation import Evaluation
-from rules.overall_rules import PARTS
+from rules.overall_rules import PARTS, ProfilerReport
 from rules.places import Places, parsed
+from rules.rule import plain
 from rules.scale import finite, thin
 from rules.source import Source
 
@@ -64,6 +65,24 @@ def row(name: str, result: Mapping[str, Any], by: str) -> dict[str, Any]:
         "subjects": len(series),
         "evaluated": by,
     }
+
+
+def of_parts(rule: ProfilerReport) -> list[dict[str, Any]]:
+    """The rules inside ProfilerReport, as the report keeps them."""
+    rows = []
+    for part in rule.parts:
+        found = rule.found.get(part.name, [])
+        silent = None if found else part.lacks() or part.note()
+        told = {"rule": part.name, "status": "IssuesFound" if found else "NotJudged" if silent else "NoIssuesFound"}
+        told |= {
+            "details": silent,
+            "found": len(found),
+            "evidence": [plain(one) for one in found],
+            "parameters": part.parameters(),
+        }
+        if not part.name.startswith("Overall"):
+            rows.append(row(part.name, told | {"advice": part.advice}, "by the job"))
+    return rows
 
 
 def _left(source: Source, odd: list[str]) -> Iterator[dict[str, Any]]:

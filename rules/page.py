@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rules.charts import text
-from rules.theme import CSS, JS
+from rules.hover import JS
+from rules.theme import CSS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from rules.evaluation import finite
-from rules.findings import findings
+from rules.findings import findings, of_parts
 from rules.learning import learning, metrics
 from rules.mistakes import mistakes, thumbnails
+from rules.overall_rules import ProfilerReport
 from rules.pace import pace, read
 from rules.places import Places
-from rules.profiler_rule import Profile
 from rules.sections import page
 from rules.settings import settings
 from rules.usage import usage
@@ -44,17 +44,17 @@ def gather(places: Places, say: Say = lambda line: None, *, everything: bool = F
     return finite(body | {"odd": [*odd, *found.get("odd", ())]})
 
 
-def of_profile(profile: Profile, rows: list[dict[str, Any]], name: str) -> str:
-    """The page that the rule ProfilerReport leaves: what can be seen from the profiler's files alone."""
-    seen = Places(name=name, where=name)
+def of_profile(rule: ProfilerReport, name: str) -> str:
+    """The page that ProfilerReport leaves beside its JSON: what can be seen from the profiler's files alone."""
+    seen, rows = Places(name=name, where="the job's profile"), of_parts(rule)
     body = {
         "name": name,
+        "where": seen.where,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "metrics": {},
         "findings": {"rules": rows, "odd": []},
-        "time": pace(seen, profile, {}, []),
-        "machine": usage(profile),
-        "odd": [],
+        "time": pace(seen, rule.profile, {}, []),
+        "machine": usage(rule.profile),
     }
     return page(finite(body), {})
 

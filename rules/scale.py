@@ -20,6 +20,22 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
+def minutes(low: float, high: float, count: int = 5) -> list[float]:
+    """Times within [low, high] that a clock shows as round ones, about `count` of them."""
+    steps = (
+        1,
+        2,
+        5,
+        10,
+        15,
+        30,
+        *(60 * minute for minute in (1, 2, 5, 10, 15, 30)),
+        *(3600 * hour for hour in (1, 2, 6, 12, 24, 168)),
+    )
+    step = min(steps, key=lambda step: abs((high - low) / step - count))
+    return [float(index * step) for index in range(math.ceil(low / step), math.floor(high / step) + 1)] or [low]
+
+
 def decades(low: float, high: float) -> list[float]:
     """Powers of ten within [low, high], every second or third where they are many; as `ticks` where there is one or none."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)

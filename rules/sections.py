@@ -131,7 +131,8 @@ def predictions(part: Body, pictures: Mapping[str, str]) -> str:
     if "absent" in part:
         return absent(part["absent"])
     wrong = part["pictures"] - part["right"]
-    says = f"{part['right']} of {part['pictures']} {part['split']} pictures are right ({100 * part['right'] / part['pictures']:.1f} %)."
+    share = f"{100 * part['right'] / part['pictures']:.1f} %"
+    says = f"{part['right']} of {part['pictures']} {part['split']} pictures are right ({share})."
     if part["confusions"]:
         true, said, count = part["confusions"][0]
         says += f" The commonest of {wrong} mistakes: {true} taken for {said}, {count} times."

@@ -57,9 +57,10 @@ def _outliers(group: Mapping[str, Any]) -> str:
     if not group["outlier_count"]:
         return paragraph("No step was an outlier.", "soft")
     causes = ", ".join(f"{NAMES.get(name, name)} {count}" for name, count in group["causes"].items())
+    cost = span(group["outlier_seconds"])
     return paragraph(
-        f"{group['outlier_count']} steps took longer than {span(group['limit'])} and cost {span(group['outlier_seconds'])} beyond "
-        f"the median. What was longer in them: {causes}."
+        f"{group['outlier_count']} steps took longer than {span(group['limit'])} and cost {cost} more than usual steps. "
+        f"What was longer in them: {causes}."
     )
 
 

@@ -41,17 +41,13 @@ def _best(body: Body) -> Mapping[str, Any] | None:
     return next((trial for trial in body["trials"] if trial["name"] == body["best"]), None)
 
 
-def _dots(rows: Rows, place: Any) -> list[Line]:
-    """Trials as dots, those that were stopped early apart."""
-    kinds = (
-        ("finished", [row for row in rows if not row["stopped_early"]], 1),
-        ("stopped early", [row for row in rows if row["stopped_early"]], 2),
-    )
-    return [
-        Line(name=name, points=[(place(row), row["objective"]) for row in some], kind="dots", tone=tone)
-        for name, some, tone in kinds
-        if some
-    ]
+def _dots(rows: Rows, across: Mapping[str, float]) -> list[Line]:
+    """Trials as dots, those that were stopped early apart. `across`: the place of each trial, by name."""
+    found = []
+    for name, stopped, tone in (("finished", False, 1), ("stopped early", True, 2)):
+        points = [(across[row["name"]], row["objective"]) for row in rows if row["stopped_early"] is stopped]
+        found += [Line(name=name, points=points, kind="dots", tone=tone)] if points else []
+    return found
 
 
 def _search(body: Body, measured: Rows) -> str:
@@ -59,19 +55,14 @@ def _search(body: Body, measured: Rows) -> str:
     if not measured:
         return absent(f"No trial printed {name}, so there is nothing to plot.")
     wide = _wide(measured)
-    best = best_so_far([row["objective"] for row in measured], better)
-    line = Line(
-        name="best so far", points=list(zip([row["number"] for row in measured], best, strict=True)), kind="steps", tone=3
-    )
-    figures = [plot([line, *_dots(measured, lambda row: row["number"])], Axes(x="trial", y="", log_y=wide), f"{name} by trial")]
-    timed = sorted((row for row in measured if row["after"] is not None), key=lambda row: row["after"])
-    if timed:
-        best = best_so_far([row["objective"] for row in timed], better)
-        line = Line(
-            name="best so far", points=list(zip([row["after"] for row in timed], best, strict=True)), kind="steps", tone=3
-        )
-        axes = Axes(x="when the trial ended, since the first began", y="", unit_x="clock", log_y=wide)
-        figures.append(plot([line, *_dots(timed, lambda row: row["after"])], axes, f"{name} by time"))
+    figures = []
+    ways = (("number", Axes(x="trial", y="", log_y=wide), "by trial"),
+            ("after", Axes(x="when it ended, since the first began", y="", unit_x="clock", log_y=wide), "by time"))  # fmt: skip
+    for key, axes, words in ways:
+        rows = sorted((row for row in measured if row[key] is not None), key=lambda row, key=key: row[key])
+        best = best_so_far([row["objective"] for row in rows], better)
+        line = Line(name="best so far", points=list(zip([row[key] for row in rows], best, strict=True)), kind="steps", tone=3)
+        figures.append(plot([line, *_dots(rows, {row["name"]: row[key] for row in rows})], axes, f"{name} {words}"))
     says = f"{name} is to be {'low' if better == 'low' else 'high'}."
     stopped = [row for row in body["trials"] if row["stopped_early"]]
     if stopped:
@@ -91,13 +82,21 @@ def _each(body: Body, measured: Rows) -> str:
         rows = [row for row in measured if name in row["hyperparameters"]]
         if not rows:
             continue
-        values = list(within.get("values", ()))
-        if values:
-            rows = [row for row in rows if row["hyperparameters"][name] in values]
-        place = (lambda row, name=name, values=values: float(values.index(row["hyperparameters"][name]))) if values else (
-            lambda row, name=name: row["hyperparameters"][name])  # fmt: skip
-        axes = Axes(x=name, y="", log_x=within.get("log", False), log_y=_wide(measured), names=values)
-        figures.append(plot(_dots(rows, place), axes, f"{body['objective']['name']} by {name}"))
+        names = list(within.get("values", ()))
+        points = {row["name"]: row["hyperparameters"][name] for row in rows}
+        if names:
+            points = {trial: float(names.index(value)) for trial, value in points.items() if value in names}
+            rows = [row for row in rows if row["name"] in points]
+        axes = Axes(
+            x=name,
+            y="",
+            left=within.get("low"),
+            right=within.get("high"),
+            log_x=within.get("log", False),
+            log_y=_wide(measured),
+            names=names,
+        )
+        figures.append(plot(_dots(rows, points), axes, f"{body['objective']['name']} by {name}"))
     return pair(*figures) if figures else absent("No trial has a value of what was searched.")
 
 
@@ -110,16 +109,15 @@ def _importance(body: Body) -> str:
             "one value of a hyperparameter."
         )
     rows = [(row["name"], row["importance"], f"{100 * row['importance']:.0f} %{_trend(row['trend'])}") for row in known]
-    rows = [(name, value, words) for name, value, words in rows]
     says = (
-        "The share of the ranking of the trials that groups of the hyperparameter's value explain, beyond chance (epsilon squared "
-        f"of Kruskal-Wallis, {measured} trials). An optimum in the middle counts too; what matters only together with another does not."
+        f"The share of the ranking of {measured} trials that groups of the hyperparameter's value explain, beyond chance "
+        "(epsilon squared of Kruskal-Wallis). An optimum in the middle counts; what matters only together with another does not."
     )
     return bars(rows, "Importance") + paragraph(says, "soft")
 
 
 def _trend(value: float | None) -> str:
-    if value is None or abs(value) < 0.3:
+    if value is None or abs(value) < 0.6:
         return ""
     return ", rises with it" if value > 0 else ", falls with it"
 

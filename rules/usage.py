@@ -13,10 +13,25 @@ ABSENT = (
     "No system metrics were saved: there is no profiler-output/system. Give the job a ProfilerConfig with an S3OutputPath and "
     "ProfilingIntervalInMilliseconds 500."
 )
-BUSY = {CPU: "CPU", GPU: "GPU", GPU_MEMORY: "GPU memory controller", IO_WAIT: "waiting for I/O"}
+BUSY = {
+    CPU: "CPU",
+    "ContainerCPUUtilization": "this container's share of its CPUs",
+    GPU: "GPU",
+    GPU_MEMORY: "GPU memory controller",
+    IO_WAIT: "waiting for I/O",
+    "GPUThrottledPercent": "GPU slowed by power or heat",
+}
 """Percent of the time: activity."""
 FOOTPRINT = ("MemoryUsedPercent", GPU_FOOTPRINT)
 """Percent of what there is: memory that is taken. By dimension or, of the host's memory, by name."""
+NAMES = {
+    "MemoryUsedPercent": "memory taken",
+    "DiskReadBytesPerSecond": "read from disk, bytes a second",
+    "DiskWriteBytesPerSecond": "written to disk, bytes a second",
+    "NetworkReceiveBytesPerSecond": "received from the network, bytes a second",
+    "NetworkTransmitBytesPerSecond": "sent to the network, bytes a second",
+}
+"""Of other metrics, by name or dimension."""
 LITTLE, MUCH = 30.0, 70.0
 POINTS = 600
 
@@ -50,9 +65,8 @@ def _curves(dimension: str, series: dict[str, Any], together: Any) -> list[tuple
     """The devices of a known dimension as one curve, their mean; of another, a curve for each."""
     if dimension in BUSY or dimension == GPU_FOOTPRINT:
         return [(BUSY.get(dimension, "GPU memory taken"), together.times, together.mean)]
-    names = {"MemoryUsedPercent": "memory taken"}
     return [
-        (names.get(name, names.get(dimension, f"{dimension} {name}")), np.array(one.times), np.array(one.values))
+        (NAMES.get(name, NAMES.get(dimension, f"{dimension} {name}")), np.array(one.times), np.array(one.values))
         for name, one in series.items()
     ]
 
@@ -65,9 +79,8 @@ def verdict(found: dict[str, dict[str, float]]) -> str:
         state = "well used" if gpu >= MUCH else "little used" if gpu < LITTLE else "used in part"
         parts.append(f"The GPUs are {state} (p95 {number(gpu)} %)")
         if gpu < MUCH and cpu is not None:
-            parts[-1] += (
-                f", and the CPUs are {'what they may wait for' if cpu >= MUCH else 'not what they wait for'} (p95 {number(cpu)} %)"
-            )
+            role = "what they may wait for" if cpu >= MUCH else "not what they wait for"
+            parts[-1] += f", and the CPUs are {role} (p95 {number(cpu)} %)"
     elif cpu is not None:
         state = "the limit" if cpu >= MUCH else "little used: a smaller instance would do" if cpu < LITTLE else "used in part"
         parts.append(f"This node has no GPU; its CPUs are {state} (p95 {number(cpu)} %)")

@@ -54,7 +54,7 @@ def write(given: ReportConfig, say: Say, target: Target | None = None) -> Path:
     compare = ["--compare", places[1]] if len(places) > 1 else []
     pictures = ["--pictures", given.pictures] if given.pictures else []
     command = ["report", places[0], *compare, *pictures, *["--all"] * given.everything, "--output", str(given.output)]
-    return _program(command, _environment(given.settings, any(not Path(place).is_dir() for place in places)), say)
+    return _program(command, _environment(given.settings, any(place.startswith("s3://") or place.endswith(".json") for place in places)), say)
 
 
 def _program(words: list[str], environment: Mapping[str, str], say: Say) -> Path:
