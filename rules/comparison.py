@@ -29,7 +29,7 @@ def compare(one: Body, other: Body) -> dict[str, Any]:
 def differences(one: Body, other: Body) -> list[list[str]]:
     """[group, name, value, value] of each setting that is not the same; a dash where one of the jobs has it not."""
     rows = []
-    for group in ("hyperparameters", "data", "job", "versions"):
+    for group in ("hyperparameters", "data", "job", "machine", "versions"):
         first, second = one.get(group) or {}, other.get(group) or {}
         for name in sorted({*first, *second}):
             if first.get(name) != second.get(name) and name not in ("began", "ended"):

@@ -48,7 +48,8 @@ def _card(row: Mapping[str, Any]) -> str:
     name = row["rule"] if row["name"] in (row["rule"], "") else f"{row['rule']} ({row['name']})"
     marks = f'<span class="mark">{WORDS[row["status"]]}</span> <span class="mark soft">evaluated {text(row["evaluated"])}</span>'
     head = f"<h3>{text(name)} {marks}</h3>"
-    told = [f"step {one['step']}, {one['subject']}: {one['says']}" for one in row["evidence"][:SHOWN]]
+    steps = row["over"] == "steps"
+    told = [(f"step {one['step']}, " if steps else "") + f"{one['subject']}: {one['says']}" for one in row["evidence"][:SHOWN]]
     more = row["found"] - len(told)
     listed = "".join(f"<li>{text(line)}</li>" for line in told)
     listed += f'<li class="soft">and {more:,} more like it</li>' if more > 0 else ""

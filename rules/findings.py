@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rules.catalog import DEBUGGER, make
+from rules.catalog import DEBUGGER, PROFILER, make
 from rules.errors import ParameterError, RuleError
 from rules.evaluation import Evaluation
 from rules.overall_rules import PARTS, ProfilerReport
@@ -23,13 +23,15 @@ NOT_AFTER_THE_END = ("StalledTrainingRule",)
 SHOWN, POINTS = 12, 400
 """Pieces of evidence, and series with their points, that are kept of a rule."""
 
+PROFILERS = frozenset(rule.__name__ for rule in PROFILER)
+
 Say = Callable[[str], None]
 
 
 def findings(places: Places, say: Say = lambda line: None, *, everything: bool = False) -> dict[str, Any]:
     """`rules`: a row each, those with issues first. `odd`: what could not be read. Or `absent`, the reason."""
     odd: list[str] = []
-    own = list(_left(places.rules, odd)) if places.rules else []
+    own = [row for source in places.rules for row in _left(source, odd)]
     own += _statuses(places.job, {row["rule"] for row in own} | {row["name"] for row in own})
     known = {row["rule"] for row in own}
     rows = own + [row for row in _evaluated(places, say, everything, odd) if row["rule"] not in known]
@@ -56,6 +58,7 @@ def row(name: str, result: Mapping[str, Any], by: str) -> dict[str, Any]:
         "name": name,
         "rule": str(result.get("rule") or name),
         "status": status,
+        "over": "time" if result.get("rule") in PROFILERS else "steps",
         "details": details,
         "found": int(result.get("found") or 0),
         "evidence": evidence,

@@ -26,9 +26,9 @@ NO_STEPS = (
 )
 
 
-def pace(places: Places, profile: Profile | None, metrics: Mapping[str, float], odd: list[str]) -> dict[str, Any]:
-    """`groups`: of each node and mode; `phases`: of the job; `job`: seconds before, in and after the steps; `flops`.
-    `absent` where there are no steps."""
+def pace(places: Places, profile: Profile | None, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """`groups`: of each node and mode; `phases`: of the job; `job`: seconds before, in and after the steps. `absent` where there
+    are no steps."""
     found: dict[str, Any] = {"phases": phases(places.job), "groups": []}
     steps = profile.timeline.steps() if profile else []
     by_group: dict[tuple[str, str], list[TimedStep]] = defaultdict(list)

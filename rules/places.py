@@ -14,6 +14,7 @@ from rules.errors import SourceError
 from rules.source import Source, open_source
 
 OUTPUTS = ("steps.csv", "history.json", "predictions-test.csv", "predictions-validation.csv")
+RECORDS = ("operators.json", "machine.json")
 """What the report reads of output/data, beside the profile that the program may have left there."""
 PROFILE = "profiler/"
 PROFILED = ("system/", "framework/", "train/system/")
@@ -34,7 +35,7 @@ class Places:
     where: str
     tensors: Source | None = None
     profile: Source | None = None
-    rules: Source | None = None
+    rules: tuple[Source, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     job: Mapping[str, Any] = field(default_factory=dict)
@@ -87,13 +88,19 @@ def _of_job(job: Mapping[str, Any]) -> Places:
         sources = {row["ChannelName"]: row["DataSource"].get("S3DataSource") for row in job.get("InputDataConfig") or ()}
         tensors = _written(job, "DebugHookConfig", name, "debug-output")
         profile = _written(job, "ProfilerConfig", name, "profiler-output")
-        configured = [*(job.get("DebugRuleConfigurations") or ()), *(job.get("ProfilerRuleConfigurations") or ())]
-        results = {row["S3OutputPath"] for row in configured if row.get("S3OutputPath")} or {output}
+        results = [inside(place, name, "rule-output") for place in sorted(_results(job))]
     except (KeyError, TypeError, AttributeError) as error:
         raise SourceError(f"this is no answer of DescribeTrainingJob: {error!r}.") from None
-    found = _below(inside(output, name), name, tensors, profile, [inside(one, name, "rule-output") for one in sorted(results)])
+    found = _below(inside(output, name), name, tensors, profile, results)
     channels = {channel: open_source(source["S3Uri"].rstrip("/")) for channel, source in sources.items() if source}
     return replace(found, channels=channels, job=job)
+
+
+def _results(job: Mapping[str, Any]) -> set[str]:
+    """Where the job's rules may have left their results: their own S3OutputPath, else that of what they looked at."""
+    rules = [*(job.get("DebugRuleConfigurations") or ()), *(job.get("ProfilerRuleConfigurations") or ())]
+    configs = [job["OutputDataConfig"], job.get("DebugHookConfig") or {}, job.get("ProfilerConfig") or {}]
+    return {row["S3OutputPath"].rstrip("/") for row in [*rules, *configs] if row.get("S3OutputPath")}
 
 
 def _written(job: Mapping[str, Any], config: str, name: str, folder: str) -> list[str] | None:
@@ -122,7 +129,7 @@ def _below(
         profile=_first(profile or under("profiler-output", "output/profiler", "profiler", ""), *PROFILED)
         or _first(under("output/data/profiler", "data/profiler"), *PROFILED)
         or (Held(packed) if packed else None),
-        rules=_first(rules or under("rule-output"), ""),
+        rules=tuple(source for place in rules or under("rule-output") if (source := _first([place], ""))),
         files=loose,
         manifest=_manifest(open_source(base), odd),
         channels={ALL_CHANNELS: open_source(inside(base, "input/data"))},
@@ -142,15 +149,16 @@ def _first(places: Sequence[str], *folders: str) -> Source | None:
 def _outputs(source: Source, odd: list[str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Of output.tar.gz the profile's files by their names below it; and the small files by bare name."""
     found: dict[str, bytes] = {}
+    names = [*OUTPUTS, *(PROFILE + name for name in RECORDS)]
     for folder in ("output/data/", "data/", ""):
-        found |= {
-            name: source.read(folder + name, 0, SMALL) for name in OUTPUTS if name not in found and source.has(folder + name)
-        }
+        there = {name.removeprefix(PROFILE): folder + name for name in names if source.has(folder + name)}
+        found |= {name: source.read(path, 0, SMALL) for name, path in there.items() if name not in found}
     if found:
         return {}, found
     inner = _packed(source, "output.tar.gz", lambda name: name.rpartition("/")[2] in OUTPUTS or PROFILE in name, odd)
     profile = {name.split(PROFILE, 1)[1]: body for name, body in inner.items() if PROFILE in name}
-    return profile, {name.rpartition("/")[2]: body for name, body in inner.items() if PROFILE not in name}
+    loose = {name.rpartition("/")[2]: body for name, body in inner.items() if PROFILE not in name}
+    return profile, loose | {name: profile.pop(name) for name in RECORDS if name in profile}
 
 
 def _manifest(source: Source, odd: list[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rules.evaluation import finite
 from rules.findings import findings, of_parts
 from rules.learning import learning, metrics
 from rules.mistakes import mistakes, thumbnails
+from rules.operators import operators
 from rules.overall_rules import ProfilerReport
 from rules.pace import pace, read
 from rules.places import Places
@@ -28,6 +29,8 @@ def gather(places: Places, say: Say = lambda line: None, *, everything: bool = F
     profile = read(places, odd)
     say("evaluating rules")
     found = findings(places, say, everything=everything)
+    times, told = pace(places, profile, final), settings(places)
+    precision = told.get("hyperparameters", {}).get("precision", "")
     body = {
         "report": VERSION,
         "name": places.name,
@@ -36,10 +39,10 @@ def gather(places: Places, say: Say = lambda line: None, *, everything: bool = F
         "metrics": final,
         "learning": learning(places, odd),
         "findings": found,
-        "time": pace(places, profile, final, odd),
+        "time": times | operators(places.files, times["groups"], precision, odd),
         "machine": usage(profile),
         "predictions": mistakes(places.files, odd),
-        "settings": settings(places),
+        "settings": told,
     }
     return finite(body | {"odd": [*odd, *found.get("odd", ())]})
 
@@ -53,7 +56,7 @@ def of_profile(rule: ProfilerReport, name: str) -> str:
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "metrics": {},
         "findings": {"rules": rows, "odd": []},
-        "time": pace(seen, rule.profile, {}, []),
+        "time": pace(seen, rule.profile, {}),
         "machine": usage(rule.profile),
     }
     return page(finite(body), {})

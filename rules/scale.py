@@ -57,6 +57,11 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def percent(value: float) -> str:
+    """A share of a whole: 12.3 %, < 0.1 %."""
+    return "< 0.1 %" if 0 < value < 0.05 else f"{value:.1f} %"
+
+
 def span(seconds: float | None) -> str:
     """A duration: 340 µs, 12.3 ms, 4.56 s, 3 min 20 s, 2 h 5 min."""
     if seconds is None or not math.isfinite(seconds):

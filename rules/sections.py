@@ -102,16 +102,16 @@ def machine(part: Body) -> str:
 
 
 def _node(node: str, found: Body) -> str:
-    def lines(kind: str) -> list[Line]:
-        return [Line(name=name, points=points, tone=index % 6 + 1) for index, (name, points) in enumerate(found[kind].items())]
+    def lines(curves: Mapping[str, Any]) -> list[Line]:
+        return [Line(name=name, points=points, tone=index % 6 + 1) for index, (name, points) in enumerate(curves.items())]
 
     percent = Axes(x="time since the first sample", y="", unit_x="clock", unit_y="%", low=0.0, high=100.0)
-    figures = [plot(lines(kind), percent, title) for kind, title in
+    figures = [plot(lines(found[kind]), percent, title) for kind, title in
                (("activity", "Activity: share of the time in use"), ("footprint", "Footprint: share of the memory taken"))
                if found[kind]]  # fmt: skip
     figures += [
-        plot([Line(name=name, points=points)], Axes(x="time since the first sample", y="", unit_x="clock", low=0.0), name)
-        for name, points in found["other"].items()
+        plot(lines(curves), Axes(x="time since the first sample", y="", unit_x="clock", low=0.0), title)
+        for title, curves in found["other"].items()
     ]
     devices = "".join(
         bars([(name, value, f"{number(value)} %") for name, value in values.items()], f"{what}, mean of each")
@@ -168,6 +168,12 @@ def settings(part: Body) -> str:
     """With what it ran."""
     if "absent" in part:
         return absent(part["absent"])
-    titles = {"hyperparameters": "Hyperparameters", "job": "The job", "data": "Data", "versions": "Versions"}
+    titles = {
+        "hyperparameters": "Hyperparameters",
+        "job": "The job",
+        "data": "Data",
+        "machine": "Machine",
+        "versions": "Versions",
+    }
     tables = [f"<div><h3>{title}</h3>{table(('', ''), part[key].items())}</div>" for key, title in titles.items() if part[key]]
     return pair(*tables)

@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rules.operators import machine
 from rules.pace import moment
 from rules.places import Places
-from rules.scale import span
+from rules.scale import number, span
 
 ABSENT = "Neither a description of the job nor a model.json was given, so its settings are not known."
 
 
 def settings(places: Places) -> dict[str, Any]:
-    """Groups of names and values: `hyperparameters`, `versions`, `data`, `job`. Or `absent`."""
+    """Groups of names and values: `hyperparameters`, `versions`, `data`, `job`, `machine`. Or `absent`."""
     made = places.manifest.get("provenance") or {}
     found = {
         "hyperparameters": _texts(made.get("hyperparameters") or places.job.get("HyperParameters") or {}),
         "versions": _texts(made.get("versions") or {}),
         "data": _data(places),
         "job": _job(places.job),
+        "machine": _machine(machine(places.files)),
     }
     return found if any(found.values()) else {"absent": ABSENT}
 
@@ -40,6 +42,18 @@ def _data(places: Places) -> dict[str, str]:
         if source.get("S3Uri"):
             found[f"channel {row.get('ChannelName')}"] = str(source["S3Uri"])
     return found
+
+
+def _machine(told: Mapping[str, Any]) -> dict[str, str]:
+    peaks = told.get("peak_flops") or {}
+    found = {
+        name.replace("_", " "): told.get(name)
+        for name in ("gpu", "gpus", "processor", "cpus", "threads", "system", "python", "cuda")
+    }
+    memory = {"memory": told.get("memory_bytes"), "GPU memory": told.get("gpu_memory_bytes")}
+    found |= {name: f"{count / 1e9:.3g} GB" for name, count in memory.items() if count}
+    found |= {f"measured peak, {kind}": f"{number(value / 1e9)} GFLOP/s" for kind, value in peaks.items()}
+    return {name: str(value) for name, value in found.items() if value is not None}
 
 
 def _job(job: Mapping[str, Any]) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """The system metrics of a job, read while they are being written: use of each CPU and GPU, memory, I/O wait, network.
 
-Files are those of SageMaker's agent, one JSON object a line, and so are the names of the dimensions; two are Kennel's own.
+Files are those of SageMaker's agent, one JSON object a line, and so are the names of the dimensions; some are Kennel's own.
+Where the training program took samples of its own beside the platform's, those are taken: they say more, and both together
+would count everything twice.
 """
 
 import json
@@ -19,8 +21,9 @@ GPU_FOOTPRINT = "GPUMemoryUsedPercent"
 TOGETHER = 0.02
 """Seconds within which samples of different cores are one snapshot of a node."""
 
-PLATFORM, PROGRAM = "system/", "train/system/"
-"""Where the platform's samples lie, and those of a training program that samples for itself."""
+PLATFORM, OWN = "system/", "train/system/"
+"""Where the platform's samples are, and the training program's."""
+
 _FILE = re.compile(r"(\d{10})\.(algo-\d+)\.json$")
 
 
@@ -45,29 +48,29 @@ class Snapshots:
 
 
 class System:
-    """The samples so far. `poll` reads what is new.
-
-    A dimension that the platform samples on a node is not taken from the program: its devices would count twice.
-    """
+    """The samples so far. `poll` reads what is new."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._folder = PLATFORM
         self._read: dict[str, int] = {}
         self._series: dict[tuple[str, str, str], Series] = {}
-        self._owner: dict[tuple[str, str], str] = {}
         self.started: float | None = None
 
     def poll(self) -> None:
         """Reads the lines that are complete since the last call. Raises SourceError."""
-        for folder in (PLATFORM, PROGRAM):
-            for file in self._source.files(folder):
-                match = _FILE.search(file.name)
-                done = self._read.get(file.name, 0)
-                if match and file.size > done:
-                    fresh = self._source.read(file.name, done)
-                    whole = fresh[: fresh.rfind(b"\n") + 1]
-                    self._take(folder, file.name, match[2], whole)
-                    self._read[file.name] = done + len(whole)
+        if self._folder == PLATFORM and any(_FILE.search(file.name) for file in self._source.files(OWN)):
+            self._folder = OWN
+            self._read.clear()
+            self._series.clear()
+        for file in self._source.files(self._folder):
+            match = _FILE.search(file.name)
+            done = self._read.get(file.name, 0)
+            if match and file.size > done:
+                fresh = self._source.read(file.name, done)
+                whole = fresh[: fresh.rfind(b"\n") + 1]
+                self._take(file.name, match[2], whole)
+                self._read[file.name] = done + len(whole)
 
     def dimensions(self) -> set[str]:
         """The dimensions that were sampled."""
@@ -94,7 +97,7 @@ class System:
         total = np.add.reduceat(values, starts)
         return Snapshots(times[starts], total, total / np.diff(starts, append=len(times)))
 
-    def _take(self, folder: str, name: str, node: str, lines: bytes) -> None:
+    def _take(self, name: str, node: str, lines: bytes) -> None:
         for line in lines.splitlines():
             if not line.strip():
                 continue
@@ -104,10 +107,7 @@ class System:
                 dimension, device = str(row["Dimension"]), str(row.get("Name") or row.get("Type") or "")
             except (ValueError, KeyError, TypeError) as error:
                 raise SourceError(f"{name}: a line is no system metric: {error!r}.") from None
-            where = str(row.get("NodeId") or node)
-            if self._owner.setdefault((where, dimension), folder) != folder:
-                continue
-            series = self._series.setdefault((where, dimension, device), Series())
+            series = self._series.setdefault((str(row.get("NodeId") or node), dimension, device), Series())
             if series.times and at < series.times[-1]:
                 continue  # a host's clock was set back: order matters more than one sample
             series.times.append(at)

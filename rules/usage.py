@@ -25,6 +25,7 @@ BUSY = {
 FOOTPRINT = ("MemoryUsedPercent", GPU_FOOTPRINT)
 """Percent of what there is: memory that is taken. By dimension or, of the host's memory, by name."""
 NAMES = {
+    "GPUPowerWatts": "GPU power, watts",
     "MemoryUsedPercent": "memory taken",
     "DiskReadBytesPerSecond": "read from disk, bytes a second",
     "DiskWriteBytesPerSecond": "written to disk, bytes a second",
@@ -37,7 +38,8 @@ POINTS = 600
 
 
 def usage(profile: Profile | None) -> dict[str, Any]:
-    """`nodes`: for each its `spread` by metric, `activity`, `footprint` and `other` curves over seconds, and `says`.
+    """`nodes`: for each its `spread` by metric, `activity` and `footprint` curves over seconds, `other` curves by
+    title, and `says`.
     Or `absent`."""
     if profile is None or not profile.system.nodes():
         return {"absent": ABSENT}
@@ -53,22 +55,25 @@ def _node(system: System, node: str) -> dict[str, Any]:
         series = {name: one for (where, name), one in system.devices(dimension).items() if where == node}
         stored = dimension in FOOTPRINT or set(series) <= set(FOOTPRINT)
         part = "footprint" if stored else "activity" if dimension in BUSY else "other"
-        for label, times, values in _curves(dimension, series, together):
-            found["spread"][label] = spread(values)
-            found[part][label] = thin(list(zip((times - system.started).tolist(), values.tolist(), strict=True)), POINTS)
+        for title, label, times, values in _curves(dimension, series, together):
+            found["spread"][label if part != "other" or len(series) == 1 else f"{title}, {label}"] = spread(values)
+            points = thin(list(zip((times - system.started).tolist(), values.tolist(), strict=True)), POINTS)
+            (found[part].setdefault(title, {}) if part == "other" else found[part])[label] = points
         if dimension in BUSY and len(series) > 1:
             found["devices"][BUSY[dimension]] = {name: round(float(np.mean(one.values)), 2) for name, one in series.items()}
     return found | {"says": verdict(found["spread"])}
 
 
-def _curves(dimension: str, series: dict[str, Any], together: Any) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """The devices of a known dimension as one curve, their mean; of another, a curve for each."""
+def _curves(dimension: str, series: dict[str, Any], together: Any) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
+    """(title, name, times, values): the devices of a known dimension as one curve, their mean; of another, a curve for each."""
     if dimension in BUSY or dimension == GPU_FOOTPRINT:
-        return [(BUSY.get(dimension, "GPU memory taken"), together.times, together.mean)]
-    return [
-        (NAMES.get(name, NAMES.get(dimension, f"{dimension} {name}")), np.array(one.times), np.array(one.values))
-        for name, one in series.items()
-    ]
+        name = BUSY.get(dimension, "GPU memory taken")
+        return [(name, name, together.times, together.mean)]
+    rows = []
+    for device, one in series.items():
+        title = NAMES.get(device, NAMES.get(dimension, dimension))
+        rows.append((title, title if len(series) == 1 else device, np.array(one.times), np.array(one.values)))
+    return rows
 
 
 def verdict(found: dict[str, dict[str, float]]) -> str:
