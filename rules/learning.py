@@ -62,10 +62,10 @@ def _steps(files: Mapping[str, bytes], curves: dict[str, dict[str, list[Point]]]
     ends: dict[int, int] = {}
     try:
         for row in csv.DictReader(io.StringIO(files.get("steps.csv", b"").decode("ascii", "replace"))):
-            step = int(row["step"])
-            curves["loss"].setdefault("train", []).append((step, float(row["loss"])))
-            curves["rate"].setdefault("learning rate", []).append((step, float(row["lr"])))
-            ends[int(row["epoch"])] = step
+            step, epoch, loss, rate = int(row["step"]), int(row["epoch"]), float(row["loss"]), float(row["lr"])
+            curves["loss"].setdefault("train", []).append((step, loss))
+            curves["rate"].setdefault("learning rate", []).append((step, rate))
+            ends[epoch] = step
     except (KeyError, ValueError, TypeError) as error:
         odd.append(f"steps.csv: a line is no step: {error!r}.")
     return ends

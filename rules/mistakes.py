@@ -119,7 +119,9 @@ def shrunk(body: bytes) -> str:
                 upright = ImageOps.exif_transpose(picture)
                 upright.thumbnail((SIDE, SIDE))
                 stream = io.BytesIO()
-                upright.convert("RGB").save(stream, "JPEG", quality=80)
+                plain = Image.new("RGB", upright.size)  # takes over pixels, and no comment, profile or EXIF
+                plain.paste(upright.convert("RGB"))
+                plain.save(stream, "JPEG", quality=80)
     except Exception:  # Pillow meets what is broken with exceptions of every kind
         return "not a picture that can be opened"
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()

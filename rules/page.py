@@ -48,11 +48,8 @@ def absent(words: str) -> str:
 
 def tiles(rows: Iterable[tuple[str, str]]) -> str:
     """The few numbers that matter: (value, what it is)."""
-    return (
-        '<div class="tiles">'
-        + "".join(f"<div class='tile'><b>{text(v)}</b><span>{text(n)}</span></div>" for v, n in rows)
-        + "</div>"
-    )
+    shown = "".join(f'<div class="tile"><b>{text(value)}</b><span>{text(name)}</span></div>' for value, name in rows)
+    return f'<div class="tiles">{shown}</div>' if shown else ""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], figures: Sequence[int] = ()) -> str:

@@ -17,7 +17,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     step = 10 ** math.floor(math.log10((high - low) / count))
     step *= min((1, 2, 5, 10), key=lambda factor: abs((high - low) / (factor * step) - count))
     first = math.ceil(low / step - 1e-9)
-    return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [float(f"{index * step:.10g}") for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def minutes(low: float, high: float, count: int = 5) -> list[float]:
@@ -108,4 +108,4 @@ def smooth(points: Sequence[Point]) -> list[Point]:
 
 def finite(points: Iterable[Sequence[float | None]]) -> list[Point]:
     """The points that can be drawn."""
-    return [(float(x), float(y)) for x, y in points if x is not None and y is not None and math.isfinite(y)]
+    return [(float(x), float(y)) for x, y in points if x is not None and y is not None and math.isfinite(x) and math.isfinite(y)]

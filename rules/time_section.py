@@ -73,7 +73,7 @@ def split(shares: Mapping[str, float], title: str) -> str:
         return paragraph(
             f"{title}: the timeline has no parts of these steps (DataWait, Copy, Forward, Backward, Optimizer).", "soft"
         )
-    return stack([(NAMES.get(name, name), value, f"{number(value)} %") for name, value in percent.items()], title)
+    return stack([(words, shares.get(name, 0.0), percent(shares.get(name, 0.0))) for name, words in NAMES.items()], title)
 
 
 def _outliers(group: Mapping[str, Any]) -> str:
