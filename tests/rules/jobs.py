@@ -1,4 +1,4 @@
-"""Folders of jobs for the report's tests, laid out as under /opt/ml or as in S3: by hand where a test needs to know each number."""
+"""Folders of jobs for the report's tests, laid out as under /opt/ml, with numbers that are known."""
 
 import csv
 import io

@@ -84,7 +84,7 @@ def test_the_page_shows_the_numbers(whole: tuple[Places, dict]) -> None:
 
 
 def test_the_json_is_strict_and_has_the_same_numbers(whole: tuple[Places, dict], tmp_path: Path) -> None:
-    places, body = whole
+    _, body = whole
     path = save(tmp_path / "out", page(body, {}), body)
     text = path.with_suffix(".json").read_text()
     again = json.loads(text, parse_constant=lambda name: pytest.fail(name))
