@@ -1,4 +1,4 @@
-"""The report of a tuning job, from what SageMaker says of it."""
+"""The report of a tuning job, from what SageMaker says of it. Also rules.tuning_page."""
 
 import json
 import random
