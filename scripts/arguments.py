@@ -111,6 +111,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compare", metavar="OTHER", help="another job, folder or prefix: the two side by side")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where it is written (default: .kennel/reports/NAME)")
     parser.add_argument("--pictures", metavar="PLACE", help="folder or prefix with the channels (default: the job's own)")
+    parser.add_argument("--tuning", action="store_true", help="the tuning job of this name (default: the last one)")
     parser.add_argument("--all", action="store_true", help="evaluate every rule, however much was saved")
     parser.add_argument("--open", action="store_true", help="show it in the browser")
 

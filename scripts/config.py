@@ -131,6 +131,8 @@ class ReportConfig(Config):
     other: str | None = None
     output: Path
     pictures: str | None = None
+    tuning: bool = False
+    """`place` is a tuning job's name, whatever else has that name."""
     everything: bool = False
     show: bool = False
 

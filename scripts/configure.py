@@ -248,17 +248,21 @@ def _logs(given: Given) -> config.LogsConfig:
 
 
 def _report(given: Given) -> config.ReportConfig:
-    line = given.line
-    place = line.place or given.state.get("training_job") or given.state.get("tuning_job")
+    line, last = given.line, [given.state.get(kind) for kind in ("training_job", "tuning_job")]
+    place = line.place or (last[1] if line.tuning else last[0] or last[1])
     if not place:
-        raise LaunchError("report: nothing was started from here yet; give a job's name, a folder or an s3:// prefix")
+        raise LaunchError("nothing was started from here yet; give a job's name, a folder or an s3:// prefix")
+    if line.tuning and line.compare:
+        raise LaunchError(f"--compare {line.compare}: a tuning job cannot be compared; give two training jobs")
     names = [re.sub(r"[^a-zA-Z0-9.-]+", "-", one.rstrip("/").rpartition("/")[2]) for one in (place, line.compare) if one]
+    name = "-beside-".join(name.strip("-.") or "job" for name in names) + "-tuning" * line.tuning
     return config.ReportConfig(
         settings=given.settings,
         place=place,
         other=line.compare,
-        output=line.output or given.settings.home / "reports" / "-beside-".join(name.strip("-.") or "job" for name in names),
+        output=line.output or given.settings.home / "reports" / name,
         pictures=line.pictures,
+        tuning=line.tuning,
         everything=line.all,
         show=line.open,
     )

@@ -74,9 +74,8 @@ def run(given: DemoConfig, say: Say) -> int:
     story.facts |= compare.facts(target, job, answers, story.folder)
     story.facts |= {"hyperparameters": dict(final.hyperparameters), "best": best} | _jobs(target, best, job)
     with story.step("report", "Reports of the training and of the search"):
-        names = {"training": job["TrainingJobName"], "tuning": best["tuning_job"]}
-        pages = {kind: report.write(_report(given, name), say, target) for kind, name in names.items()}
-        story.facts["reports"] = {kind: str(page) for kind, page in pages.items()}
+        wanted = {"training": _report(given, job["TrainingJobName"]), "tuning": _report(given, best["tuning_job"], tuning=True)}
+        story.facts["reports"] = {kind: str(report.write(one, say, target)) for kind, one in wanted.items()}
     _finish(story, answers)
     if was_asleep and not given.keep:
         up.stop(given.settings)
@@ -139,8 +138,9 @@ def _teardown(given: DemoConfig) -> config.DownConfig:
     return config.DownConfig(settings=given.settings, endpoint=ENDPOINT, config=name, model=name)
 
 
-def _report(given: DemoConfig, job: str) -> config.ReportConfig:
-    return config.ReportConfig(settings=given.settings, place=job, output=given.settings.home / "reports" / job)
+def _report(given: DemoConfig, job: str, *, tuning: bool = False) -> config.ReportConfig:
+    folder = given.settings.home / "reports" / (f"{job}-tuning" if tuning else job)
+    return config.ReportConfig(settings=given.settings, place=job, output=folder, tuning=tuning)
 
 
 def _ask(story: Story, target: Target, pictures: list[Path]) -> list[invoke.Answer]:

@@ -19,11 +19,10 @@ from scripts.target import Target, connect
 
 
 def plan(given: ReportConfig) -> list[Call]:
-    return [
-        Call("sagemaker", "DescribeTrainingJob", {"TrainingJobName": place})
-        for place in (given.place, given.other)
-        if place and is_name(place)
-    ]
+    if given.tuning:
+        return [Call("sagemaker", "DescribeHyperParameterTuningJob", {"HyperParameterTuningJobName": given.place})]
+    names = [place for place in (given.place, given.other) if place and is_name(place)]
+    return [Call("sagemaker", "DescribeTrainingJob", {"TrainingJobName": name}) for name in names]
 
 
 def run(given: ReportConfig, say: Say) -> int:
@@ -33,7 +32,7 @@ def run(given: ReportConfig, say: Say) -> int:
     if given.show:
         webbrowser.open(page.resolve().as_uri())
     elif given.other is None:
-        say.next(given.settings, (f"report {given.place} --open", "show it in the browser"))
+        say.next(given.settings, (f"report {given.place}{' --tuning' * given.tuning} --open", "show it in the browser"))
     return 0
 
 
@@ -47,14 +46,16 @@ def write(given: ReportConfig, say: Say, target: Target | None = None) -> Path:
     given.output.mkdir(parents=True, exist_ok=True)
     places = []
     for place in (given.place, given.other):
-        if place and is_name(place):
+        if place and (given.tuning or is_name(place)):
             target = target or connect(given.settings)
-            place = str(_described(target, place, given.output))
+            place = str(_described(target, place, given))
         places += [place] if place else []
     compare = ["--compare", places[1]] if len(places) > 1 else []
     pictures = ["--pictures", given.pictures] if given.pictures else []
     command = ["report", places[0], *compare, *pictures, *["--all"] * given.everything, "--output", str(given.output)]
-    return _program(command, _environment(given.settings, any(place.startswith("s3://") or place.endswith(".json") for place in places)), say)
+    return _program(
+        command, _environment(given.settings, any(place.startswith("s3://") or place.endswith(".json") for place in places)), say
+    )
 
 
 def _program(words: list[str], environment: Mapping[str, str], say: Say) -> Path:
@@ -90,15 +91,15 @@ def _environment(settings: Settings, remote: bool) -> dict[str, str]:
     return config.inherited_environment() | up.environment(settings, up.ensure(settings))
 
 
-def _described(target: Target, name: str, folder: Path) -> Path:
+def _described(target: Target, name: str, given: ReportConfig) -> Path:
     """What SageMaker says of a job or a tuning job, as a file. Raises LaunchError when there is none of that name."""
-    body = target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=name)
+    body = None if given.tuning else target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=name)
     if body is None:
         search = target.find("sagemaker", "DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name)
         if search is None:
             raise LaunchError(f"{name}: no training or tuning job of this name, and no such folder; kennel status lists the jobs")
         body = {"HyperParameterTuningJob": search, "TrainingJobs": list(_trials(target, name))}
-    file = folder / f"{name}.json"
+    file = given.output / f"{name}.json"
     file.write_text(json.dumps(body, indent=1, default=str), encoding="utf-8")
     return file
 

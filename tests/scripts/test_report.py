@@ -34,6 +34,9 @@ def test_the_last_training_job(trained: Kennel) -> None:
 
 
 def test_a_tuning_job_by_its_name(trained: Kennel) -> None:
+    trained.state(tuning_job=SEARCH)
+    assert f"reports/{SEARCH}-tuning/report.html" in trained.run("report", "--tuning").stdout
+    assert f"{JOB}: no training or tuning job" in trained.run("report", JOB, "--tuning", status=2).stderr
     trained.run("report", SEARCH, "--output", "there")
     body = json.loads((trained.folder / "there" / "report.json").read_text())
     assert body["kind"] == "tuning" and len(body["trials"]) == 3 and body["best"]
@@ -45,6 +48,7 @@ def test_two_jobs(trained: Kennel, server: LocalServer) -> None:
     done = trained.run("report", JOB, "--compare", best["TrainingJobName"])
     assert f"reports/{JOB}-beside-{best['TrainingJobName']}/report.html" in done.stdout
     assert "a tuning job cannot be compared" in trained.run("report", SEARCH, "--compare", JOB, status=2).stderr
+    assert "a tuning job cannot be compared" in trained.run("report", SEARCH, "--tuning", "--compare", JOB, status=2).stderr
 
 
 def test_a_prefix_and_a_folder(trained: Kennel) -> None:
@@ -54,7 +58,9 @@ def test_a_prefix_and_a_folder(trained: Kennel) -> None:
     data.mkdir(parents=True)
     (data / "steps.csv").write_text("step,epoch,lr,loss,pictures\n1,1,0.1,0.5,ab\n2,1,0.1,0.4,ab\n")
     trained.run("report", "job", "--output", "folder")
-    assert json.loads((trained.folder / "folder" / "report.json").read_text())["learning"]["loss"] == {"train": [[1, 0.5], [2, 0.4]]}
+    assert json.loads((trained.folder / "folder" / "report.json").read_text())["learning"]["loss"] == {
+        "train": [[1, 0.5], [2, 0.4]]
+    }
 
 
 def test_a_folder_needs_no_server(kennel: Kennel) -> None:
