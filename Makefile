@@ -10,7 +10,7 @@ export TARGET ?= local
 export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs status down doctor up stop test test-images compat check bench lock base build push clean
+.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images compat check bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ invoke: $(VENV)/.ready ## ask the endpoint about a picture (PICTURE=file or fold
 
 logs: $(VENV)/.ready ## what the last job printed (NAME=another job or endpoint, ARGS=--follow)
 	@$(KENNEL) logs $(NAME) $(ARGS)
+
+report: $(VENV)/.ready ## what happened in the last training job, as a page (JOB=another job, tuning job or folder, ARGS=--open)
+	@$(KENNEL) report $(if $(JOB),'$(JOB)') $(ARGS)
 
 status: $(VENV)/.ready ## what runs
 	@$(KENNEL) status $(ARGS)

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from rules import report, report_command
 from rules.actions import StopTraining, read_actions, stalled_action
 from rules.config import Config, message_file, read_config
 from rules.errors import RuleError
-from rules.evaluation import Evaluation, Result, Status
+from rules.evaluation import Evaluation, Result, Status, finite
 from rules.overall_rules import ProfilerReport
 from rules.rule import Evidence
 
@@ -23,6 +24,8 @@ CODES = {Status.NO_ISSUES: 0, Status.ISSUES: 1, Status.ERROR: 2, Status.STOPPED:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluates; returns the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["report"]:
+        return report_command.main(words[1:])
     message = message_file(words)
     try:
         config = read_config(words)
@@ -68,15 +71,16 @@ def _fired(config: Config, evidence: Evidence, actions: list[StopTraining]) -> N
 
 
 def _write(config: Config, result: Result) -> None:
-    """The result as JSON; ProfilerReport's parts in AWS's layout."""
-    files = {f"{result.rule}.json": result.as_json()}
+    """The result as JSON; ProfilerReport's parts and its page in AWS's layout."""
+    files = {f"{result.rule}.json": json.dumps(result.as_json(), indent=1, allow_nan=False)}
     if isinstance(config.rule, ProfilerReport):
-        reports = config.rule.files()
-        files |= {f"profiler-output/profiler-reports/{name}.json": report for name, report in reports.items()}
-    for name, body in files.items() if config.output else ():
+        for name, body in config.rule.files().items():
+            files[f"profiler-output/profiler-reports/{name}.json"] = json.dumps(finite(body), indent=1, allow_nan=False)
+        files["profiler-output/profiler-report.html"] = report.of_profile(config.rule, config.job or config.place)
+    for name, content in files.items() if config.output else ():
         path = config.output / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(body, indent=1, allow_nan=False), encoding="utf-8")
+        path.write_text(content, encoding="utf-8")
 
 
 def _leave(file: Path | None, details: str) -> None:

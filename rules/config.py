@@ -59,7 +59,7 @@ def _command_line(arguments: Sequence[str]) -> Config:
     parser.add_argument("--follow", action="store_true", help="wait for more until the job has ended")
     parser.add_argument("--all", action="store_true", help="go on after the first evidence")
     parser.add_argument("--output", type=Path, help="folder for the result as JSON")
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)
     parameters = dict(part.partition("=")[::2] for part in given.parameters)
     if wrong := [part for part in given.parameters if "=" not in part]:
         raise ParameterError(f"{wrong[0]!r}: expected name=value.")

@@ -12,7 +12,7 @@ from typing import Any
 from rules.errors import RuleError
 from rules.profiler_rule import Profile, ProfilerRule
 from rules.rule import Evidence, Rule, TensorRule, plain
-from rules.source import open_source
+from rules.source import Source, open_source
 from rules.trial import Trial
 
 KEPT = 1000
@@ -44,7 +44,7 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, for a file. A number that is infinite or none at all becomes null, as JSON has neither."""
-        return _finite(vars(self) | {"evidence": [plain(one) for one in self.evidence]})
+        return finite(vars(self) | {"evidence": [plain(one) for one in self.evidence]})
 
 
 @dataclass(kw_only=True)
@@ -54,6 +54,8 @@ class Evaluation:
 
     rule: Rule
     place: str
+    source: Source | None = None
+    """The place itself, where it is open already."""
     follow: bool = False
     exhaustive: bool = False
     start_step: int = 0
@@ -86,7 +88,7 @@ class Evaluation:
 
     def _tensors(self, rule: TensorRule) -> bool:
         """Whether the job's end was reached."""
-        trial, news = Trial(open_source(self.place)), time.monotonic()
+        trial, news = Trial(self.source or open_source(self.place)), time.monotonic()
         while True:
             for step in trial.poll(final=not self.follow):
                 news = time.monotonic()
@@ -103,7 +105,7 @@ class Evaluation:
 
     def _profile(self, rule: ProfilerRule) -> bool:
         """Whether the job's end was reached. What reports only, or has parts, is scanned to the end."""
-        profile, due = Profile(open_source(self.place)), 0.0
+        profile, due = Profile(self.source or open_source(self.place)), 0.0
         while True:
             profile.poll(final=not self.follow)
             if profile.ended or time.monotonic() >= due:
@@ -141,9 +143,10 @@ class Evaluation:
         )
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value with null for each number that is infinite or none."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

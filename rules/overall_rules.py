@@ -93,6 +93,8 @@ class ProfilerReport(ProfilerRule):
     to_the_end = True
     parts: list[ProfilerRule] = field(init=False, default_factory=list)
     found: dict[str, list[Evidence]] = field(init=False, repr=False, default_factory=dict)
+    profile: Profile | None = field(init=False, repr=False, default=None)
+    """What was looked at last."""
     _empty: bool = field(init=False, repr=False, default=True)
 
     @classmethod
@@ -122,6 +124,7 @@ class ProfilerReport(ProfilerRule):
         }
 
     def look(self, profile: Profile) -> Iterator[Evidence]:
+        self.profile = profile
         self._empty = not profile.system.nodes() and not profile.timeline.events
         for part in self.parts:
             self.found[part.name] = part.scan(profile)

@@ -121,6 +121,16 @@ def _up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="on 127.0.0.1 (default: 4566, a free one when that is taken)")
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("place", nargs="?", help="a job, a tuning job, a folder or s3:// prefix (default: the last training job)")
+    parser.add_argument("--compare", metavar="OTHER", help="another job, folder or prefix: the two side by side")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where it is written (default: .kennel/reports/NAME)")
+    parser.add_argument("--pictures", metavar="PLACE", help="folder or prefix with the channels (default: the job's own)")
+    parser.add_argument("--tuning", action="store_true", help="the tuning job of this name (default: the last one)")
+    parser.add_argument("--all", action="store_true", help="evaluate every rule, however much was saved")
+    parser.add_argument("--open", action="store_true", help="show it in the browser")
+
+
 def _lint_image(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", help="an image of the local Docker engine")
     parser.add_argument("--model", type=Path, metavar="FILE", help="a model.tar.gz to serve with")
@@ -164,6 +174,7 @@ VERBS: dict[str, Verb] = {
     "deploy": Verb("put a trained model behind an endpoint", "kennel deploy --endpoint kennel", _deploy),
     "invoke": Verb("ask the endpoint about pictures", "kennel invoke dog.jpg", _invoke),
     "logs": Verb("what a job or an endpoint printed", "kennel logs --follow", _logs),
+    "report": Verb("what happened in a job, as a page: training, findings, time, mistakes", "kennel report --open", _report),
     "status": Verb("what runs, and what it costs while it does", "kennel status", _nothing),
     "down": Verb("remove the endpoint, its config and its model", "kennel down", _endpoint),
     "policies": Verb("print the least IAM policies: the execution role's and the launcher's", "kennel policies", _nothing),

@@ -154,6 +154,20 @@ class LogsConfig(Config):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportConfig(Config):
+    """`place`, `other`: a job's or tuning job's name, a folder, or an S3 prefix. `pictures`: a place with the channels."""
+
+    place: str
+    other: str | None = None
+    output: Path
+    pictures: str | None = None
+    tuning: bool = False
+    """`place` is a tuning job's name, whatever else has that name."""
+    everything: bool = False
+    show: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DownConfig(Config):
     """`config` and `model`: what the last deploy made beside the endpoint, where that is remembered."""
 
@@ -223,6 +237,11 @@ def ca_of_environment() -> Path | None:
 def backend_of_environment() -> str | None:
     """BACKEND, as the Makefile passes it on."""
     return os.environ.get("BACKEND") or None
+
+
+def whole_environment() -> dict[str, str]:
+    """For a program that talks to AWS as the person does."""
+    return dict(os.environ)
 
 
 def endpoint_url() -> str | None:

@@ -264,6 +264,27 @@ def _logs(given: Given) -> config.LogsConfig:
     return config.LogsConfig(settings=given.settings, name=checked_name("logs", name, 63), follow=given.line.follow)
 
 
+def _report(given: Given) -> config.ReportConfig:
+    line, last = given.line, [given.state.get(kind) for kind in ("training_job", "tuning_job")]
+    place = line.place or (last[1] if line.tuning else last[0] or last[1])
+    if not place:
+        raise LaunchError("nothing was started from here yet; give a job's name, a folder or an s3:// prefix")
+    if line.tuning and line.compare:
+        raise LaunchError(f"--compare {line.compare}: a tuning job cannot be compared; give two training jobs")
+    names = [re.sub(r"[^a-zA-Z0-9.-]+", "-", one.rstrip("/").rpartition("/")[2]) for one in (place, line.compare) if one]
+    name = "-beside-".join(name.strip("-.") or "job" for name in names) + "-tuning" * line.tuning
+    return config.ReportConfig(
+        settings=given.settings,
+        place=place,
+        other=line.compare,
+        output=line.output or given.settings.home / "reports" / name,
+        pictures=line.pictures,
+        tuning=line.tuning,
+        everything=line.all,
+        show=line.open,
+    )
+
+
 def _down(given: Given) -> config.DownConfig:
     given.settings.need("region")
     endpoint = given.endpoint()
@@ -342,6 +363,7 @@ BUILDERS: Mapping[str, Callable[[Given], config.Config]] = {
     "deploy": _deploy,
     "invoke": _invoke,
     "logs": _logs,
+    "report": _report,
     "status": _plain,
     "down": _down,
     "policies": _policies,

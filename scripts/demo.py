@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts import compare, config, data, deploy, down, invoke, state, train, tune, up, verdict, weights
+from scripts import compare, config, data, deploy, down, invoke, report, state, train, tune, up, verdict, weights
 from scripts import target as targets
 from scripts.config import DemoConfig, DeployConfig, TrainConfig, TuneConfig
 from scripts.configure import channels, set_name, without_test
@@ -74,6 +74,9 @@ def run(given: DemoConfig, say: Say) -> int:
                 down.remove(target, _teardown(given), say)
     story.facts |= compare.facts(target, job, answers, story.folder)
     story.facts |= {"hyperparameters": dict(final.hyperparameters), "best": best} | _jobs(target, best, job)
+    with story.step("report", "Reports of the training and of the search"):
+        wanted = {"training": _report(given, job["TrainingJobName"]), "tuning": _report(given, best["tuning_job"], tuning=True)}
+        story.facts["reports"] = {kind: str(report.write(one, say, target)) for kind, one in wanted.items()}
     _finish(story, answers)
     if was_asleep and not given.keep:
         up.stop(given.settings)
@@ -137,6 +140,11 @@ def _teardown(given: DemoConfig) -> config.DownConfig:
     return config.DownConfig(settings=given.settings, endpoint=ENDPOINT, config=name, model=name)
 
 
+def _report(given: DemoConfig, job: str, *, tuning: bool = False) -> config.ReportConfig:
+    folder = given.settings.home / "reports" / (f"{job}-tuning" if tuning else job)
+    return config.ReportConfig(settings=given.settings, place=job, output=folder, tuning=tuning)
+
+
 def _ask(story: Story, target: Target, pictures: list[Path]) -> list[invoke.Answer]:
     answers = []
     with story.say.progress("asking", "pictures") as show:
@@ -172,6 +180,8 @@ def _finish(story: Story, answers: list[invoke.Answer]) -> None:
         f"{facts['seconds_per_step']:.3f} s a training step, {sum(story.seconds.values()):.0f} s in all"
     )
     say.line(f"\nwritten  {summary}")
+    say.line(f"report   {facts['reports']['training']}")
+    say.line(f"report   {facts['reports']['tuning']}")
     say.next(settings, ("deploy", "the same model again, to stay"), ("invoke PICTURE", "one picture, one answer"))
     if story.given.data is None:
         say.line("      make demo DATA=folder WEIGHTS=resnet18.pth   the same on photographs")

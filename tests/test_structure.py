@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "httptools",
         "psutil",
     },
-    "rules": {"boto3", "botocore", "numpy", "pandas", "bokeh"},
+    "rules": PICTURES | {"boto3", "botocore"},
     "scripts": PICTURES | {"contract", "boto3", "botocore", "rich"},
     "local_sagemaker": {"botocore", "boto3", "awscrt", "aiohttp", "optuna", "docker", "psutil"},
 }

@@ -42,11 +42,11 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """An evaluation over all ranks. `predictions`: index of each picture and of the class predicted for it."""
+    """An evaluation over all ranks. `predictions`: index of each picture, of the class predicted, and how sure (0 to 1)."""
 
     loss: float
     accuracy: float
-    predictions: tuple[tuple[int, int], ...] = ()
+    predictions: tuple[tuple[int, int, float], ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +70,8 @@ class Loop:
     saved: int | None = None
     """The step of the newest checkpoint."""
     log: StepLog | None = None
+    score: Score | None = None
+    """Of the newest evaluation of this run."""
     _parallel: nn.Module = field(init=False)
     _optimiser: torch.optim.Optimizer = field(init=False)
     _scale: torch.Tensor = field(init=False)
@@ -209,15 +211,17 @@ class Loop:
             best = logits.argmax(1)
             sums[0] += self.loss(logits, labels).item() * len(labels)
             sums[1] += (best == labels).sum().item()
-            predicted += zip(batches[number], best.tolist(), strict=True)
+            sure = logits.softmax(1).gather(1, best[:, None])[:, 0]
+            predicted += zip(batches[number], best.tolist(), sure.tolist(), strict=True)
             self._show(split, number + 1, rounds, "")
         loss, correct = self.ranks.summed(*sums)
         if not math.isfinite(loss):
             raise NotFiniteError(
                 f"{split} loss is {loss} after step {self.position.taken}; lower lr; the last good checkpoint is kept"
             )
-        together = sorted(pair for part in self.ranks.gathered(predicted) for pair in part)
-        return Score(loss / len(indices), correct / len(indices), tuple(together))
+        together = sorted(row for part in self.ranks.gathered(predicted) for row in part)
+        self.score = Score(loss / len(indices), correct / len(indices), tuple(together))
+        return self.score
 
     def _close_epoch(self, score: Score) -> None:
         position = self.position

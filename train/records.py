@@ -1,4 +1,5 @@
-"""What a job leaves in output/data beside the model: every step, every epoch, and what the network says of each test picture."""
+"""What a job leaves in output/data beside the model: every step, every epoch, and what the network says of each picture of the
+test channel, of the validation channel where there is no test."""
 
 import csv
 import json
@@ -8,7 +9,6 @@ from typing import Any, TextIO
 
 STEPS = "steps.csv"
 HISTORY = "history.json"
-PREDICTIONS = "predictions-test.csv"
 _COLUMNS = ("step", "epoch", "lr", "loss", "pictures")
 
 
@@ -45,10 +45,10 @@ def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
     (folder / HISTORY).write_text(json.dumps(history, indent=1) + "\n", encoding="ascii")
 
 
-def write_predictions(folder: Path, rows: Iterable[tuple[str, str, str]]) -> None:
-    """predictions-test.csv: path below input/data, true class, predicted class."""
+def write_predictions(folder: Path, split: str, rows: Iterable[tuple[str, str, str, float]]) -> None:
+    """predictions-SPLIT.csv: path below input/data, true class, predicted class, the probability of the predicted class."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / PREDICTIONS, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    with open(folder / f"predictions-{split}.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(("picture", "class", "predicted"))
-        writer.writerows(rows)
+        writer.writerow(("picture", "class", "predicted", "probability"))
+        writer.writerows((picture, truth, predicted, f"{sure:.6f}") for picture, truth, predicted, sure in rows)

@@ -200,10 +200,10 @@ def _finish(loop: Loop, job: Job, collection: Collection, finished: bool) -> dic
     metrics = {name: value for name, value in (loop.history[-1] if loop.history else {}).items() if name != "epoch"}
     if finished and "test" in loop.indices and (score := loop.evaluate("test")) is not None:
         metrics |= {"test:loss": score.loss, "test:accuracy": score.accuracy}
+    if finished and loop.score is not None and loop.ranks.first:
         found, names = collection.pictures, collection.classes
-        rows = [(found[index].name, names[found[index].label], names[best]) for index, best in score.predictions]
-        if loop.ranks.first:
-            records.write_predictions(job.layout.output_data, rows)
+        rows = [(found[at].name, names[found[at].label], names[best], sure) for at, best, sure in loop.score.predictions]
+        records.write_predictions(job.layout.output_data, "test" if "test:loss" in metrics else "validation", rows)
     if pace := loop.pace():
         metrics |= {"train:seconds_per_step": pace[0], "train:pictures_per_second": pace[1]}
     for name in ("test:loss", "test:accuracy", "train:seconds_per_step", "train:pictures_per_second"):

@@ -10,7 +10,9 @@ from person import ROOT, Kennel
 from scripts.arguments import VERBS
 from scripts.configure import BUILDERS
 
-FROZEN = "demo data weights tune train rules deploy invoke logs status down policies doctor build push lint-image up env stop"
+FROZEN = (
+    "demo data weights tune train rules deploy invoke logs report status down policies doctor build push lint-image up env stop"
+)
 
 
 def test_the_verbs_are_these() -> None:

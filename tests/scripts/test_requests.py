@@ -22,6 +22,7 @@ NAMED = {
     "deploy": ["deploy", "--name", "kennel-golden", "--job", "kennel-train-golden"],
     "down": ["down", "--endpoint", "kennel"],
     "logs": ["logs", "kennel-train-golden"],
+    "report": ["report", "kennel-train-golden"],
     "status": ["status"],
     "doctor": ["doctor"],
     "stop": ["stop", "kennel-train-golden"],

@@ -71,6 +71,8 @@ def test_the_artefact_answers_as_training_said_for_the_same_pictures(trained: tu
         logits = model({"pictures": prepare(picture, spec)[None]})["logits"]
         assert made.classes[int(np.argmax(logits))] == row["predicted"]
         assert row["picture"].split("/")[1] == row["class"]
+        sure = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+        assert float(row["probability"]) == pytest.approx(float(sure.max()), abs=2e-3)
 
 
 def test_every_step_and_epoch_is_recorded(trained: tuple[Container, Ended]) -> None:

@@ -24,5 +24,7 @@ def test_a_resumed_log_drops_what_is_taken_again(tmp_path: Path) -> None:
 def test_history_and_predictions_read_back(tmp_path: Path) -> None:
     records.write_history(tmp_path, [{"epoch": 1, "train:loss": 0.5}])
     assert json.loads((tmp_path / "history.json").read_text()) == [{"epoch": 1, "train:loss": 0.5}]
-    records.write_predictions(tmp_path, [("test/a/x, y.jpg", "a", "b")])
-    assert (tmp_path / "predictions-test.csv").read_text() == 'picture,class,predicted\n"test/a/x, y.jpg",a,b\n'
+    records.write_predictions(tmp_path, "test", [("test/a/x, y.jpg", "a", "b", 0.91)])
+    assert (tmp_path / "predictions-test.csv").read_text() == (
+        'picture,class,predicted,probability\n"test/a/x, y.jpg",a,b,0.910000\n'
+    )
