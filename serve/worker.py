@@ -1,8 +1,8 @@
 """What multi-model-server calls in each worker process, and the worker's line to the front. The prediction is the handler's.
 
 The front cannot ask MMS how a worker is: MMS says a dead model is healthy, leaves a hung process behind for ever and does not
-reap a killed one. So each worker keeps a Unix socket to the front open for as long as it lives, and says on it: `ready`,
-`failed <reason>`, `+` when it takes requests up and `-` when it has answered them.
+reap a killed one. So each worker keeps a Unix socket to the front open for as long as it lives, and says on it:
+`ready <precision>`, `failed <reason>`, `+` when it takes requests up and `-` when it has answered them.
 """
 
 import json
@@ -54,7 +54,7 @@ class Worker:
         except Exception as error:
             self._tell(f"failed {_reason(error)}")
             raise SystemExit(1) from None
-        self._tell("ready")
+        self._tell(f"ready {self._handler.precision}")
 
     def answer(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         self._tell("+")

@@ -41,10 +41,11 @@ class Link(asyncio.Protocol):
                 self.busy_since = time.monotonic()
             elif line == b"-":
                 self.busy_since = None
-            elif line == b"ready":
+            elif line.startswith(b"ready "):
                 self.ready = True
                 self._workers.lost_loading = 0
-                log.event("worker_ready", pid=self.pid)
+                self._workers.precision = line[6:].decode("ascii", "replace")
+                log.event("worker_ready", pid=self.pid, precision=self._workers.precision)
                 self._workers.changed()
             elif line.startswith(b"failed "):
                 self._workers.failed(line[7:].decode("utf-8", "replace"))
@@ -65,6 +66,8 @@ class Workers:
         self.failed = failed
         self.lost_loading = 0
         """Workers that ended while they loaded, since one last got ready."""
+        self.precision = ""
+        """What the worker that got ready last computes in; all of them do the same."""
         self.ending = False
         self._server: asyncio.AbstractServer | None = None
 

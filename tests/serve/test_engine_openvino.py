@@ -14,7 +14,7 @@ from tests import artefact
 
 
 def _load(base: Path) -> engine_openvino.OpenVinoEngine:
-    return engine_openvino.load(base / "model", manifest.read(base / "model"), threads=1, gpu=None)
+    return engine_openvino.load(base / "model", manifest.read(base / "model"), threads=1, gpu=None, precision="auto")
 
 
 def test_openvino_refuses_a_graph_for_another_picture_size(tmp_path: Path) -> None:

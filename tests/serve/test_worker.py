@@ -59,7 +59,7 @@ def _read_until(link: socket.socket, end: bytes) -> bytes:
 def test_a_worker_tells_when_it_is_ready_and_busy_and_ends_with_the_front(front: socket.socket, short_tmp: Path) -> None:
     process = _start(short_tmp, artefact.small())
     link, _ = front.accept()
-    assert _read_until(link, b"-\n") == b"ready\n+\n-\n"
+    assert _read_until(link, b"-\n") == b"ready float32\n+\n-\n"
     assert process.stdout.readline() == "loaded\n"
     assert "kennel-answer" in process.stdout.readline()
     link.close()

@@ -64,7 +64,7 @@ def test_a_worker_is_known_by_its_process_and_gone_with_it(short_tmp: Path) -> N
         process = room.start()
         await room.until(lambda: room.workers.alive == 1)
         assert next(iter(room.workers.links)).pid == process.pid and room.workers.ready == 0
-        say(process, "ready")
+        say(process, "ready float32")
         await room.until(lambda: room.workers.ready == 1)
         process.kill()
         await room.until(lambda: room.workers.alive == 0)
@@ -87,7 +87,7 @@ def test_workers_that_end_while_loading_are_counted_until_one_is_ready(short_tmp
             await room.until(lambda: room.workers.alive == 1)
             process.kill()
             await room.until(lambda count=count: room.workers.lost_loading == count)
-        say(room.start(), "ready")
+        say(room.start(), "ready float32")
         await room.until(lambda: room.workers.lost_loading == 0)
 
     with_room(test, short_tmp)

@@ -14,6 +14,7 @@ from contract.errors import ArtefactError
 from contract.preprocess import Preprocessing
 from train import network
 from train.errors import ExportError
+from train.report import Report
 from train.export import _compare, _converted, export
 
 SPEC = Preprocessing(resize=37, crop=32)
@@ -28,6 +29,8 @@ def write(folder: Path, module: torch.nn.Module, arch: str) -> manifest.Manifest
         spec=SPEC,
         metrics={"validation:loss": 1.5},
         provenance={"job": "x"},
+        samples=None,
+        report=Report(False),
     )
 
 
@@ -61,7 +64,7 @@ def test_an_export_that_dies_leaves_nothing_that_verifies(tmp_path: Path) -> Non
     write(tmp_path, module, "squeezenet1_1")
     broken = {name: tensor for name, tensor in module.state_dict().items() if "classifier" not in name}
     with pytest.raises(RuntimeError):
-        export(tmp_path, broken, arch="squeezenet1_1", classes=("a", "b", "c"), spec=SPEC, metrics={}, provenance={})
+        export(tmp_path, broken, arch="squeezenet1_1", classes=("a", "b", "c"), spec=SPEC, metrics={}, provenance={}, samples=None, report=Report(False))
     with pytest.raises(ArtefactError, match=r"model.json: missing"):
         manifest.verify(tmp_path)
 
