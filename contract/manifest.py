@@ -38,8 +38,8 @@ class Manifest:
     """What model.json says.
 
     `architecture`: the name torchvision builds it by. `classes`: the class of each output, in order, as the folders of the
-    training data were named. `precision`: what it may be served in. `metrics`: final values by name of `contract.metrics`. `provenance`: free facts (job, versions,
-    hyperparameters), all JSON. `files`: every file beside model.json, by name.
+    training data were named. `precision`: what it may be served in. `metrics`: final values by name of `contract.metrics`.
+    `provenance`: free facts (job, versions, hyperparameters), all JSON. `files`: every file beside model.json, by name.
     """
 
     architecture: str

@@ -46,7 +46,9 @@ class Precision:
             raise ArtefactError("precision: need exactly accepted, accuracy, pictures and calibration")
         accepted, accuracy = value["accepted"], value["accuracy"]
         if not isinstance(accepted, list) or accepted != [name for name in PRECISIONS if name in accepted]:
-            raise ArtefactError(f"precision: accepted is {str(accepted)[:80]}; need some of {', '.join(PRECISIONS)} in this order")
+            raise ArtefactError(
+                f"precision: accepted is {str(accepted)[:80]}; need some of {', '.join(PRECISIONS)}, in this order"
+            )
         if "float32" not in accepted:
             raise ArtefactError("precision: accepted lacks float32, which always may be served")
         if not isinstance(accuracy, dict) or not all(_is_share(number) for number in accuracy.values()):
