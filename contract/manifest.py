@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from contract.errors import ArtefactError
+from contract.precision import GRAPHS, Precision
 from contract.preprocess import Preprocessing
 
 MANIFEST = "model.json"
 WEIGHTS = "model.safetensors"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _MANIFEST_LIMIT = 1 << 20
-_FIELDS = {"format_version", "architecture", "classes", "preprocessing", "metrics", "provenance", "files"}
+_FIRST_FIELDS = {"format_version", "architecture", "classes", "preprocessing", "metrics", "provenance", "files"}
+_FIELDS = {1: _FIRST_FIELDS, 2: _FIRST_FIELDS | {"precision"}}
+"""Of each format version this Kennel reads; it writes the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,14 @@ class Manifest:
     """What model.json says.
 
     `architecture`: the name torchvision builds it by. `classes`: the class of each output, in order, as the folders of the
-    training data were named. `metrics`: final values by name of `contract.metrics`. `provenance`: free facts (job, versions,
-    hyperparameters), all JSON. `files`: every file beside model.json, by name.
+    training data were named. `precision`: what it may be served in. `metrics`: final values by name of `contract.metrics`.
+    `provenance`: free facts (job, versions, hyperparameters), all JSON. `files`: every file beside model.json, by name.
     """
 
     architecture: str
     classes: tuple[str, ...]
     preprocessing: Preprocessing
+    precision: Precision = field(default_factory=Precision)
     metrics: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, FileRecord] = field(default_factory=dict)
@@ -67,6 +71,7 @@ def write(folder: Path, manifest: Manifest) -> Manifest:
         "architecture": manifest.architecture,
         "classes": list(manifest.classes),
         "preprocessing": manifest.preprocessing.to_json(),
+        "precision": manifest.precision.to_json(),
         "metrics": dict(manifest.metrics),
         "provenance": dict(manifest.provenance),
         "files": {name: {"sha256": record.sha256, "bytes": record.bytes} for name, record in files.items()},
@@ -93,18 +98,22 @@ def read(folder: Path) -> Manifest:
     if not isinstance(body, dict):
         raise ArtefactError(f"{MANIFEST}: not an object")
     version = body.get("format_version")
-    if version != FORMAT_VERSION or isinstance(version, bool):
-        raise ArtefactError(f"{MANIFEST}: format_version is {version!r}; this Kennel reads {FORMAT_VERSION}, take a newer one")
-    if set(body) != _FIELDS:
-        odd = sorted(set(body) ^ _FIELDS)
+    if not isinstance(version, int) or isinstance(version, bool) or version not in _FIELDS:
+        raise ArtefactError(
+            f"{MANIFEST}: format_version is {str(version)[:40]}; this Kennel reads 1 to {FORMAT_VERSION}, take a newer one"
+        )
+    if set(body) != _FIELDS[version]:
+        odd = sorted(set(body) ^ _FIELDS[version])
         raise ArtefactError(f"{MANIFEST}: fields missing or unknown: {', '.join(odd)[:200]}")
+    files = _files(_mapping(body, "files"))
     return Manifest(
         architecture=_architecture(body["architecture"]),
         classes=_classes(body["classes"]),
         preprocessing=Preprocessing.from_json(body["preprocessing"]),
+        precision=_precision(body, files),
         metrics=_mapping(body, "metrics"),
         provenance=_mapping(body, "provenance"),
-        files=_files(_mapping(body, "files")),
+        files=files,
     )
 
 
@@ -143,6 +152,13 @@ def _classes(value: Any) -> tuple[str, ...]:
     if not good or len(value) < 2 or len(set(value)) != len(value):
         raise ArtefactError(f"{MANIFEST}: classes must be two or more different names")
     return tuple(value)
+
+
+def _precision(body: dict[str, Any], files: Mapping[str, FileRecord]) -> Precision:
+    precision = Precision.from_json(body["precision"]) if "precision" in body else Precision()
+    if "int8" in precision.accepted and GRAPHS["int8"] not in files:
+        raise ArtefactError(f"{MANIFEST}: precision accepts int8, but {GRAPHS['int8']} is not listed")
+    return precision
 
 
 def _mapping(body: dict[str, Any], name: str) -> dict[str, Any]:

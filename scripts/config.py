@@ -20,9 +20,10 @@ SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epo
 """Hyperparameters without pretrained weights: the whole of a small-picture network."""
 PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "0.005", "batch-size": "32"}
 """Hyperparameters with pretrained weights: a new head."""
-SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0"}
-PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0"}
-"""What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers."""
+SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0", "precision": "float32"}
+PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0", "precision": "float32"}
+"""What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers, and
+none is deployed, so none is quantised."""
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 

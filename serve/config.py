@@ -15,6 +15,8 @@ from sagemaker_inference.content_types import JSON
 
 from contract import cgroup
 from contract.layout import Layout
+from contract.precision import PRECISIONS
+from serve.engine import AUTO
 from serve.errors import ConfigError
 from serve.formats import OUTPUTS
 
@@ -35,6 +37,8 @@ class Config:
     port: int = 8080
     engine: str = "openvino"
     """KENNEL_ENGINE; torch where there is an NVIDIA device, else openvino."""
+    precision: str = AUTO
+    """KENNEL_PRECISION; auto: the fastest that training accepted and this processor does fast."""
     gpus: int = 0
     workers: int = 1
     """Processes that hold the model, SAGEMAKER_MODEL_SERVER_WORKERS; one a CPU (or GPU), fewer when memory is short."""
@@ -75,6 +79,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
     read = _Reader(environ)
     gpus = gpu_count()
     engine = read.choice("KENNEL_ENGINE", "torch" if gpus else "openvino", ENGINES)
+    precision = read.choice("KENNEL_PRECISION", AUTO, (AUTO, *PRECISIONS))
     gpus = gpus if engine == "torch" else 0
     body_limit = read.whole(parameters.MAX_REQUEST_SIZE, 6, 1, 1024) * _MIB
     cpus = cgroup.cpus()
@@ -86,6 +91,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
         host=read.text("KENNEL_BIND_HOST", "0.0.0.0"),
         port=read.whole(parameters.BIND_TO_PORT_ENV, 8080, 1, 65535),
         engine=engine,
+        precision=precision,
         gpus=gpus,
         workers=workers,
         threads=max(1, cpus // workers),

@@ -1,6 +1,7 @@
-"""The CPU engine: OpenVINO runs model.xml and model.bin of the artefact in float32. It never looks at the safetensors."""
+"""The CPU engine: OpenVINO runs the artefact's network in int8, bfloat16 or float32. It never looks at the safetensors."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -8,57 +9,89 @@ import numpy as np
 # Importing openvino reports the import to its makers when this package can be found; with None, it cannot.
 sys.modules["openvino_telemetry"] = None
 import openvino as ov  # noqa: E402
+from openvino.preprocess import PrePostProcessor  # noqa: E402
 
 from contract.manifest import Manifest  # noqa: E402
+from contract.precision import GRAPHS  # noqa: E402
+from contract.preprocess import Preprocessing  # noqa: E402
+from serve import engine  # noqa: E402
 from serve.errors import EngineError  # noqa: E402
 
-GRAPH = "model.xml"
+_INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+"""Of /proc/cpuinfo. OpenVINO runs int8 on any processor, and says so, but only with one of these is it much faster."""
 
 
 class OpenVinoEngine:
     """One compiled network with one stream: requests of one worker come one after the other."""
 
-    def __init__(self, compiled: ov.CompiledModel) -> None:
+    def __init__(self, compiled: ov.CompiledModel, precision: str) -> None:
+        self.precision = precision
         self._request = compiled.create_infer_request()
 
-    def predict(self, pictures: np.ndarray) -> np.ndarray:
+    def predict(self, pixels: np.ndarray) -> np.ndarray:
         # Compiled for one picture: a fixed shape is faster, and on a CPU a batch gains nothing over its pictures in turn.
-        answers = [self._request.infer([picture[np.newaxis]], share_inputs=True)[0] for picture in pictures]
+        answers = [self._request.infer([picture[np.newaxis]], share_inputs=True)[0] for picture in pixels]
         return np.concatenate(answers)
 
 
-def load(folder: Path, manifest: Manifest, *, threads: int, gpu: int | None) -> OpenVinoEngine:
+def load(folder: Path, manifest: Manifest, *, threads: int, gpu: int | None, precision: str) -> OpenVinoEngine:
     """Compile the network for `threads` threads. Raises EngineError naming the file and what does not fit."""
+    core = ov.Core()
+    fast = fast_precisions(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    able = fast | {"int8"} if GRAPHS["int8"] in manifest.files else fast - {"int8"}
+    chosen = engine.choose(precision, manifest, able=able, fast=fast)
+    file = GRAPHS[chosen]
     try:
-        core = ov.Core()
-        network = core.read_model(folder / GRAPH)
-        _fit(network, manifest)
+        network = core.read_model(folder / file)
+        _fit(network, file, manifest)
+        network = _taking_pixels(network, manifest.preprocessing)
         settings = {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
-            # Left alone, a newer CPU would run in bfloat16 and answer a little differently from the training program.
-            "INFERENCE_PRECISION_HINT": "f32",
+            # Left alone, a newer CPU would run in bfloat16 whether or not the training program found that good enough.
+            "INFERENCE_PRECISION_HINT": "bf16" if chosen == "bfloat16" else "f32",
             # Pinning knows nothing of the neighbours: two workers would be pinned to the same core.
             "ENABLE_CPU_PINNING": False,
         }
-        return OpenVinoEngine(core.compile_model(network, "CPU", settings))
+        return OpenVinoEngine(core.compile_model(network, "CPU", settings), chosen)
     except RuntimeError as error:
-        raise EngineError(f"{GRAPH}: OpenVINO cannot load it ({_first_line(error)})") from None
+        raise EngineError(f"{file}: OpenVINO cannot load it ({_first_line(error)})") from None
 
 
-def _fit(network: ov.Model, manifest: Manifest) -> None:
+def fast_precisions(capabilities: Collection[str], cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
+    """What gains something on this processor, by OpenVINO's list of capabilities and the kernel's list of flags."""
+    flags = next((line.split(":", 1)[1] for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "")
+    fast = {"float32"}
+    if "BF16" in capabilities:
+        fast.add("bfloat16")
+    if _INT8_FLAGS & set(flags.split()):
+        fast.add("int8")
+    return fast
+
+
+def _fit(network: ov.Model, file: str, manifest: Manifest) -> None:
     """Fix the input to one picture, and see that input and output are what the manifest says."""
     if len(network.inputs) != 1 or len(network.outputs) != 1:
-        raise EngineError(f"{GRAPH}: {len(network.inputs)} inputs and {len(network.outputs)} outputs; need one of each")
+        raise EngineError(f"{file}: {len(network.inputs)} inputs and {len(network.outputs)} outputs; need one of each")
     crop = manifest.preprocessing.crop
     given = network.inputs[0].get_partial_shape()
     if not given.compatible(ov.PartialShape([1, 3, crop, crop])):
-        raise EngineError(f"{GRAPH}: input is {given}; model.json prepares pictures as [n,3,{crop},{crop}]")
+        raise EngineError(f"{file}: input is {given}; model.json prepares pictures as [n,3,{crop},{crop}]")
     network.reshape([1, 3, crop, crop])
     logits, classes = network.outputs[0].get_partial_shape(), len(manifest.classes)
     if not logits.compatible(ov.PartialShape([1, classes])):
-        raise EngineError(f"{GRAPH}: output is {logits}; model.json lists {classes} classes")
+        raise EngineError(f"{file}: output is {logits}; model.json lists {classes} classes")
+
+
+def _taking_pixels(network: ov.Model, spec: Preprocessing) -> ov.Model:
+    """The network with the normalising before it: input uint8 [1, crop, crop, 3]."""
+    steps = PrePostProcessor(network)
+    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_shape([1, spec.crop, spec.crop, 3])
+    steps.input().model().set_layout(ov.Layout("NCHW"))
+    numbers = steps.input().preprocess().convert_element_type(ov.Type.f32)
+    numbers.mean([255.0 * value for value in spec.mean]).scale([255.0 * value for value in spec.std])
+    return steps.build()
 
 
 def _first_line(error: Exception) -> str:

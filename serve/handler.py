@@ -20,7 +20,7 @@ from contract import manifest as manifests
 from contract.errors import PictureError, PictureMemoryError, PictureTooLargeError
 from contract.manifest import Manifest
 from contract.picture import open_picture
-from contract.preprocess import prepare
+from contract.preprocess import crop_pixels
 from serve import engine, formats, log, payload, warmup
 from serve.engine import Engine
 from serve.errors import EngineError, RequestError
@@ -30,7 +30,7 @@ DEFAULT_TOP_K = 5
 
 @dataclass(slots=True, kw_only=True)
 class Item:
-    """One request of a batch on its way: either `picture`, float32 [3, crop, crop], or `error` is set."""
+    """One request of a batch on its way: either `picture`, uint8 [crop, crop, 3], or `error` is set."""
 
     request_id: str
     accept: str = JSON
@@ -49,20 +49,30 @@ class PictureClassifier:
     def initialize(self, context: Any) -> None:
         """Load the artefact in `model_dir` and answer one picture of each format, so that the first caller waits for nothing.
 
-        Reads `model_dir`, `engine`, `threads`, `gpu_id` and `default_accept` of the system properties. Raises ArtefactError or
-        EngineError with one line naming the file at fault.
+        Reads `model_dir`, `engine`, `precision`, `threads`, `gpu_id` and `default_accept` of the system properties. Raises
+        ArtefactError or EngineError with one line naming the file at fault.
         """
         properties = context.system_properties
         folder = Path(properties["model_dir"])
         self._manifest = manifests.read(folder)
         self._default_accept = properties.get("default_accept", JSON)
         self._engine = engine.load(
-            properties["engine"], folder, self._manifest, threads=properties["threads"], gpu=properties.get("gpu_id")
+            properties["engine"],
+            folder,
+            self._manifest,
+            threads=properties["threads"],
+            gpu=properties.get("gpu_id"),
+            precision=properties.get("precision", engine.AUTO),
         )
         for body in warmup.pictures():
             logits = self.inference([Item(request_id="warm-up", picture=self._decode(body))])
             if logits.shape != (1, len(self._manifest.classes)):
                 raise EngineError(f"model: answers {list(logits.shape)}; model.json lists {len(self._manifest.classes)} classes")
+
+    @property
+    def precision(self) -> str:
+        """What the loaded network computes in."""
+        return self._engine.precision
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """One answer for each request, in order."""
@@ -125,7 +135,7 @@ class PictureClassifier:
     def _decode(self, body: bytes) -> np.ndarray:
         try:
             spec = self._manifest.preprocessing
-            return prepare(open_picture(body, shorter_side=spec.resize), spec)
+            return crop_pixels(open_picture(body, shorter_side=spec.resize), spec)
         except PictureTooLargeError as error:
             raise RequestError(413, "PictureTooLarge", str(error)) from None
         except PictureMemoryError:

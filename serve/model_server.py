@@ -192,6 +192,7 @@ def _write_model(config: Config, places: Places) -> None:
     properties = {
         "model_dir": str(config.model),
         "engine": config.engine,
+        "precision": config.precision,
         "threads": config.threads,
         "default_accept": config.default_accept,
     }

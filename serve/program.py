@@ -107,6 +107,7 @@ class Program:
             architecture=found.architecture,
             classes=len(found.classes),
             engine=self._config.engine,
+            precision=self._workers.precision,
             workers=self._config.workers,
             threads=self._config.threads,
             seconds=round(time.monotonic() - self._started, 3),

@@ -1,8 +1,9 @@
 """What multi-model-server calls in each worker process, and the worker's line to the front. The prediction is the handler's.
 
 The front cannot ask MMS how a worker is: MMS says a dead model is healthy, leaves a hung process behind for ever and does not
-reap a killed one. So each worker keeps a Unix socket to the front open for as long as it lives, and says on it: `ready`,
-`failed <reason>`, `+` when it takes requests up and `-` when it has answered them.
+reap a killed one. So each worker keeps a Unix socket to the front open for as long as it lives, and says on it
+`ready <precision>` or `failed <reason>`. Since when it has been busy it writes to a file, for the front to read only when it
+needs to know: said on the socket, it would wake the front twice a request.
 """
 
 import contextlib
@@ -11,7 +12,9 @@ import logging
 import os
 import signal
 import socket
+import struct
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,15 @@ SETTINGS = "worker.json"
 ANSWER_HEADER = "kennel-answer"
 """Set on every answer of a worker; an answer without it was made up by MMS."""
 
+BUSY = struct.Struct("d")
+"""What the busy file holds: the monotonic time, the same in every process, at which a batch was taken up; 0 between batches."""
+
 _worker: "Worker | None" = None
+
+
+def busy_file(socket_path: str | Path, pid: int) -> str:
+    """Where the worker `pid` writes it."""
+    return f"{socket_path}.{pid}"
 
 
 def handle(data: list[dict[str, Any]] | None, context: Any) -> list[bytes] | None:
@@ -44,6 +55,7 @@ class Worker:
     def __init__(self, context: Any) -> None:
         logging.getLogger("mms.service").setLevel(logging.WARNING)  # it prints several metric lines a request
         settings = json.loads((Path(context.system_properties["model_dir"]) / SETTINGS).read_text())
+        self._busy = os.open(busy_file(settings["socket"], os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._link = _connect(settings["socket"])
         _go_first()
         try:
@@ -56,14 +68,14 @@ class Worker:
         except Exception as error:
             self._tell(f"failed {_reason(error)}")
             raise SystemExit(1) from None
-        self._tell("ready")
+        self._tell(f"ready {self._handler.precision}")
 
     def answer(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
-        self._tell("+")
+        os.pwrite(self._busy, BUSY.pack(time.monotonic()), 0)
         try:
             answers = self._handler.handle(data, context)
         finally:
-            self._tell("-")
+            os.pwrite(self._busy, BUSY.pack(0.0), 0)
         for index in range(len(answers)):
             context.set_response_header(index, ANSWER_HEADER, "1")
         return answers

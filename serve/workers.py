@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from serve import log
+from serve.worker import BUSY, busy_file
 
 
 class Link(asyncio.Protocol):
@@ -25,11 +26,11 @@ class Link(asyncio.Protocol):
         self._rest = b""
         self.pid = 0
         self.ready = False
-        self.busy_since: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer: socket.socket = transport.get_extra_info("socket")
         self.pid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        self._busy = Path(busy_file(peer.getsockname(), self.pid))
         self._workers.links.add(self)
         log.event("worker_loading", pid=self.pid)
         self._workers.changed()
@@ -37,19 +38,25 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            if line == b"+":
-                self.busy_since = time.monotonic()
-            elif line == b"-":
-                self.busy_since = None
-            elif line == b"ready":
+            if line.startswith(b"ready "):
                 self.ready = True
                 self._workers.lost_loading = 0
-                log.event("worker_ready", pid=self.pid)
+                self._workers.precision = line[6:].decode("ascii", "replace")
+                log.event("worker_ready", pid=self.pid, precision=self._workers.precision)
                 self._workers.changed()
             elif line.startswith(b"failed "):
                 self._workers.failed(line[7:].decode("utf-8", "replace"))
 
+    def busy_seconds(self, now: float) -> float:
+        """How long it has worked on its batch; 0 when it has none."""
+        try:
+            since = BUSY.unpack(self._busy.read_bytes())[0]
+        except (OSError, struct.error):  # not written yet
+            return 0.0
+        return now - since if since else 0.0
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._busy.unlink(missing_ok=True)
         self._workers.links.discard(self)
         self._workers.lost_loading = 0 if self.ready else self._workers.lost_loading + 1
         log.event("worker_gone", "info" if self._workers.ending else "error", pid=self.pid)
@@ -65,6 +72,8 @@ class Workers:
         self.failed = failed
         self.lost_loading = 0
         """Workers that ended while they loaded, since one last got ready."""
+        self.precision = ""
+        """What the worker that got ready last computes in; all of them do the same."""
         self.ending = False
         self._server: asyncio.AbstractServer | None = None
 
@@ -90,8 +99,7 @@ class Workers:
         """
         now = time.monotonic()
         for link in list(self.links):
-            hung = link.busy_since is not None and now - link.busy_since >= seconds
-            if hung or _stopped(link.pid):
+            if link.busy_seconds(now) >= seconds or _stopped(link.pid):
                 log.event("worker_killed", "error", pid=link.pid, reason=f"no answer for {seconds:.0f} s")
                 os.kill(link.pid, signal.SIGKILL)
 

@@ -1,15 +1,21 @@
 """Artefacts for tests of the serving program, built as the training program builds them but without any training."""
 
 import atexit
+import contextlib
+import io
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from contract import manifest
 from contract.manifest import Manifest
-from contract.preprocess import Preprocessing
+from contract.precision import GRAPHS, PRECISIONS, Precision
+from contract.preprocess import Preprocessing, normalise
 
 SMALL_CLASSES = ("001.Affenpinscher", "016.Beagle", "076.Golden_retriever", "115.Papillon", "133.Yorkshire_terrier")
 
@@ -18,6 +24,32 @@ SMALL_CLASSES = ("001.Affenpinscher", "016.Beagle", "076.Golden_retriever", "115
 def small() -> Path:
     """/opt/ml with a squeezenet of seeded random weights: 5 classes, 64 pixels. Built once a test run; do not change it."""
     return _base("squeezenet1_1", SMALL_CLASSES, Preprocessing(resize=72, crop=64), weights=None)
+
+
+@cache
+def quantised() -> Path:
+    """`small` with its int8 network beside the float32 one, every precision accepted."""
+    base = Path(tempfile.mkdtemp(prefix="artefact-")) / "ml"
+    atexit.register(shutil.rmtree, base.parent, ignore_errors=True)
+    copy(small(), base)
+    pixels = np.random.default_rng(5).integers(0, 256, (32, 64, 64, 3), np.uint8)
+    pictures = [normalise(picture, Preprocessing())[None] for picture in pixels]
+    rewrite(base, lambda folder: quantise(folder, pictures), precision=Precision(accepted=PRECISIONS))
+    return base
+
+
+def quantise(folder: Path, pictures: list[np.ndarray]) -> None:
+    """Write the int8 form of the network in `folder`, its ranges from `pictures`, float32 [1, 3, crop, crop] each."""
+    import nncf
+    import openvino as ov
+
+    import train.quantize  # noqa: F401  without which NNCF would report its use
+
+    nncf.set_log_level(logging.ERROR)
+    graph = ov.Core().read_model(folder / GRAPHS["float32"])
+    with contextlib.redirect_stdout(io.StringIO()):
+        made = nncf.quantize(graph, nncf.Dataset(pictures), subset_size=len(pictures))
+    ov.save_model(made, folder / GRAPHS["int8"], compress_to_fp16=False)
 
 
 @cache
@@ -38,7 +70,7 @@ def rewrite(base: Path, change: Callable[[Path], None] | None = None, **fields: 
     before = manifest.read(folder)
     if change is not None:
         change(folder)
-    kept = {name: getattr(before, name) for name in ("architecture", "classes", "preprocessing")}
+    kept = {name: getattr(before, name) for name in ("architecture", "classes", "preprocessing", "precision")}
     manifest.write(folder, Manifest(**(kept | fields)))
 
 

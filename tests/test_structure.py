@@ -12,7 +12,7 @@ PICTURES = {"numpy", "PIL"}
 MAY_IMPORT: dict[str, set[str]] = {
     "contract": PICTURES,
     "train": PICTURES
-    | {"contract", "torch", "torchvision", "smdebug", "sagemaker_training", "openvino", "safetensors", "psutil"},
+    | {"contract", "torch", "torchvision", "smdebug", "sagemaker_training", "openvino", "nncf", "safetensors", "psutil"},
     "serve": PICTURES
     | {
         "contract",

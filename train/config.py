@@ -54,6 +54,8 @@ class Config:
     """Decoding processes of each training process; by default from the CPUs really available."""
     processes: int | None = None
     """Training processes on each host; by default one a GPU, one without a GPU."""
+    precision: str = "auto"
+    """`auto`: at the end, int8 and bfloat16 are judged and kept for serving if good. `float32`: neither is tried."""
 
     @property
     def resize(self) -> int:
@@ -320,4 +322,5 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "checkpoint-interval": _whole(0, 1_000_000_000),
     "loader-workers": _auto(0, 256),
     "processes": _auto(1, 64),
+    "precision": _choice("auto", "float32"),
 }

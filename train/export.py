@@ -1,4 +1,4 @@
-"""The model artefact: weights, OpenVINO's form of the network, and the manifest that makes it valid. Not training.
+"""The model artefact: weights, OpenVINO's forms of the network, and the manifest that makes it valid. Not training.
 
 The network is built anew and given the trained weights, so nothing that watched or spread the training gets into it.
 Written so that a kill in the middle leaves no manifest, and a folder without one does not verify.
@@ -17,9 +17,12 @@ from torch import nn
 
 from contract import manifest
 from contract.manifest import MANIFEST, WEIGHTS, Manifest
+from contract.precision import GRAPHS, Precision
 from contract.preprocess import Preprocessing
-from train import network
+from train import network, quantize
 from train.errors import ExportError
+from train.quantize import Samples
+from train.report import Report
 
 # Importing openvino reports the import to its makers when this package can be found; with None, it cannot.
 sys.modules["openvino_telemetry"] = None
@@ -29,7 +32,7 @@ from openvino.frontend import FrontEndManager  # noqa: E402
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: E402
 
 INPUT, OUTPUT = "pictures", "logits"
-_IR = ("model.xml", "model.bin")
+_IR = GRAPHS["float32"]
 _TOLERANCE = 1e-3
 """Largest difference between both engines' logits, as a share of the largest logit."""
 
@@ -43,26 +46,32 @@ def export(
     spec: Preprocessing,
     metrics: Mapping[str, float],
     provenance: Mapping[str, Any],
+    samples: Samples | None,
+    report: Report,
 ) -> Manifest:
-    """Write the artefact of trained weights into `folder`, in place of an earlier one.
+    """Write the artefact of trained weights into `folder`, in place of an earlier one; by `samples`, int8 too if it is good.
 
     model.xml takes `pictures` float32 [?, 3, crop, crop] and gives `logits` float32 [?, classes]. Raises ExportError when
     it does not compute what the network does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (MANIFEST, f".{MANIFEST}", WEIGHTS, *_IR):
+    graphs = {Path(name).with_suffix(suffix) for name in GRAPHS.values() for suffix in (".xml", ".bin")}
+    for name in (MANIFEST, f".{MANIFEST}", WEIGHTS, *graphs):
         (folder / name).unlink(missing_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     module = network.build(arch, len(classes), spec.crop)
     module.load_state_dict(weights)
     module.eval()
     save_file(weights, folder / WEIGHTS)
-    openvino.save_model(_converted(module, spec.crop, len(classes)), folder / _IR[0], compress_to_fp16=False)
-    _compare(module, folder / _IR[0], spec.crop)
+    converted = _converted(module, spec.crop, len(classes))
+    openvino.save_model(converted, folder / _IR, compress_to_fp16=False)
+    _compare(module, folder / _IR, spec.crop)
+    precision = quantize.choose(folder, converted, samples, report) if samples else Precision()
     (folder / WEIGHTS).chmod(0o644)  # safetensors makes it readable to its owner only
-    return manifest.write(
-        folder, Manifest(architecture=arch, classes=classes, preprocessing=spec, metrics=metrics, provenance=provenance)
+    described = Manifest(
+        architecture=arch, classes=classes, preprocessing=spec, precision=precision, metrics=metrics, provenance=provenance
     )
+    return manifest.write(folder, described)
 
 
 def _converted(module: nn.Module, side: int, classes: int) -> openvino.Model:

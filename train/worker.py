@@ -27,13 +27,14 @@ from train.loader import Loader
 from train.loop import Loop
 from train.network import Network
 from train.pictures import Collection
+from train.quantize import Samples
 from train.ranks import Ranks
 from train.report import Report
 
 _CHECK_BATCH = 32
-_FREE = ("loader_workers", "processes", "max_bad_images", "checkpoint_interval")
+_FREE = ("loader_workers", "processes", "max_bad_images", "checkpoint_interval", "precision")
 """Hyperparameters that may differ between the attempts of one job: they do not change what is learnt."""
-_PACKAGES = ("torch", "torchvision", "openvino", "numpy", "pillow", "safetensors")
+_PACKAGES = ("torch", "torchvision", "openvino", "nncf", "numpy", "pillow", "safetensors")
 
 
 def main() -> int:
@@ -98,6 +99,7 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     hook.close()
     if ranks.first:
         facts = _provenance(job, loop, collection, len(bad), pretrained, finished)
+        judge = finished and settings.precision == "auto"
         export.export(
             job.layout.model,
             net.module.state_dict(),
@@ -106,6 +108,8 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
             spec=spec,
             metrics=metrics,
             provenance=facts,
+            samples=Samples(loader, spec, indices, settings.batch_size, ranks.stop_asked) if judge else None,
+            report=report,
         )
         report.say(
             f"{'finished' if finished else 'stopped'} after step {loop.position.taken}; the model is in {job.layout.model}"

@@ -8,6 +8,7 @@ import pytest
 from contract import manifest
 from contract.errors import ArtefactError
 from contract.manifest import Manifest
+from contract.precision import Precision
 from contract.preprocess import Preprocessing
 
 
@@ -59,7 +60,7 @@ def test_missing_extra_and_linked_files_are_named(artefact: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format_version": 2}, "format_version is 2"),
+        ({"format_version": 3}, "format_version is 3; this Kennel reads 1 to 2"),
         ({"format_version": True}, "format_version is True"),
         ({"architecture": "../resnet"}, "architecture"),
         ({"classes": ["one"]}, "classes"),
@@ -72,11 +73,24 @@ def test_missing_extra_and_linked_files_are_named(artefact: Path, tmp_path: Path
         ({"surprise": 1}, "surprise"),
         ({"preprocessing": {}}, "preprocessing"),
         ({"metrics": []}, "metrics"),
+        ({"precision": {}}, "precision"),
+        ({"precision": Precision(accepted=("int8", "float32")).to_json()}, r"model-int8\.xml is not listed"),
     ],
 )
 def test_a_wrong_manifest_is_refused_by_field(artefact: Path, changes: dict, words: str) -> None:
     edit(artefact, **changes)
     with pytest.raises(ArtefactError, match=words):
+        manifest.verify(artefact)
+
+
+def test_an_artefact_of_the_first_format_is_read_and_served_in_float32(artefact: Path) -> None:
+    path = artefact / "model.json"
+    body = json.loads(path.read_text())
+    del body["precision"]
+    path.write_text(json.dumps(body | {"format_version": 1}))
+    assert manifest.verify(artefact).precision == Precision()
+    path.write_text(json.dumps(body))
+    with pytest.raises(ArtefactError, match="fields missing or unknown: precision"):
         manifest.verify(artefact)
 
 

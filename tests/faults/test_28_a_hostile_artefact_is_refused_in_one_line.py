@@ -101,7 +101,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a header of 90 MB": (_huge_header, "model.safetensors"),
     "a header longer than the file": (_header_beyond_the_file, "model.safetensors"),
     "weights cut short": (_short_weights, "model.safetensors"),
-    "a newer format": (lambda base: _edit(base, format_version=2), "model.json"),
+    "a newer format": (lambda base: _edit(base, format_version=3), "model.json"),
     "classes missing": (lambda base: _edit(base, classes=[]), "model.json"),
     "no manifest": (lambda base: (base / "model" / "model.json").unlink(), "model.json"),
     "1,000 classes for 5": (_thousand_classes, "model.xml"),

@@ -34,9 +34,11 @@ def test_the_contracts_variables_are_read() -> None:
             "SAGEMAKER_MODEL_SERVER_VMARGS": "-Xss1m '-Da=b c'",
             "KENNEL_BIND_HOST": "127.0.0.1",
             "KENNEL_ENGINE": "openvino",
+            "KENNEL_PRECISION": "bfloat16",
         }
     )
     assert str(found.model) == "/tmp/x/model" and found.host == "127.0.0.1" and found.port == 9001
+    assert found.precision == "bfloat16" and config.from_environ({}).precision == "auto"
     assert found.workers == 3 and found.in_flight_limit == 6 and found.request_timeout == 120
     assert found.body_limit == 100 << 20 and found.upload_budget >= 2 * found.body_limit
     assert found.startup_timeout == 30 and found.default_accept == "text/csv"
@@ -54,6 +56,7 @@ def test_all_problems_are_told_at_once_with_name_value_and_range() -> None:
         "SAGEMAKER_MODEL_SERVER_WORKERS": "0",
         "SAGEMAKER_MAX_PAYLOAD_IN_MB": "1e3",
         "KENNEL_ENGINE": "onnx",
+        "KENNEL_PRECISION": "fp8",
         "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/html",
         "SAGEMAKER_MULTI_MODEL": "true",
     }

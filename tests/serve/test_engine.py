@@ -1,11 +1,14 @@
 """Both engines behind the one interface: equal answers from equal weights, and one line for a model that does not fit."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from contract import manifest
+from contract.manifest import Manifest
+from contract.precision import Precision
 from serve import engine
 from serve.engine import Engine
 from serve.errors import EngineError
@@ -14,20 +17,55 @@ from tests import artefact
 ENGINES = ("openvino", "torch")
 
 
-def _load(name: str, base: Path) -> Engine:
-    return engine.load(name, base / "model", manifest.read(base / "model"), threads=1, gpu=None)
+def _load(name: str, base: Path, precision: str = engine.AUTO) -> Engine:
+    return engine.load(name, base / "model", manifest.read(base / "model"), threads=1, gpu=None, precision=precision)
 
 
 def test_the_engines_agree() -> None:
-    pictures = np.random.default_rng(1).normal(size=(3, 3, 64, 64)).astype(np.float32)
+    pictures = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), np.uint8)
     first, second = (_load(name, artefact.small()).predict(pictures) for name in ENGINES)
     assert first.shape == second.shape == (3, 5) and first.dtype == second.dtype == np.float32
     assert np.abs(first - second).max() < 1e-4
 
 
+def test_bfloat16_on_the_torch_engine_is_float32_within_its_rounding() -> None:
+    pictures = np.random.default_rng(3).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    exact, rounded = (_load("torch", artefact.small(), precision) for precision in ("float32", "bfloat16"))
+    assert (exact.precision, rounded.precision) == ("float32", "bfloat16")
+    expected, found = exact.predict(pictures), rounded.predict(pictures)
+    assert found.dtype == np.float32 and 0 < np.abs(expected - found).max() < 0.02 * np.abs(expected).max()
+
+
+def _manifest(*accepted: str) -> Manifest:
+    made = manifest.read(artefact.small() / "model")
+    return replace(made, precision=Precision(accepted=accepted))
+
+
+@pytest.mark.parametrize(
+    ("accepted", "fast", "chosen"),
+    [
+        (("int8", "bfloat16", "float32"), {"int8", "bfloat16", "float32"}, "int8"),
+        (("int8", "bfloat16", "float32"), {"bfloat16", "float32"}, "bfloat16"),
+        (("int8", "float32"), {"bfloat16", "float32"}, "float32"),
+        (("float32",), {"int8", "bfloat16", "float32"}, "float32"),
+    ],
+)
+def test_the_fastest_that_training_accepted_and_the_processor_does_fast(
+    accepted: tuple[str, ...], fast: set[str], chosen: str
+) -> None:
+    assert engine.choose(engine.AUTO, _manifest(*accepted), able=fast, fast=fast) == chosen
+
+
+def test_a_precision_that_was_asked_for_is_taken_or_refused_by_name() -> None:
+    able = {"int8", "float32"}
+    assert engine.choose("int8", _manifest("float32"), able=able, fast={"float32"}) == "int8"
+    with pytest.raises(EngineError, match=r"KENNEL_PRECISION is bfloat16; .* has float32, int8, or auto"):
+        engine.choose("bfloat16", _manifest("float32"), able=able, fast={"float32"})
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_batch_is_its_pictures_one_by_one(name: str) -> None:
-    pictures = np.random.default_rng(2).normal(size=(4, 3, 64, 64)).astype(np.float32)
+    pictures = np.random.default_rng(2).integers(0, 256, (4, 64, 64, 3), np.uint8)
     loaded = _load(name, artefact.small())
     alone = np.concatenate([loaded.predict(picture[np.newaxis]) for picture in pictures])
     assert np.abs(loaded.predict(pictures) - alone).max() < 1e-5

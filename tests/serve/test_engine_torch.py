@@ -11,7 +11,7 @@ from tests import artefact
 
 
 def _load(base: Path) -> engine_torch.TorchEngine:
-    return engine_torch.load(base / "model", manifest.read(base / "model"), threads=1, gpu=None)
+    return engine_torch.load(base / "model", manifest.read(base / "model"), threads=1, gpu=None, precision="auto")
 
 
 def test_torch_names_an_unknown_architecture(tmp_path: Path) -> None:

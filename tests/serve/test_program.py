@@ -1,5 +1,6 @@
 """The program from outside: start, stop, what it refuses to start with, and what it leaves behind."""
 
+import json
 import os
 import signal
 import socket
@@ -28,6 +29,32 @@ def test_a_start_a_prediction_and_a_stop(dogs: list[bytes]) -> None:
         assert [path.name for path in Path(server.folder.name).iterdir()] == ["log"]
         events = [event for event in ("worker_ready", "serving", "draining", "stopped") if server.events(event)]
         assert events == ["worker_ready", "serving", "draining", "stopped"]
+
+
+def test_the_best_precision_or_the_one_asked_for_is_served(dogs: list[bytes]) -> None:
+    probabilities = {}
+    for asked in ("auto", "float32"):
+        with Server(artefact.quantised(), SAGEMAKER_MODEL_SERVER_WORKERS=1, KENNEL_PRECISION=asked) as server:
+            answer = server.invoke(dogs[0]).json()["predictions"]
+            probabilities[server.events("serving")[0]["precision"]] = {row["class"]: row["probability"] for row in answer}
+    exact = probabilities.pop("float32")
+    assert set(probabilities) <= {"int8", "bfloat16"}, "a processor without either serves both times in float32"
+    for other in probabilities.values():
+        assert max(abs(exact[name] - other[name]) for name in exact) < 0.1
+
+
+def test_an_artefact_from_before_precisions_is_served_in_float32(dogs: list[bytes], tmp_path: Path) -> None:
+    base = artefact.copy(artefact.small(), tmp_path / "ml")
+    path = base / "model" / "model.json"
+    body = json.loads(path.read_text()) | {"format_version": 1}
+    del body["precision"]
+    path.write_text(json.dumps(body))
+    with Server(base, SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
+        assert server.invoke(dogs[0]).status == 200
+        assert server.events("serving")[0]["precision"] == "float32"
+    with Server(base, ready=False, SAGEMAKER_MODEL_SERVER_WORKERS=1, KENNEL_PRECISION="int8") as server:
+        status, errors = server.wait_end(60)
+    assert status == 1 and errors.startswith("serve: KENNEL_PRECISION is int8; ") and errors.count("\n") == 1
 
 
 def test_ctrl_c_stops_it_too() -> None:

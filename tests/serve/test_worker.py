@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.worker import SETTINGS
+from serve.worker import BUSY, SETTINGS, busy_file
 from tests import artefact
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,12 +56,14 @@ def _read_until(link: socket.socket, end: bytes) -> bytes:
     return heard
 
 
-def test_a_worker_tells_when_it_is_ready_and_busy_and_ends_with_the_front(front: socket.socket, short_tmp: Path) -> None:
+def test_a_worker_tells_when_it_is_ready_and_not_busy_and_ends_with_the_front(front: socket.socket, short_tmp: Path) -> None:
     process = _start(short_tmp, artefact.small())
     link, _ = front.accept()
-    assert _read_until(link, b"-\n") == b"ready\n+\n-\n"
+    assert _read_until(link, b"\n") == b"ready float32\n"
     assert process.stdout.readline() == "loaded\n"
     assert "kennel-answer" in process.stdout.readline()
+    busy = Path(busy_file(short_tmp / "w", process.pid))
+    assert BUSY.unpack(busy.read_bytes()) == (0.0,), "it has answered"
     link.close()
     assert process.wait(10) == -9
     process.communicate()

@@ -4,9 +4,11 @@ import asyncio
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from serve.worker import BUSY, busy_file
 from serve.workers import Workers
 
 CLIENT = """
@@ -64,7 +66,7 @@ def test_a_worker_is_known_by_its_process_and_gone_with_it(short_tmp: Path) -> N
         process = room.start()
         await room.until(lambda: room.workers.alive == 1)
         assert next(iter(room.workers.links)).pid == process.pid and room.workers.ready == 0
-        say(process, "ready")
+        say(process, "ready float32")
         await room.until(lambda: room.workers.ready == 1)
         process.kill()
         await room.until(lambda: room.workers.alive == 0)
@@ -87,7 +89,7 @@ def test_workers_that_end_while_loading_are_counted_until_one_is_ready(short_tmp
             await room.until(lambda: room.workers.alive == 1)
             process.kill()
             await room.until(lambda count=count: room.workers.lost_loading == count)
-        say(room.start(), "ready")
+        say(room.start(), "ready float32")
         await room.until(lambda: room.workers.lost_loading == 0)
 
     with_room(test, short_tmp)
@@ -97,16 +99,14 @@ def test_only_the_hung_and_the_stopped_are_killed(short_tmp: Path) -> None:
     async def test(room: Room) -> None:
         idle, busy, done, stopped = (room.start() for _ in range(4))
         await room.until(lambda: room.workers.alive == 4)
-        for process in (busy, done):
-            say(process, "+")
-        say(done, "-")
+        Path(busy_file(room.path, busy.pid)).write_bytes(BUSY.pack(time.monotonic() - 0.2))
+        Path(busy_file(room.path, done.pid)).write_bytes(BUSY.pack(0.0))
         stopped.send_signal(signal.SIGSTOP)
-        await room.until(lambda: sum(link.busy_since is not None for link in room.workers.links) == 1)
-        await asyncio.sleep(0.2)
         room.workers.kill_hung(60)
         await room.until(lambda: room.workers.alive == 3)
         room.workers.kill_hung(0.1)
         await room.until(lambda: room.workers.alive == 2)
         assert {link.pid for link in room.workers.links} == {idle.pid, done.pid}
+        assert not Path(busy_file(room.path, busy.pid)).exists()
 
     with_room(test, short_tmp)

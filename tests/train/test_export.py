@@ -15,26 +15,29 @@ from contract.preprocess import Preprocessing
 from train import network
 from train.errors import ExportError
 from train.export import _compare, _converted, export
+from train.report import Report
 
 SPEC = Preprocessing(resize=37, crop=32)
 
 
-def write(folder: Path, module: torch.nn.Module, arch: str) -> manifest.Manifest:
+def write(folder: Path, state: dict[str, torch.Tensor], arch: str) -> manifest.Manifest:
     return export(
         folder,
-        module.to(memory_format=torch.channels_last).state_dict(),
+        state,
         arch=arch,
         classes=("a", "b", "c"),
         spec=SPEC,
         metrics={"validation:loss": 1.5},
         provenance={"job": "x"},
+        samples=None,
+        report=Report(False),
     )
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v3_small", "squeezenet1_1"])
 def test_openvino_and_torch_agree_on_any_number_of_pictures(tmp_path: Path, arch: str) -> None:
     module = network.build(arch, 3, 32)
-    write(tmp_path, module, arch)
+    write(tmp_path, module.to(memory_format=torch.channels_last).state_dict(), arch)
     assert manifest.verify(tmp_path).metrics == {"validation:loss": 1.5}
     model = openvino.Core().read_model(tmp_path / "model.xml")
     assert str(model.input("pictures").partial_shape) == "[?,3,32,32]"
@@ -58,10 +61,10 @@ def test_a_network_that_differs_from_its_export_is_refused(tmp_path: Path) -> No
 
 def test_an_export_that_dies_leaves_nothing_that_verifies(tmp_path: Path) -> None:
     module = network.build("squeezenet1_1", 3, 32)
-    write(tmp_path, module, "squeezenet1_1")
+    write(tmp_path, module.state_dict(), "squeezenet1_1")
     broken = {name: tensor for name, tensor in module.state_dict().items() if "classifier" not in name}
     with pytest.raises(RuntimeError):
-        export(tmp_path, broken, arch="squeezenet1_1", classes=("a", "b", "c"), spec=SPEC, metrics={}, provenance={})
+        write(tmp_path, broken, "squeezenet1_1")
     with pytest.raises(ArtefactError, match=r"model.json: missing"):
         manifest.verify(tmp_path)
 
