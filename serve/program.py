@@ -161,7 +161,7 @@ class Program:
         self._front.relay.give_up(RequestError(503, "ShuttingDown", "the server is shutting down"))
         self._front.close()
         if self._server is not None:
-            await self._server.stop()
+            self._server.stop()
         self._workers.close()
         self._reap()
 

