@@ -23,7 +23,7 @@ ML = "/opt/ml"
 SHARED_MEMORY = 0.5
 """The share of the machine's memory that /dev/shm may take: what Linux gives it outside of containers."""
 GPU_INSTANCES = ("ml.g", "ml.p")
-YIELDING_SHARES = 128
+YIELDING_SHARES = 256
 """Of the CPU, for a container that yields to others, which have 1,024 each."""
 LOG_OPTIONS = {"max-size": "1t"}
 """The engine must keep all that a container prints, whatever it does by default: see docker_container.py."""

@@ -31,7 +31,7 @@ from .backend import CannotStart, ContainerSpec, Image, base_of, note_of, write_
 
 INIT = Path(__file__).with_name("container_init.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-NICE = 10
+NICE = 5
 """The nice level of a container that yields to others."""
 KILL_WAIT = 5.0
 """Seconds container_init.py has to end everything before we end it, and its group, ourselves."""

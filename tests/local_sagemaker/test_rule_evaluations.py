@@ -137,7 +137,7 @@ def test_evaluators_yield_to_the_training(server: LocalServer) -> None:
     start(server, "polite", {**rule("nice", copy="yes"), "LocalPath": "/opt/ml/processing/output/copy"})
     settled(server, "polite")
     body = server.s3.get_object(Bucket="bucket", Key="tensors/polite/rule-output/nice/about.json")["Body"].read()
-    assert json.loads(body)["nice"] == 10
+    assert json.loads(body)["nice"] == 5
 
 
 @pytest.mark.parametrize(
