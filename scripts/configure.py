@@ -102,8 +102,14 @@ def start_of(given: Given) -> dict[str, str]:
     return dict(config.PRETRAINED if given.state.get("weights") else config.SCRATCH)
 
 
-def trial_of(given: Given) -> dict[str, str]:
-    return start_of(given) | (config.PRETRAINED_TRIAL if given.state.get("weights") else config.SCRATCH_TRIAL)
+def trial_of(given: Given, chosen: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    """The hyperparameters of a tuning's jobs, and whether these train heads on kept features."""
+    from scripts.features import heads_only
+
+    start = start_of(given)
+    if heads_only(start | chosen) and not given.line.plain:
+        return start | config.FEATURES_TRIAL | chosen, True
+    return start | (config.PRETRAINED_TRIAL if given.state.get("weights") else config.SCRATCH_TRIAL) | chosen, False
 
 
 def without_test(job: dict[str, Any]) -> dict[str, Any]:
@@ -120,10 +126,13 @@ def _tune(given: Given) -> config.TuneConfig:
     chosen = pairs(line.set)
     if both := sorted(set(chosen) & tuned_names()):
         raise LaunchError(f"--set {', '.join(both)}: this is what tuning searches; leave it out")
+    hyperparameters, by_features = trial_of(given, chosen)
     return config.TuneConfig(
         name=given.name("tune", longest=32),
         previous=given.state.get("tuning_job"),
-        hyperparameters=trial_of(given) | chosen,
+        hyperparameters=hyperparameters,
+        by_features=by_features,
+        features_job=given.state.get("features_job"),
         jobs=line.jobs,
         parallel=line.parallel,
         strategy=line.strategy,

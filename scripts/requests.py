@@ -43,6 +43,17 @@ def create_training_job(config: TrainConfig) -> Call:
     return Call("sagemaker", "CreateTrainingJob", request | {"Tags": tags(config.settings)})
 
 
+def features_job(config: JobConfig, folder: str) -> Call:
+    """CreateTrainingJob of the task `features`: what it keeps goes to `folder` in S3 as a job's checkpoints do.
+
+    So it lies there as plain files under a name of our choosing, and a job of the same folder starts from what is there.
+    """
+    request = {"TrainingJobName": config.name, "HyperParameters": dict(config.hyperparameters)} | _job(config)
+    return Call(
+        "sagemaker", "CreateTrainingJob", request | {"CheckpointConfig": {"S3Uri": folder}, "Tags": tags(config.settings)}
+    )
+
+
 def create_tuning_job(config: TuneConfig) -> Call:
     """CreateHyperParameterTuningJob: what varies, what does not, and when it is enough."""
     fixed = {name: value for name, value in config.hyperparameters.items() if name not in tuned_names()}

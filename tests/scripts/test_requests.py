@@ -16,6 +16,7 @@ from contract import metrics
 GOLDEN = Path(__file__).parent / "golden"
 NAMED = {
     "tune": ["tune", "--name", "kennel-tune-golden", "--data-name", "dogs"],
+    "tune-plain": ["tune", "--name", "kennel-tune-golden", "--data-name", "dogs", "--plain"],
     "train": ["train", "--name", "kennel-train-golden", "--data-name", "dogs"],
     "train-spot": ["train", "--name", "kennel-train-golden", "--data-name", "dogs", "--spot", "--instances", "2", "--no-hooks"],
     "deploy": ["deploy", "--name", "kennel-golden", "--job", "kennel-train-golden"],
@@ -74,7 +75,7 @@ def test_data_weights_invoke_and_demo_have_dry_runs(kennel: Kennel, pictures: Pa
 
 
 def test_the_original_ranges_are_searched(kennel: Kennel) -> None:
-    search = kennel.plan("tune", "--data-name", "dogs")[0]["request"]["HyperParameterTuningJobConfig"]
+    search = kennel.plan("tune", "--data-name", "dogs")[-1]["request"]["HyperParameterTuningJobConfig"]
     ranges = {row["Name"]: row for kind in search["ParameterRanges"].values() for row in kind}
     limits = {name: (float(row["MinValue"]), float(row["MaxValue"])) for name, row in ranges.items() if "MinValue" in row}
     assert limits == {"lr": (1e-4, 1e-1), "weight-decay": (1e-3, 1e-1), "eps": (1e-9, 1e-7)}
@@ -85,7 +86,7 @@ def test_the_original_ranges_are_searched(kennel: Kennel) -> None:
 
 
 def test_tuning_never_sees_the_test_pictures(kennel: Kennel) -> None:
-    definition = kennel.plan("tune", "--data-name", "dogs")[0]["request"]["TrainingJobDefinition"]
+    definition = kennel.plan("tune", "--data-name", "dogs")[-1]["request"]["TrainingJobDefinition"]
     assert [channel["ChannelName"] for channel in definition["InputDataConfig"]] == ["train", "validation"]
 
 

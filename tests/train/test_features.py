@@ -157,5 +157,5 @@ def test_hostile_tensors_are_one_line(folder: Path) -> None:
 
 def test_a_disk_that_cannot_take_them_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(FeaturesError, match="features cannot be written to .*file"):
+    with pytest.raises(FeaturesError, match=r"features cannot be written to .*file"):
         features.write(tmp_path / "file", made())
