@@ -85,6 +85,28 @@ def test_the_original_ranges_are_searched(kennel: Kennel) -> None:
     assert search["HyperParameterTuningJobObjective"] == {"Type": "Minimize", "MetricName": metrics.OBJECTIVE}
 
 
+def test_hyperband_and_grid_are_asked_for_as_sagemaker_wants_them(kennel: Kennel) -> None:
+    def search(*words: str) -> dict:
+        call = kennel.plan("tune", "--data-name", "dogs", *words)[-1]
+        assert not problems(call)
+        return call["request"]
+
+    band = search("--strategy", "Hyperband", "--set", "epochs=9")["HyperParameterTuningJobConfig"]
+    assert band["StrategyConfig"] == {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}}
+    assert band["TrainingJobEarlyStoppingType"] == "Off"
+    grid = search("--strategy", "Grid", "--set", "eps=1e-6")
+    ranges = grid["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    assert list(ranges) == ["CategoricalParameterRanges"]
+    assert [row["Name"] for row in ranges["CategoricalParameterRanges"]] == ["lr", "weight-decay", "batch-size"]
+    assert grid["TrainingJobDefinition"]["StaticHyperParameters"]["eps"] == "1e-6"
+    for words, told in (
+        (("Grid", "--jobs", "5"), "--jobs 5: a grid has 20 combinations"),
+        (("Grid", "--set", "lr=1"), "--set lr: this is what tuning searches"),
+        (("Hyperband", "--early-stopping", "Auto"), "Hyperband stops jobs itself"),
+    ):
+        assert told in kennel.fail("tune", "--data-name", "dogs", "--dry-run", "--strategy", *words)[1]
+
+
 def test_tuning_never_sees_the_test_pictures(kennel: Kennel) -> None:
     definition = kennel.plan("tune", "--data-name", "dogs")[-1]["request"]["TrainingJobDefinition"]
     assert [channel["ChannelName"] for channel in definition["InputDataConfig"]] == ["train", "validation"]
