@@ -49,6 +49,7 @@ def main() -> int:
     given.add_argument("--weights", type=Path, default=DATA / "weights" / "resnet18-imagenet.pth", help="(default: %(default)s)")
     given.add_argument("--rounds", type=int, default=2, help="(default: %(default)s)")
     given.add_argument("--epochs", type=int, default=5, help="of a trial (default: %(default)s)")
+    given.add_argument("--measured", type=int, help="epochs of the plain trial that is run; more are a sum (default: all)")
     given.add_argument("--views", type=int, default=1, help="augmented views that are kept (default: %(default)s)")
     line = given.parse_args()
     if not line.data.is_dir() or not line.weights.is_file():
@@ -72,7 +73,8 @@ def _round(folder: Path, line: argparse.Namespace, costs: dict[str, list[Cost]])
     two = {"train": _two(folder / "two", line.data / "train"), "pretrained": pictures["pretrained"]}
     common = {"arch": "resnet18", "train-layers": "head", "epochs": str(line.epochs), "views": str(line.views)}
     trial = common | {"batch-size": "32", "export": "weights"}
-    costs["plain"].append(_job(folder / "plain", trial | {"lr": RATES[0]}, pictures))
+    measured = {"epochs": str(line.measured or line.epochs)}
+    costs["plain"].append(_job(folder / "plain", trial | measured | {"lr": RATES[0]}, pictures))
     costs["features"].append(_job(folder / "features", common | {"task": "features"}, pictures))
     kept = {"features": Layout(folder / "features").checkpoints}
     for number, rate in enumerate(RATES[:HEADS]):
@@ -126,16 +128,23 @@ def _job(folder: Path, hyperparameters: dict[str, str], channels: dict[str, Path
 
 def _result(line: argparse.Namespace, costs: dict[str, list[Cost]]) -> dict:
     cpu = {name: statistics.median(cost.cpu for cost in found) for name, found in costs.items()}
-    one_pass = (cpu["plain"] - cpu["start"]) / line.epochs
+    one_pass = (cpu["plain"] - cpu["start"]) / (line.measured or line.epochs)
+    trial = cpu["start"] + line.epochs * one_pass
     rows = []
     for trials in TRIALS:
-        plain, kept = trials * cpu["plain"], cpu["features"] + trials * cpu["head"]
+        plain, kept = trials * trial, cpu["features"] + trials * cpu["head"]
         passes = {"plain_passes": plain / one_pass, "features_passes": kept / one_pass}
         rows.append({"trials": trials, "plain_cpu": plain, "features_cpu": kept, "ratio": plain / kept} | passes)
     return {
         "machine": {"processor": processor(), "cpus": cgroup.cpus(), "system": platform.platform()},
-        "settings": {"epochs": line.epochs, "views": line.views, "rounds": line.rounds, "pictures": line.data.name},
-        "cpu_seconds": cpu | {"pass": one_pass},
+        "settings": {
+            "epochs": line.epochs,
+            "measured_epochs": line.measured or line.epochs,
+            "views": line.views,
+            "rounds": line.rounds,
+            "pictures": line.data.name,
+        },
+        "cpu_seconds": cpu | {"pass": one_pass, "plain_trial": trial},
         "runs": {name: [asdict(cost) for cost in found] for name, found in costs.items()},
         "by_trials": [{name: round(value, 2) for name, value in row.items()} for row in rows],
     }

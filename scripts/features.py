@@ -66,12 +66,12 @@ def ensure(target: Target, given: TuneConfig, say: Say) -> None:
         name = once.start(target, once.FEATURES, job, _request(given), say)
     with follow.left_running(f"features job {name}", given.settings, f"logs {name} --follow", f"stop {name}"):
         follow.training_job(target, name, say, command(f"logs {name}", given.settings), told=_TOLD)
-    now = _seen(target, given)
-    if not now["files"]:
-        raise RunError(
-            f"features job {name} left nothing in {folder}; {command(f'logs {name}', given.settings)} shows all it printed"
-        )
-    state.write(memory, state.read(memory) | {folder: now})
+    files = _seen(target, given)["files"]
+    if not files:
+        shown = command(f"logs {name}", given.settings)
+        raise RunError(f"features job {name} left nothing in {folder}; {shown} shows all it printed")
+    # Of what they are made as it was before: a change while the job ran must be seen next time.
+    state.write(memory, state.read(memory) | {folder: now | {"files": files}})
 
 
 def forget(given: TuneConfig) -> None:

@@ -38,10 +38,9 @@ class Trained:
 
     def __init__(self, folder: Path) -> None:
         self.plain, self.made = Container(folder / "plain", **SETTINGS), features_job(folder / "features")
-        for job in (self.plain, self.made):
-            run = job.run()
-            assert run.code == 0, run.err
-            self.printed = run.out
+        attempt(self.plain, folder / "private")
+        run = self.made.run()
+        assert run.code == 0 and "features of validation: 12 pictures" in run.out, run.err
         self.head = head_job(folder / "head", self.made)
         self.run: Ended = self.head.run(TRAINING_JOB_NAME="head-1")
         assert self.run.code == 0, self.run.err
