@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+STRATEGIES = ("Bayesian", "Random", "Hyperband", "Grid")
 Flags = Callable[[argparse.ArgumentParser], None]
 
 
@@ -54,8 +55,9 @@ def _tune(parser: argparse.ArgumentParser) -> None:
     _name(parser, "tuning job")
     parser.add_argument("--jobs", type=int, default=20, help="training jobs in all (default: %(default)s)")
     parser.add_argument("--parallel", type=int, default=2, help="training jobs at a time (default: %(default)s)")
-    parser.add_argument("--strategy", default="Bayesian", choices=("Bayesian", "Random"), help="(default: %(default)s)")
-    parser.add_argument("--early-stopping", default="Auto", choices=("Auto", "Off"), help="(default: %(default)s)")
+    parser.add_argument("--strategy", default="Bayesian", choices=STRATEGIES, help="(default: %(default)s)")
+    parser.add_argument("--plain", action="store_true", help="every job trains on pictures, even where only heads are trained")
+    parser.add_argument("--early-stopping", choices=("Auto", "Off"), help="(default: Auto; Hyperband stops jobs itself: Off)")
     parser.add_argument("--seed", type=int, default=0, help="of the search (default: %(default)s)")
     _hyperparameters(parser)
 

@@ -20,10 +20,11 @@ SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epo
 """Hyperparameters without pretrained weights: the whole of a small-picture network."""
 PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "0.005", "batch-size": "32"}
 """Hyperparameters with pretrained weights: a new head."""
-SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0", "precision": "float32"}
-PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0", "precision": "float32"}
-"""What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers, and
-none is deployed, so none is quantised."""
+SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0", "export": "weights"}
+PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0", "export": "weights"}
+"""What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers."""
+FEATURES_TRIAL = {"views": "2", "export": "weights"}
+"""The same where it trains a head on kept features: as many epochs, of as large pictures, as the final training has."""
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 
@@ -103,6 +104,10 @@ class TuneConfig(JobConfig):
     strategy: str = "Bayesian"
     early_stopping: str = "Auto"
     seed: int = 0
+    by_features: bool = False
+    """Its jobs train heads on features that one job keeps for all of them."""
+    features_job: str | None = None
+    """The last such job here, to be found again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,8 +105,14 @@ def start_of(given: Given) -> dict[str, str]:
     return dict(config.PRETRAINED if given.state.get("weights") else config.SCRATCH)
 
 
-def trial_of(given: Given) -> dict[str, str]:
-    return start_of(given) | (config.PRETRAINED_TRIAL if given.state.get("weights") else config.SCRATCH_TRIAL)
+def trial_of(given: Given, chosen: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    """The hyperparameters of a tuning's jobs, and whether these train heads on kept features."""
+    from scripts.features import heads_only
+
+    start = start_of(given)
+    if heads_only(start | chosen) and not given.line.plain:
+        return start | config.FEATURES_TRIAL | chosen, True
+    return start | (config.PRETRAINED_TRIAL if given.state.get("weights") else config.SCRATCH_TRIAL) | chosen, False
 
 
 def without_test(job: dict[str, Any]) -> dict[str, Any]:
@@ -115,22 +121,31 @@ def without_test(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tune(given: Given) -> config.TuneConfig:
-    from scripts.requests import tuned_names
+    from scripts.requests import combinations, tuned_names
 
     line = given.line
     if not 1 <= line.parallel <= line.jobs <= 750:
         raise LaunchError(f"--jobs {line.jobs} --parallel {line.parallel}: need 1 to 750 jobs, and no more at a time than in all")
     chosen = pairs(line.set)
-    if both := sorted(set(chosen) & tuned_names()):
+    if both := sorted(set(chosen) & tuned_names(line.strategy)):
         raise LaunchError(f"--set {', '.join(both)}: this is what tuning searches; leave it out")
+    if line.strategy == "Grid" and line.jobs != combinations():
+        raise LaunchError(f"--jobs {line.jobs}: a grid has {combinations()} combinations and tries each; leave --jobs out")
+    if line.strategy == "Hyperband" and line.early_stopping == "Auto":
+        raise LaunchError("--early-stopping Auto: Hyperband stops jobs itself; leave it out")
+    hyperparameters, by_features = trial_of(given, chosen)
+    if line.strategy == "Hyperband" and not hyperparameters["epochs"].isdigit():
+        raise LaunchError(f"--set epochs={hyperparameters['epochs']}: Hyperband needs a whole number of them")
     return config.TuneConfig(
         name=given.name("tune", longest=32),
         previous=given.state.get("tuning_job"),
-        hyperparameters=trial_of(given) | chosen,
+        hyperparameters=hyperparameters,
+        by_features=by_features,
+        features_job=given.state.get("features_job"),
         jobs=line.jobs,
         parallel=line.parallel,
         strategy=line.strategy,
-        early_stopping=line.early_stopping,
+        early_stopping=line.early_stopping or ("Off" if line.strategy == "Hyperband" else "Auto"),
         seed=line.seed,
         **without_test(_job(given)),
     )

@@ -16,6 +16,7 @@ from scripts import target as targets
 from scripts.config import DemoConfig, DeployConfig, TrainConfig, TuneConfig
 from scripts.configure import channels, set_name, without_test
 from scripts.errors import RunError
+from scripts.features import heads_only
 from scripts.pictures import pictures_below
 from scripts.plan import Call
 from scripts.say import Say
@@ -108,8 +109,9 @@ def _job(given: DemoConfig) -> dict:
 
 
 def _search(given: DemoConfig) -> TuneConfig:
-    start = config.PRETRAINED | config.PRETRAINED_TRIAL if given.weights else config.SCRATCH | config.SCRATCH_TRIAL
+    start = config.PRETRAINED | config.FEATURES_TRIAL if given.weights else config.SCRATCH | config.SCRATCH_TRIAL
     return TuneConfig(
+        by_features=heads_only(start),
         hyperparameters=start | {"seed": str(given.seed)},
         previous=given.previous.get("tuning_job"),
         jobs=given.jobs,

@@ -49,15 +49,18 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def training_job(target: Target, name: str, say: Say, logs_command: str) -> Description:
-    """Wait until a training job and the evaluation of its rules have ended well. Raises RunError with its reason otherwise."""
+def training_job(target: Target, name: str, say: Say, logs_command: str, told: re.Pattern[str] = _METRIC) -> Description:
+    """Wait until a training job and the evaluation of its rules have ended well. Raises RunError with its reason otherwise.
+
+    `told`: which of its lines are shown.
+    """
     seen, rules, tail = _Transitions(say), _Rules(say), logs.of_training_job(target, name)
 
     def look(show: Callable[[str], None]) -> tuple[bool, Description]:
         found = target.ask("sagemaker", "DescribeTrainingJob", TrainingJobName=name)
         seen.tell(found)
         for _, line in tail.lines():
-            if _METRIC.search(line):
+            if told.search(line):
                 say.line(f"   {line}")
             show(f"   {line}")
         ended = found["TrainingJobStatus"] not in ("InProgress", "Stopping")

@@ -1,7 +1,7 @@
 """Starting a thing once: what runs already is found and followed, and a request that was taken twice makes one thing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -28,6 +28,7 @@ class Kind:
 
 
 TRAINING = Kind("training job", "TrainingJobName", "DescribeTrainingJob", "TrainingJobStatus", "training_job")
+FEATURES = replace(TRAINING, what="features job", remembered="features_job")
 TUNING = Kind(
     "tuning job",
     "HyperParameterTuningJobName",

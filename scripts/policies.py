@@ -53,7 +53,8 @@ def execution_role(settings: Settings) -> Policy:
         *_network(settings),
     ]
     if settings.prefix:
-        spot = _allow("Checkpoints", ["s3:DeleteObject"], f"{bucket}/{settings.prefix}/checkpoints/*")
+        kept = [f"{bucket}/{settings.prefix}/{folder}/*" for folder in ("checkpoints", "features")]
+        spot = _allow("Checkpoints", ["s3:DeleteObject"], kept)
         statements.insert(1, spot)
     return {"Version": "2012-10-17", "Statement": statements}
 

@@ -5,6 +5,7 @@ here, in one place each; the golden files of the tests hold all of it.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,14 @@ RANGES: Mapping[str, Any] = {
     "CategoricalParameterRanges": [{"Name": "batch-size", "Values": ["32", "64"]}],
 }
 """What tuning searches: the ranges of the project that inspired this one."""
+GRID: Mapping[str, Any] = {
+    "CategoricalParameterRanges": [
+        {"Name": "lr", "Values": ["0.0003", "0.001", "0.003", "0.01", "0.03"]},
+        {"Name": "weight-decay", "Values": ["0.01", "0.1"]},
+        {"Name": "batch-size", "Values": ["32", "64"]},
+    ]
+}
+"""What strategy Grid tries, every combination once: it takes no continuous ranges."""
 
 PROFILING_MILLISECONDS = 500
 RULE_SECONDS = 3600
@@ -31,9 +40,19 @@ RULE_SECONDS = 3600
 VARIANT = "AllTraffic"
 
 
-def tuned_names() -> set[str]:
+def ranges(strategy: str) -> Mapping[str, Any]:
+    """What a strategy searches."""
+    return GRID if strategy == "Grid" else RANGES
+
+
+def tuned_names(strategy: str) -> set[str]:
     """The hyperparameters that tuning chooses."""
-    return {item["Name"] for ranges in RANGES.values() for item in ranges}
+    return {item["Name"] for kind in ranges(strategy).values() for item in kind}
+
+
+def combinations() -> int:
+    """How many jobs a grid has."""
+    return math.prod(len(item["Values"]) for item in GRID["CategoricalParameterRanges"])
 
 
 def create_training_job(config: TrainConfig) -> Call:
@@ -55,9 +74,20 @@ def create_training_job(config: TrainConfig) -> Call:
     return Call("sagemaker", "CreateTrainingJob", request | {"Tags": tags(config.settings)})
 
 
+def features_job(config: JobConfig, folder: str) -> Call:
+    """CreateTrainingJob of the task `features`: what it keeps goes to `folder` in S3 as a job's checkpoints do.
+
+    So it lies there as plain files under a name of our choosing, and a job of the same folder starts from what is there.
+    """
+    request = {"TrainingJobName": config.name, "HyperParameters": dict(config.hyperparameters)} | _job(config)
+    return Call(
+        "sagemaker", "CreateTrainingJob", request | {"CheckpointConfig": {"S3Uri": folder}, "Tags": tags(config.settings)}
+    )
+
+
 def create_tuning_job(config: TuneConfig) -> Call:
     """CreateHyperParameterTuningJob: what varies, what does not, and when it is enough."""
-    fixed = {name: value for name, value in config.hyperparameters.items() if name not in tuned_names()}
+    fixed = {name: value for name, value in config.hyperparameters.items() if name not in tuned_names(config.strategy)}
     definition = {"StaticHyperParameters": fixed} | _job(config)
     definition["AlgorithmSpecification"] |= {"MetricDefinitions": metrics.definitions()}
     better = {"low": "Minimize", "high": "Maximize"}[metrics.metric(metrics.OBJECTIVE).better]
@@ -65,10 +95,14 @@ def create_tuning_job(config: TuneConfig) -> Call:
         "Strategy": config.strategy,
         "HyperParameterTuningJobObjective": {"Type": better, "MetricName": metrics.OBJECTIVE},
         "ResourceLimits": {"MaxNumberOfTrainingJobs": config.jobs, "MaxParallelTrainingJobs": config.parallel},
-        "ParameterRanges": dict(RANGES),
+        "ParameterRanges": dict(ranges(config.strategy)),
         "TrainingJobEarlyStoppingType": config.early_stopping,
         "RandomSeed": config.seed,
     }
+    if config.strategy == "Hyperband":
+        # A resource is a report of the objective, and there is one an epoch.
+        most = int(config.hyperparameters["epochs"])
+        search["StrategyConfig"] = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": most}}
     request = {
         "HyperParameterTuningJobName": config.name,
         "HyperParameterTuningJobConfig": search,

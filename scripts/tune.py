@@ -1,7 +1,7 @@
 """`kennel tune`: a hyperparameter tuning job, followed to its end; the best hyperparameters go to .kennel/best.json."""
 
 from contract import metrics
-from scripts import follow, images, once, state
+from scripts import features, follow, images, once, state
 from scripts.config import TuneConfig
 from scripts.errors import RunError
 from scripts.plan import Call
@@ -11,6 +11,8 @@ from scripts.target import Target, connect
 
 
 def plan(given: TuneConfig) -> list[Call]:
+    if given.by_features:
+        return [*features.plan(given), create_tuning_job(features.trial(given))]
     return [create_tuning_job(given)]
 
 
@@ -24,18 +26,25 @@ def run(given: TuneConfig, say: Say) -> int:
 def search(target: Target, given: TuneConfig, say: Say) -> dict | None:
     """Start or find the tuning job and wait; returns what best.json says, None when it was only started."""
     settings = given.settings
+    if given.by_features and not given.follow:
+        features.ensure(target, given, say)
     again = f"tune --follow {given.name}"
     if not given.follow:
         images.check(target, settings, settings.train_image)
     with follow.left_running(f"tuning job {given.name}", settings, again, f"stop {given.name}"):
-        name = once.start(target, once.TUNING, given, plan(given)[0], say)
+        name = once.start(target, once.TUNING, given, plan(given)[-1], say)
     again = f"tune --follow {name}"
     if given.detach:
         say.next(settings, (again, "wait for it"), (f"stop {name}", "stop it"))
         return None
-    with follow.left_running(f"tuning job {name}", settings, again, f"stop {name}"):
-        found = follow.tuning_job(target, name, say, command(f"logs {name}", settings))
-    best = _best(name, found)
+    try:
+        with follow.left_running(f"tuning job {name}", settings, again, f"stop {name}"):
+            found = follow.tuning_job(target, name, say, command(f"logs {name}", settings))
+        best = _best(name, found)
+    except RunError:
+        if given.by_features:
+            features.forget(given)
+        raise
     state.write(settings.home / "best.json", best)
     shown = "  ".join(f"{key} {value}" for key, value in sorted(best["hyperparameters"].items()))
     say.line(f"best   {best['training_job']}   {best['objective']['name']} {best['objective']['value']:.4f}")

@@ -40,7 +40,7 @@ class Done:
 
 def plan(settings: Settings, prefix: str, files: Mapping[str, Path]) -> Iterator[Call]:
     """The listing, then a PutObject for every file: which of them are sent, the listing's answer decides."""
-    yield Call("s3", "ListObjectsV2", {"Bucket": settings.bucket, "Prefix": prefix})
+    yield listing(settings, prefix)
     for name, path in files.items():
         yield _put(settings, prefix + name, path)
 
@@ -50,7 +50,7 @@ def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, 
     for path in files.values():
         if path.stat().st_size > _LARGEST:
             raise LaunchError(f"{path}: {path.stat().st_size / 1e9:.1f} GB; at most 5 GB a file")
-    there = {row["Key"]: row for row in _listed(target, settings.bucket, prefix)}
+    there = {row["Key"]: row for row in listed(target, settings, prefix)}
     memory = settings.home / f"uploaded-{settings.target}.json"
     known = state.read(memory)
     with say.progress("uploading", "files") as show, ThreadPoolExecutor(THREADS) as pool:
@@ -88,8 +88,14 @@ def _place(settings: Settings, key: str) -> str:
     return f"s3://{settings.bucket}/{key}"
 
 
-def _listed(target: Target, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-    request = {"Bucket": bucket, "Prefix": prefix}
+def listing(settings: Settings, prefix: str) -> Call:
+    """The first page of what is below a prefix."""
+    return Call("s3", "ListObjectsV2", {"Bucket": settings.bucket, "Prefix": prefix})
+
+
+def listed(target: Target, settings: Settings, prefix: str) -> Iterator[dict[str, Any]]:
+    """Every object below a prefix, as ListObjectsV2 tells of it, by name."""
+    request = dict(listing(settings, prefix).request)
     while True:
         page = target.ask("s3", "ListObjectsV2", **request)
         yield from page.get("Contents", [])

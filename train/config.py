@@ -5,11 +5,8 @@ here. Never imports torch: a wrong value is refused in well under a second.
 """
 
 import difflib
-import importlib.util
 import json
-import math
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,12 +14,19 @@ from typing import Any
 
 from contract.layout import DEFAULT_BASE, Layout
 from train.errors import ConfigError
+from train.values import arch as _arch
+from train.values import auto as _auto
+from train.values import choice as _choice
+from train.values import number as _number
+from train.values import whole as _whole
 
 MESSAGE_LIMIT = 1024
 """Characters of one error message; SageMaker shows no more."""
 
 REQUIRED_CHANNELS = ("train", "validation")
 OPTIONAL_CHANNELS = ("test", "pretrained")
+FEATURES = "features"
+"""The channel of kept features; a job that has it needs no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,12 @@ class Config:
     """Training processes on each host; by default one a GPU, one without a GPU."""
     precision: str = "auto"
     """`auto`: at the end, int8 and bfloat16 are judged and kept for serving if good. `float32`: neither is tried."""
+    task: str = "train"
+    """`train`: a model. `features`: what the head is given for each picture, kept for other jobs to train heads on."""
+    views: int = 1
+    """Augmented views of each training picture that are kept; a job on features takes them in turn, one an epoch."""
+    export: str = "full"
+    """`full`: with OpenVINO's form of the network, which the CPU serves. `weights`: without, for models only to be compared."""
 
     @property
     def resize(self) -> int:
@@ -84,9 +94,14 @@ class Job:
         return Layout(self.base)
 
     @property
+    def on_features(self) -> bool:
+        """Whether it trains a head on kept features."""
+        return FEATURES in self.channels
+
+    @property
     def processes(self) -> int:
-        """Training processes on each host."""
-        return self.config.processes or max(1, self.gpus)
+        """Training processes on each host; features are computed, and heads are trained on them, by one."""
+        return self.config.processes or (1 if self.on_features or self.config.task == "features" else max(1, self.gpus))
 
     @property
     def world_size(self) -> int:
@@ -142,7 +157,7 @@ def read_job() -> Job:
         raise ConfigError(f"input/config cannot be read: {type(error).__name__}: {str(error)[:200]}") from None
     config = parse(platform.hyperparameters)
     channels = tuple(sorted(platform.channel_input_dirs))
-    for name in REQUIRED_CHANNELS:
+    for name in (FEATURES,) if FEATURES in channels else REQUIRED_CHANNELS:
         if name not in channels or not layout.channel(name).is_dir():
             found = ", ".join(channels) or "none"
             raise ConfigError(f"channel {name!r} is missing; the job has {found}; add it to InputDataConfig")
@@ -159,9 +174,25 @@ def read_job() -> Job:
         checkpoints=_checkpoints(layout),
         hook_config=layout.debug_hook_config if layout.debug_hook_config.is_file() else None,
     )
+    _check_features(job)
     if config.batch_size < job.world_size:
         raise ConfigError(f"batch-size: {config.batch_size} is less than the {job.world_size} processes that share it")
     return job
+
+
+def _check_features(job: Job) -> None:
+    """Raises ConfigError for a job on or of features that cannot be one."""
+    making = job.config.task == "features"
+    if not making and not job.on_features:
+        return
+    if job.config.train_layers != "head":
+        raise ConfigError(f"train-layers: {job.config.train_layers}, but features are of a frozen network; use head")
+    if job.world_size > 1:
+        raise ConfigError(f"processes: {job.world_size}, but a job of features needs one; take one instance and leave it out")
+    if making and job.on_features:
+        raise ConfigError("task: features, and the job has a channel of them already; leave one of the two out")
+    if making and not job.layout.checkpoint_config.is_file():
+        raise ConfigError("task: features go to where CheckpointConfig says, and the job has none; add it to the request")
 
 
 def _checkpoints(layout: Layout) -> Path:
@@ -229,83 +260,6 @@ def _guess(name: str, known: tuple[str, ...]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _plain(value: Any) -> Any:
-    """The SDK JSON-encodes strings, so a number may arrive as a quoted string, and be quoted once more."""
-    for _ in range(3):
-        if not isinstance(value, str):
-            break
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            break
-    return value
-
-
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def rule(value: Any) -> int:
-        number = _plain(value)
-        if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return number
-
-    return rule
-
-
-def _auto(low: int, high: int) -> Callable[[Any], int | None]:
-    whole = _whole(low, high)
-
-    def rule(value: Any) -> int | None:
-        try:
-            return None if _plain(value) == "auto" else whole(value)
-        except ValueError as error:
-            raise ValueError(f"'auto' or {error}") from None
-
-    return rule
-
-
-def _number(low: float, high: float, *, above: bool) -> Callable[[Any], float]:
-    """`above`: the value must lie above `low`; at `low` or above otherwise."""
-
-    def rule(value: Any) -> float:
-        number = _plain(value)
-        good = isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= high and math.isfinite(number)
-        if not good or number < low or (above and number == low):
-            raise ValueError(f"a number {'above' if above else 'from'} {low:g} {'and at most' if above else 'to'} {high:g}")
-        return float(number)
-
-    return rule
-
-
-def _choice(*allowed: str) -> Callable[[Any], str]:
-    def rule(value: Any) -> str:
-        text = _plain(value)
-        if text not in allowed:
-            raise ValueError(f"one of {', '.join(allowed)}")
-        return text
-
-    return rule
-
-
-def _arch(value: Any) -> str:
-    text, known = _plain(value), architectures()
-    if text not in known:
-        close = difflib.get_close_matches(str(text)[:64], known, n=2, cutoff=0.5) or list(known[:2])
-        raise ValueError(f"one of torchvision's {len(known)} classifiers, such as {' or '.join(close)}")
-    return text
-
-
-def architectures() -> tuple[str, ...]:
-    """The classifiers of the installed torchvision, read from its source: importing it takes seconds."""
-    spec = importlib.util.find_spec("torchvision")
-    assert spec is not None and spec.origin is not None
-    sources = sorted((Path(spec.origin).parent / "models").glob("*.py"))
-    return tuple(sorted(name for path in sources for name in _registered(path.read_text(encoding="utf-8"))))
-
-
-def _registered(source: str) -> list[str]:
-    return re.findall(r"^@register_model\(\)\n(?:@.*\n)*def (\w+)\(", source, re.MULTILINE)
-
-
 _RULES: dict[str, Callable[[Any], Any]] = {
     "arch": _arch,
     "train-layers": _choice("head", "last", "all"),
@@ -323,4 +277,7 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "loader-workers": _auto(0, 256),
     "processes": _auto(1, 64),
     "precision": _choice("auto", "float32"),
+    "task": _choice("train", "features"),
+    "views": _whole(1, 1_000),
+    "export": _choice("full", "weights"),
 }

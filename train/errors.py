@@ -20,6 +20,10 @@ class PretrainedError(TrainError):
     """The `pretrained` channel does not hold weights of this architecture."""
 
 
+class FeaturesError(TrainError):
+    """Kept features cannot be read, or cannot be made."""
+
+
 class CheckpointError(TrainError):
     """No checkpoint can be read, or none can be written."""
 

@@ -14,14 +14,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from contract.preprocess import Preprocessing, affine
 from train import order
 from train.checkpoint import Checkpoints
 from train.config import Config
 from train.errors import NotFiniteError
+from train.features import FeatureLoader
 from train.hook import Hook, NoHook
+from train.inputs import Inputs
 from train.loader import Batch, Loader
 from train.network import Network
+from train.optimiser import AdamW
 from train.ranks import Ranks
 from train.records import StepLog
 from train.report import Report
@@ -54,10 +56,10 @@ class Loop:
     """Training of one network. `indices`: of the usable pictures of each split."""
 
     config: Config
-    spec: Preprocessing
+    inputs: Inputs
     network: Network
     ranks: Ranks
-    loader: Loader
+    loader: Loader | FeatureLoader
     checkpoints: Checkpoints
     report: Report
     indices: dict[str, list[int]]
@@ -74,16 +76,11 @@ class Loop:
     """Of the newest evaluation of this run."""
     _parallel: nn.Module = field(init=False)
     _optimiser: torch.optim.Optimizer = field(init=False)
-    _scale: torch.Tensor = field(init=False)
-    _shift: torch.Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         config = self.config
-        self._scale, self._shift = (torch.from_numpy(values).to(self.ranks.device) for values in affine(self.spec))
         self._parallel = self.ranks.parallel(self.network.module)
-        self._optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay, eps=config.eps
-        )
+        self._optimiser = AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay, eps=config.eps)
 
     @property
     def steps(self) -> int:
@@ -187,10 +184,8 @@ class Loop:
         return rate
 
     def _forward(self, module: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and labels. Pixels arrive as [n, side, side, 3]; seen as [n, 3, side, side] that is torch's channels_last."""
-        pixels = batch.pixels.to(self.ranks.device, non_blocking=True).to(torch.float32)
-        inputs = (pixels * self._scale - self._shift).permute(0, 3, 1, 2)
-        return module(inputs), batch.labels.to(self.ranks.device, non_blocking=True)
+        """Logits and labels."""
+        return module(self.inputs.of(batch)), batch.labels.to(self.ranks.device, non_blocking=True)
 
     @torch.no_grad()
     def evaluate(self, split: str) -> Score | None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from torchvision import models
 
 from contract.manifest import digest
 from train.errors import ConfigError, PretrainedError
@@ -41,6 +40,9 @@ class Network:
 
 def build(arch: str, classes: int, picture_size: int) -> nn.Module:
     """A new network with random weights. Raises ConfigError where it cannot take pictures of that size."""
+    # Imported late: it brings torch's compiler with it, which takes longer to import than a head to train.
+    from torchvision import models
+
     options: dict[str, object] = {}
     if arch in _AUXILIARY:
         options = {"aux_logits": False, "init_weights": True}

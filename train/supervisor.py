@@ -56,8 +56,9 @@ def command(job: Job, folder: Path) -> list[str]:
 
 def environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
     """The training processes' environment: as many threads as the job's share of CPUs, and the network interface the ranks
-    talk over. What the job's own environment says goes before."""
-    added = {"OMP_NUM_THREADS": str(max(1, cgroup.cpus() // job.processes))}
+    talk over. What the job's own environment says goes before. A head's steps are so small that threads only wait for each
+    other: it gets one."""
+    added = {"OMP_NUM_THREADS": "1" if job.on_features else str(max(1, cgroup.cpus() // job.processes))}
     if job.world_size > 1:
         interface = "lo" if len(job.hosts) == 1 else job.network_interface
         added |= {"GLOO_SOCKET_IFNAME": interface, "NCCL_SOCKET_IFNAME": interface}

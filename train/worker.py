@@ -7,7 +7,8 @@ write when it fails.
 import hashlib
 import sys
 import traceback
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,24 @@ import torch
 from torch import nn
 
 from contract import cgroup
+from contract.manifest import digest
 from contract.preprocess import Preprocessing
-from train import config, export, machine, network, pictures, records
+from train import backbone, config, features, machine, network, pictures, records, usable, weights
 from train.checkpoint import Checkpoints
 from train.config import Job
-from train.errors import DataError, TrainError
+from train.errors import TrainError
 from train.failure import Failure
+from train.features import FeatureLoader
 from train.hook import Hook, NoHook
+from train.inputs import Inputs
 from train.loader import Loader
 from train.loop import Loop
 from train.network import Network
 from train.pictures import Collection
-from train.quantize import Samples
 from train.ranks import Ranks
 from train.report import Report
 
-_CHECK_BATCH = 32
-_FREE = ("loader_workers", "processes", "max_bad_images", "checkpoint_interval", "precision")
+_FREE = ("loader_workers", "processes", "max_bad_images", "checkpoint_interval", "precision", "export")
 """Hyperparameters that may differ between the attempts of one job: they do not change what is learnt."""
 _PACKAGES = ("torch", "torchvision", "openvino", "nncf", "numpy", "pillow", "safetensors")
 
@@ -63,29 +65,43 @@ def _failure(error: Exception) -> Failure:
     return Failure.of(error)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Material:
+    """What there is to learn from and what learns. `inputs`: how batches become its input. `bad`: pictures left out.
+
+    `source`: what of it comes from elsewhere, by name. `whole`: from the state of what learns to that of the whole network.
+    """
+
+    collection: Collection
+    spec: Preprocessing
+    network: Network
+    loader: Loader | FeatureLoader
+    inputs: Inputs
+    bad: list[int]
+    source: dict[str, str]
+    whole: Callable[[Mapping[str, torch.Tensor]], Mapping[str, torch.Tensor]]
+
+
 def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     settings, report = job.config, Report(ranks.first)
-    cpus = max(1, cgroup.cpus() // job.processes)
     torch.manual_seed(settings.seed)
     torch.backends.cudnn.benchmark = True
-    spec = Preprocessing(resize=settings.resize, crop=settings.picture_size)
-    splits = {name: job.layout.channel(name) for name in pictures.SPLITS if name in job.channels}
-    collection = pictures.collect(splits)
-    net, pretrained = _network(job, len(collection.classes), ranks)
-    loader = _loader(job, collection, spec, ranks, cpus)
-    report.say(_opening(job, collection, ranks, loader))
-    bad = _check(collection, loader, ranks, report, settings.max_bad_images)
-    indices = {split: collection.indices(split, without=bad) for split in splits}
-    _require(indices, collection, ranks.size)
+    if settings.task == "features":
+        return _keep_features(job, ranks, report)
+    export = _exporter(settings.export)
+    material = _of_features(job, ranks) if job.on_features else _of_pictures(job, _collect(job), ranks, report)
+    collection, net = material.collection, material.network
+    report.say(_opening(job, collection, ranks, material.loader))
+    indices = {split: found for split in pictures.SPLITS if (found := collection.indices(split, without=material.bad))}
     loss = nn.CrossEntropyLoss()
     hook = _hook(job, ranks, folder, net, loss)
     loop = Loop(
         config=settings,
-        spec=spec,
+        inputs=material.inputs,
         network=net,
         ranks=ranks,
-        loader=loader,
-        checkpoints=Checkpoints(job.checkpoints, _fields(job, collection, pretrained), report),
+        loader=material.loader,
+        checkpoints=Checkpoints(job.checkpoints, _fields(job, collection, material.source), report),
         report=report,
         indices=indices,
         hook=hook,
@@ -98,22 +114,104 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     metrics = _finish(loop, job, collection, finished)
     hook.close()
     if ranks.first:
-        facts = _provenance(job, loop, collection, len(bad), pretrained, finished)
-        judge = finished and settings.precision == "auto"
-        export.export(
+        facts = _provenance(job, loop, len(material.bad), material.source, finished)
+        export(
             job.layout.model,
-            net.module.state_dict(),
+            material.whole(net.module.state_dict()),
             arch=settings.arch,
             classes=collection.classes,
-            spec=spec,
+            spec=material.spec,
             metrics=metrics,
             provenance=facts,
-            samples=Samples(loader, spec, indices, settings.batch_size, ranks.stop_asked) if judge else None,
-            report=report,
+            **_judges(job, material, loop, finished),
         )
         report.say(
             f"{'finished' if finished else 'stopped'} after step {loop.position.taken}; the model is in {job.layout.model}"
         )
+
+
+def _exporter(kind: str) -> Callable[..., Any]:
+    """What writes the artefact. Imported at the start: what cannot be exported must not be told after the last epoch."""
+    if kind == "weights":
+        return weights.export
+    from train import export
+
+    return export.export
+
+
+def _judges(job: Job, material: _Material, loop: Loop, finished: bool) -> dict[str, Any]:
+    """What the whole artefact's other precisions are made from and judged by: pictures, so not where there are features."""
+    settings, samples = job.config, None
+    if settings.export == "weights":
+        return {}
+    if finished and settings.precision == "auto" and not job.on_features:
+        from train.quantize import Samples
+
+        samples = Samples(material.loader, material.spec, loop.indices, settings.batch_size, loop.ranks.stop_asked)
+    return {"samples": samples, "report": loop.report}
+
+
+def _collect(job: Job) -> Collection:
+    return pictures.collect({name: job.layout.channel(name) for name in pictures.SPLITS if name in job.channels})
+
+
+def _of_pictures(job: Job, collection: Collection, ranks: Ranks, report: Report) -> _Material:
+    settings = job.config
+    spec = Preprocessing(resize=settings.resize, crop=settings.picture_size)
+    net, pretrained = _network(job, len(collection.classes), ranks)
+    loader = _loader(job, collection, spec, ranks, max(1, cgroup.cpus() // job.processes))
+    bad = usable.check(collection, loader, ranks, report, settings.max_bad_images)
+    usable.require(collection, job.channels, bad, ranks.size)
+    return _Material(
+        collection=collection,
+        spec=spec,
+        network=net,
+        loader=loader,
+        inputs=Inputs(spec, ranks.device),
+        bad=bad,
+        source={"pretrained": pretrained},
+        whole=lambda state: state,
+    )
+
+
+def _of_features(job: Job, ranks: Ranks) -> _Material:
+    folder = job.layout.channel(config.FEATURES)
+    found = features.read(folder, job.config)
+    return _Material(
+        collection=found.collection,
+        spec=found.spec,
+        network=found.network(ranks.device),
+        loader=FeatureLoader(found),
+        inputs=Inputs(None, ranks.device),
+        bad=list(found.bad),
+        source={"pretrained": found.recipe["pretrained"], "features": digest(folder / features.VALUES)},
+        whole=found.whole,
+    )
+
+
+def _keep_features(job: Job, ranks: Ranks, report: Report) -> None:
+    """The task `features`: see that the checkpoint folder holds those of this job's pictures and network."""
+    collection, folder, pretrained = _collect(job), job.checkpoints, None
+    if "pretrained" in job.channels:
+        pretrained = network.pretrained_file(job.layout.channel("pretrained"))
+    recipe = backbone.recipe(job.config, collection, pretrained)
+    reason = features.problem(folder, recipe)
+    if reason is None:
+        return report.say(f"features are in {folder} already, whole and of these pictures and weights")
+    report.say(f"features are computed: {reason}")
+    material = _of_pictures(job, collection, ranks, report)
+    frozen = backbone.Backbone(material.network, material.loader, material.inputs, report, ranks.stop_asked)
+    size = backbone.keep(
+        folder,
+        recipe,
+        config=job.config,
+        spec=material.spec,
+        network=material.network,
+        collection=collection,
+        bad=material.bad,
+        backbone=frozen,
+    )
+    report.say("stopped; features are kept whole or not at all" if size is None else f"features are in {folder}: {size:,} bytes")
 
 
 def _network(job: Job, classes: int, ranks: Ranks) -> tuple[Network, str]:
@@ -145,50 +243,17 @@ def _loader(job: Job, collection: Collection, spec: Preprocessing, ranks: Ranks,
     )
 
 
-def _check(collection: Collection, loader: Loader, ranks: Ranks, report: Report, limit: int) -> list[int]:
-    """Positions of the pictures that cannot be used, found by opening every one. Raises DataError when they are too many."""
-    own = list(range(len(collection.pictures)))[ranks.rank :: ranks.size]
-    batches = [own[at : at + _CHECK_BATCH] for at in range(0, len(own), _CHECK_BATCH)]
-    found: list[tuple[int, str]] = []
-    for number, texts in enumerate(loader.checks(batches)):
-        found += [(index, text) for index, text in zip(batches[number], texts, strict=True) if text]
-        report.progress(f"checking pictures {(number + 1) * _CHECK_BATCH * ranks.size}/{len(collection.pictures)}")
-        if ranks.stop_asked():
-            break
-    bad = sorted(pair for part in ranks.gathered(found) for pair in part)
-    if bad:
-        shown = "; ".join(f"{collection.pictures[index].name}: {text}" for index, text in bad[:5])
-        text = f"{len(bad)} of {len(collection.pictures)} pictures cannot be used: {shown}{'; ...' if len(bad) > 5 else ''}"
-        if len(bad) > limit:
-            raise DataError(f"{len(bad)} bad pictures, max-bad-images is {limit}: remove them or raise max-bad-images. {text}")
-        report.say(f"left out, {text}")
-    return [index for index, _ in bad]
-
-
-def _require(indices: dict[str, list[int]], collection: Collection, ranks: int) -> None:
-    """Raises DataError for a split or a class without usable pictures, and for fewer pictures than processes."""
-    for split, found in indices.items():
-        if not found:
-            raise DataError(f"channel {split}: no usable pictures")
-    present = {collection.pictures[index].label for index in indices["train"]}
-    empty = [name for label, name in enumerate(collection.classes) if label not in present]
-    if empty:
-        raise DataError(f"channel train: no usable pictures of {len(empty)} class(es): {', '.join(empty[:5])}")
-    if len(indices["train"]) < ranks:
-        raise DataError(f"channel train: {len(indices['train'])} pictures for {ranks} processes")
-
-
 def _hook(job: Job, ranks: Ranks, folder: Path, net: Network, loss: nn.Module) -> Hook | NoHook:
     if job.hook_config is None or not ranks.first:
         return NoHook()
     return Hook(job.hook_config, job.layout, folder, net.module, loss)
 
 
-def _fields(job: Job, collection: Collection, pretrained: str) -> dict[str, Any]:
+def _fields(job: Job, collection: Collection, source: dict[str, str]) -> dict[str, Any]:
     """What an attempt must have in common with the one whose checkpoint it goes on from."""
     kept = {name.replace("_", "-"): value for name, value in asdict(job.config).items() if name not in _FREE}
     listing = hashlib.sha256("\0".join(picture.name for picture in collection.pictures).encode("utf-8", "surrogateescape"))
-    return kept | {"picture names": listing.hexdigest()[:16], "pretrained": pretrained}
+    return kept | {"picture names": listing.hexdigest()[:16]} | source
 
 
 def _resume(loop: Loop, ranks: Ranks, report: Report) -> None:
@@ -218,23 +283,24 @@ def _finish(loop: Loop, job: Job, collection: Collection, finished: bool) -> dic
     return metrics
 
 
-def _opening(job: Job, collection: Collection, ranks: Ranks, loader: Loader) -> str:
+def _opening(job: Job, collection: Collection, ranks: Ranks, loader: Loader | FeatureLoader) -> str:
     counts = ", ".join(f"{split} {len(found)}" for split in pictures.SPLITS if (found := collection.indices(split)))
+    how = " on kept features" if job.on_features else ""
     return (
-        f"{job.config.arch}, training {job.config.train_layers}: {len(collection.classes)} classes, pictures: {counts}; "
+        f"{job.config.arch}, training {job.config.train_layers}{how}: {len(collection.classes)} classes, pictures: {counts}; "
         f"{ranks.size} process(es) on {ranks.device.type}, each with {torch.get_num_threads()} thread(s) and {loader.workers} "
         f"loader worker(s)"
     )
 
 
-def _provenance(job: Job, loop: Loop, collection: Collection, bad: int, pretrained: str, finished: bool) -> dict[str, Any]:
+def _provenance(job: Job, loop: Loop, bad: int, source: dict[str, str], finished: bool) -> dict[str, Any]:
     return {
         "job": job.name,
         "hyperparameters": {name.replace("_", "-"): value for name, value in asdict(job.config).items()},
         "versions": {name: version(name) for name in _PACKAGES},
         "pictures": {split: len(found) for split, found in loop.indices.items()},
         "bad_pictures": bad,
-        "pretrained_sha256": pretrained,
+        **{f"{name}_sha256": value for name, value in source.items()},
         "steps": loop.position.taken,
         "epochs": len(loop.history),
         "finished": finished,

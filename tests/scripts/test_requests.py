@@ -16,6 +16,7 @@ from contract import metrics
 GOLDEN = Path(__file__).parent / "golden"
 NAMED = {
     "tune": ["tune", "--name", "kennel-tune-golden", "--data-name", "dogs"],
+    "tune-plain": ["tune", "--name", "kennel-tune-golden", "--data-name", "dogs", "--plain"],
     "train": ["train", "--name", "kennel-train-golden", "--data-name", "dogs"],
     "train-spot": ["train", "--name", "kennel-train-golden", "--data-name", "dogs", "--spot", "--instances", "2", "--no-hooks"],
     "rules": ["rules", "kennel-train-golden", "--rules", "Overfit:patience=2,LowGPUUtilization"],
@@ -76,7 +77,7 @@ def test_data_weights_invoke_and_demo_have_dry_runs(kennel: Kennel, pictures: Pa
 
 
 def test_the_original_ranges_are_searched(kennel: Kennel) -> None:
-    search = kennel.plan("tune", "--data-name", "dogs")[0]["request"]["HyperParameterTuningJobConfig"]
+    search = kennel.plan("tune", "--data-name", "dogs")[-1]["request"]["HyperParameterTuningJobConfig"]
     ranges = {row["Name"]: row for kind in search["ParameterRanges"].values() for row in kind}
     limits = {name: (float(row["MinValue"]), float(row["MaxValue"])) for name, row in ranges.items() if "MinValue" in row}
     assert limits == {"lr": (1e-4, 1e-1), "weight-decay": (1e-3, 1e-1), "eps": (1e-9, 1e-7)}
@@ -86,8 +87,30 @@ def test_the_original_ranges_are_searched(kennel: Kennel) -> None:
     assert search["HyperParameterTuningJobObjective"] == {"Type": "Minimize", "MetricName": metrics.OBJECTIVE}
 
 
+def test_hyperband_and_grid_are_asked_for_as_sagemaker_wants_them(kennel: Kennel) -> None:
+    def search(*words: str) -> dict:
+        call = kennel.plan("tune", "--data-name", "dogs", *words)[-1]
+        assert not problems(call)
+        return call["request"]
+
+    band = search("--strategy", "Hyperband", "--set", "epochs=9")["HyperParameterTuningJobConfig"]
+    assert band["StrategyConfig"] == {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}}
+    assert band["TrainingJobEarlyStoppingType"] == "Off"
+    grid = search("--strategy", "Grid", "--set", "eps=1e-6")
+    ranges = grid["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    assert list(ranges) == ["CategoricalParameterRanges"]
+    assert [row["Name"] for row in ranges["CategoricalParameterRanges"]] == ["lr", "weight-decay", "batch-size"]
+    assert grid["TrainingJobDefinition"]["StaticHyperParameters"]["eps"] == "1e-6"
+    for words, told in (
+        (("Grid", "--jobs", "5"), "--jobs 5: a grid has 20 combinations"),
+        (("Grid", "--set", "lr=1"), "--set lr: this is what tuning searches"),
+        (("Hyperband", "--early-stopping", "Auto"), "Hyperband stops jobs itself"),
+    ):
+        assert told in kennel.fail("tune", "--data-name", "dogs", "--dry-run", "--strategy", *words)[1]
+
+
 def test_tuning_never_sees_the_test_pictures(kennel: Kennel) -> None:
-    definition = kennel.plan("tune", "--data-name", "dogs")[0]["request"]["TrainingJobDefinition"]
+    definition = kennel.plan("tune", "--data-name", "dogs")[-1]["request"]["TrainingJobDefinition"]
     assert [channel["ChannelName"] for channel in definition["InputDataConfig"]] == ["train", "validation"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train import config
+from train import config, values
 from train.config import Config, Job, parse
 from train.errors import ConfigError
 
@@ -27,6 +27,9 @@ GOLDEN = {
     "checkpoint-interval": 0,
     "loader-workers": None,
     "processes": None,
+    "task": "train",
+    "views": 1,
+    "export": "full",
 }
 """The public surface: a name or a default that changes breaks people's jobs."""
 
@@ -70,7 +73,7 @@ def test_one_name_given_twice_is_refused() -> None:
 def test_the_architectures_are_torchvisions() -> None:
     from torchvision import models
 
-    assert set(config.architectures()) == set(models.list_models(module=models))
+    assert set(values.architectures()) == set(models.list_models(module=models))
 
 
 def test_the_picture_is_scaled_in_torchvisions_ratio() -> None:

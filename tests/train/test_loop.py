@@ -14,6 +14,7 @@ from train.checkpoint import Checkpoints
 from train.config import Config, Place
 from train.errors import NotFiniteError
 from train.hook import NoHook
+from train.inputs import Inputs
 from train.loader import Loader
 from train.loop import Loop
 from train.pictures import collect
@@ -58,7 +59,7 @@ def loop(folder: Path, loss: nn.Module | None = None, **settings: object) -> Loo
     spec, report = Preprocessing(resize=37, crop=32), Report(True)
     return Loop(
         config=config,
-        spec=spec,
+        inputs=Inputs(spec, torch.device("cpu")),
         network=network.freeze(module, network.head_name(module, 3), "head"),
         ranks=Ranks(Place(), folder / "stop"),
         loader=Loader(collection.pictures, spec, seed=0, augment=True, workers=0, batch=5, pin=False),

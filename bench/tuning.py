@@ -1,0 +1,167 @@
+"""What twenty trials of a new head cost: on features that one job kept, and on the pictures, side by side in one run.
+
+`python -m bench.tuning`: the train program is started as SageMaker starts it, in turn: a trial on pictures, the job that keeps
+features, trials on these, and a trial of two pictures, which is what starting costs. CPU seconds of all their processes,
+medians over the rounds; written to bench/results/tuning.json. More trials than were run are sums, and the table says so.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.machine import processor
+from contract import cgroup
+from contract.layout import Layout
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT.parent / "shared" / "data"
+RESULTS = ROOT / "bench" / "results" / "tuning.json"
+TRIALS = (1, 5, 20, 100)
+HEADS = 3
+"""Trials on features in each round; one takes seconds."""
+RATES = ("0.001", "0.003", "0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one job from its start to its end: CPU seconds of all its processes, seconds on the clock, validation accuracy."""
+
+    cpu: float
+    seconds: float
+    accuracy: float
+
+
+def main() -> int:
+    given = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    given.add_argument("--data", type=Path, default=DATA / "dogs", help="a folder with train and valid (default: %(default)s)")
+    given.add_argument("--weights", type=Path, default=DATA / "weights" / "resnet18-imagenet.pth", help="(default: %(default)s)")
+    given.add_argument("--rounds", type=int, default=2, help="(default: %(default)s)")
+    given.add_argument("--epochs", type=int, default=5, help="of a trial (default: %(default)s)")
+    given.add_argument("--measured", type=int, help="epochs of the plain trial that is run; more are a sum (default: all)")
+    given.add_argument("--views", type=int, default=1, help="augmented views that are kept (default: %(default)s)")
+    line = given.parse_args()
+    if not line.data.is_dir() or not line.weights.is_file():
+        print(f"bench.tuning: needs photographs and weights; {line.data} or {line.weights} is not there", file=sys.stderr)
+        return 2
+    costs: dict[str, list[Cost]] = {"plain": [], "features": [], "head": [], "start": []}
+    folder = Path(tempfile.mkdtemp(prefix="bench-tuning-"))
+    try:
+        for number in range(line.rounds):
+            _round(folder / str(number), line, costs)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    result = _result(line, costs)
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    _print(result)
+    return 0
+
+
+def _round(folder: Path, line: argparse.Namespace, costs: dict[str, list[Cost]]) -> None:
+    pictures = {"train": line.data / "train", "validation": line.data / "valid", "pretrained": _channel(folder, line.weights)}
+    two = {"train": _two(folder / "two", line.data / "train"), "pretrained": pictures["pretrained"]}
+    common = {"arch": "resnet18", "train-layers": "head", "epochs": str(line.epochs), "views": str(line.views)}
+    trial = common | {"batch-size": "32", "export": "weights"}
+    measured = {"epochs": str(line.measured or line.epochs)}
+    costs["plain"].append(_job(folder / "plain", trial | measured | {"lr": RATES[0]}, pictures))
+    costs["features"].append(_job(folder / "features", common | {"task": "features"}, pictures))
+    kept = {"features": Layout(folder / "features").checkpoints}
+    for number, rate in enumerate(RATES[:HEADS]):
+        costs["head"].append(_job(folder / f"head-{number}", trial | {"lr": rate}, kept))
+    costs["start"].append(_job(folder / "start", trial | {"epochs": "1"}, two | {"validation": two["train"]}))
+
+
+def _channel(folder: Path, file: Path) -> Path:
+    place = folder / "pretrained"
+    place.mkdir(parents=True)
+    (place / file.name).symlink_to(file.resolve())
+    return place
+
+
+def _two(folder: Path, pictures: Path) -> Path:
+    """One picture of each of two classes."""
+    for source in sorted(path for path in pictures.iterdir() if path.is_dir())[:2]:
+        (folder / source.name).mkdir(parents=True)
+        picture = min(source.glob("*.jpg"))
+        shutil.copy(picture, folder / source.name / picture.name)
+    return folder
+
+
+def _job(folder: Path, hyperparameters: dict[str, str], channels: dict[str, Path]) -> Cost:
+    layout = Layout(folder)
+    layout.config.mkdir(parents=True)
+    for name, place in channels.items():
+        layout.channel(name).parent.mkdir(exist_ok=True)
+        layout.channel(name).symlink_to(place.resolve())
+    for name, body in {
+        "hyperparameters": hyperparameters,
+        "inputdataconfig": {name: {"TrainingInputMode": "File"} for name in channels},
+        "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"},
+        "checkpointconfig": {"S3Uri": "s3://bench/checkpoints/", "LocalPath": "/opt/ml/checkpoints"},
+    }.items():
+        (layout.config / f"{name}.json").write_text(json.dumps(body))
+    own = {"SAGEMAKER_BASE_DIR": str(folder), "OMP_WAIT_POLICY": "PASSIVE"}
+    started = time.monotonic()
+    with (folder / "log").open("wb") as log:
+        program = subprocess.Popen([sys.executable, "-m", "train"], cwd=ROOT, env=os.environ | own, stdout=log, stderr=log)
+        _, status, used = os.wait4(program.pid, 0)
+    program.returncode = os.waitstatus_to_exitcode(status)
+    if program.returncode:
+        raise RuntimeError(f"{folder.name}: {(folder / 'log').read_text()[-500:]}")
+    history = layout.output_data / "history.json"
+    accuracy = json.loads(history.read_text())[-1]["validation:accuracy"] if history.exists() else 0.0
+    cost = Cost(round(used.ru_utime + used.ru_stime, 2), round(time.monotonic() - started, 2), round(accuracy, 4))
+    print(f"{folder.parent.name} {folder.name}: {cost.cpu:.1f} CPU s, {cost.seconds:.1f} s", flush=True)
+    return cost
+
+
+def _result(line: argparse.Namespace, costs: dict[str, list[Cost]]) -> dict:
+    cpu = {name: statistics.median(cost.cpu for cost in found) for name, found in costs.items()}
+    one_pass = (cpu["plain"] - cpu["start"]) / (line.measured or line.epochs)
+    trial = cpu["start"] + line.epochs * one_pass
+    rows = []
+    for trials in TRIALS:
+        plain, kept = trials * trial, cpu["features"] + trials * cpu["head"]
+        passes = {"plain_passes": plain / one_pass, "features_passes": kept / one_pass}
+        rows.append({"trials": trials, "plain_cpu": plain, "features_cpu": kept, "ratio": plain / kept} | passes)
+    return {
+        "machine": {"processor": processor(), "cpus": cgroup.cpus(), "system": platform.platform()},
+        "settings": {
+            "epochs": line.epochs,
+            "measured_epochs": line.measured or line.epochs,
+            "views": line.views,
+            "rounds": line.rounds,
+            "pictures": line.data.name,
+        },
+        "cpu_seconds": cpu | {"pass": one_pass, "plain_trial": trial},
+        "runs": {name: [asdict(cost) for cost in found] for name, found in costs.items()},
+        "by_trials": [{name: round(value, 2) for name, value in row.items()} for row in rows],
+    }
+
+
+def _print(result: dict) -> None:
+    cpu = result["cpu_seconds"]
+    table = Table(title=f"trials of {result['settings']['epochs']} epochs, CPU seconds; plain ones beyond the measured are sums")
+    for title in ("trials", "on pictures", "on features", "ratio", "in passes: plain", "features"):
+        table.add_column(title, justify="right")
+    for row in result["by_trials"]:
+        values = (row[name] for name in ("plain_cpu", "features_cpu", "ratio", "plain_passes", "features_passes"))
+        table.add_row(str(row["trials"]), *(f"{value:,.1f}" for value in values))
+    console = Console(width=110)
+    console.print(table)
+    console.print(", ".join(f"{name} {value:.1f}" for name, value in cpu.items()) + " CPU s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The values that hyperparameters may have: each rule takes what SageMaker sent and gives the value, or says what it must be.
+
+A rule raises ValueError with the end of the sentence "... is not ...". Which hyperparameter has which rule is config.py's.
+"""
+
+import difflib
+import importlib.util
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def _plain(value: Any) -> Any:
+    """The SDK JSON-encodes strings, so a number may arrive as a quoted string, and be quoted once more."""
+    for _ in range(3):
+        if not isinstance(value, str):
+            break
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            break
+    return value
+
+
+def whole(low: int, high: int) -> Callable[[Any], int]:
+    def rule(value: Any) -> int:
+        number = _plain(value)
+        if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return number
+
+    return rule
+
+
+def auto(low: int, high: int) -> Callable[[Any], int | None]:
+    within = whole(low, high)
+
+    def rule(value: Any) -> int | None:
+        try:
+            return None if _plain(value) == "auto" else within(value)
+        except ValueError as error:
+            raise ValueError(f"'auto' or {error}") from None
+
+    return rule
+
+
+def number(low: float, high: float, *, above: bool) -> Callable[[Any], float]:
+    """`above`: the value must lie above `low`; at `low` or above otherwise."""
+
+    def rule(value: Any) -> float:
+        number = _plain(value)
+        good = isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= high and math.isfinite(number)
+        if not good or number < low or (above and number == low):
+            raise ValueError(f"a number {'above' if above else 'from'} {low:g} {'and at most' if above else 'to'} {high:g}")
+        return float(number)
+
+    return rule
+
+
+def choice(*allowed: str) -> Callable[[Any], str]:
+    def rule(value: Any) -> str:
+        text = _plain(value)
+        if text not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)}")
+        return text
+
+    return rule
+
+
+def arch(value: Any) -> str:
+    text, known = _plain(value), architectures()
+    if text not in known:
+        close = difflib.get_close_matches(str(text)[:64], known, n=2, cutoff=0.5) or list(known[:2])
+        raise ValueError(f"one of torchvision's {len(known)} classifiers, such as {' or '.join(close)}")
+    return text
+
+
+def architectures() -> tuple[str, ...]:
+    """The classifiers of the installed torchvision, read from its source: importing it takes seconds."""
+    spec = importlib.util.find_spec("torchvision")
+    assert spec is not None and spec.origin is not None
+    sources = sorted((Path(spec.origin).parent / "models").glob("*.py"))
+    return tuple(sorted(name for path in sources for name in _registered(path.read_text(encoding="utf-8"))))
+
+
+def _registered(source: str) -> list[str]:
+    return re.findall(r"^@register_model\(\)\n(?:@.*\n)*def (\w+)\(", source, re.MULTILINE)
