@@ -1,6 +1,8 @@
 """The system metrics of a job, read while they are being written: use of each CPU and GPU, memory, I/O wait, network.
 
-Files are those of SageMaker's agent, one JSON object a line, and so are the names of the dimensions; two are Kennel's own.
+Files are those of SageMaker's agent, one JSON object a line, and so are the names of the dimensions; some are Kennel's own.
+Where the training program took samples of its own beside the platform's, those are taken: they say more, and both together
+would count everything twice.
 """
 
 import json
@@ -18,6 +20,9 @@ GPU_FOOTPRINT = "GPUMemoryUsedPercent"
 """Percent of a GPU's memory that is taken. GPUMemoryUtilization is the activity of the memory's controller."""
 TOGETHER = 0.02
 """Seconds within which samples of different cores are one snapshot of a node."""
+
+PLATFORM, OWN = "system/", "train/system/"
+"""Where the platform's samples are, and the training program's."""
 
 _FILE = re.compile(r"(\d{10})\.(algo-\d+)\.json$")
 
@@ -47,13 +52,18 @@ class System:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._folder = PLATFORM
         self._read: dict[str, int] = {}
         self._series: dict[tuple[str, str, str], Series] = {}
         self.started: float | None = None
 
     def poll(self) -> None:
         """Reads the lines that are complete since the last call. Raises SourceError."""
-        for file in self._source.files("system/"):
+        if self._folder == PLATFORM and any(_FILE.search(file.name) for file in self._source.files(OWN)):
+            self._folder = OWN
+            self._read.clear()
+            self._series.clear()
+        for file in self._source.files(self._folder):
             match = _FILE.search(file.name)
             done = self._read.get(file.name, 0)
             if match and file.size > done:

@@ -70,18 +70,19 @@ class Timeline:
     def steps(self) -> list[TimedStep]:
         """The steps that have one after them, in the order of their start. A step before another mode's is left out: what lies
         between is no step."""
-        parts: dict[tuple[str, int, int | None], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        parts: dict[tuple[str, int, str, int | None], dict[str, float]] = defaultdict(lambda: defaultdict(float))
         starts: dict[tuple[str, int], list[tuple[Event, str]]] = defaultdict(list)
         for event in self.events:
             if event.phase in PHASES:
-                parts[event.node, event.process, event.step][event.phase] += event.seconds
+                mode = str(event.arguments.get("mode", ""))
+                parts[event.node, event.process, mode, event.step][event.phase] += event.seconds
             elif match := _STEP.match(event.phase):
                 starts[event.node, event.process].append((event, match[1]))
         found = []
         for steps in starts.values():
             for (event, mode), (after, next_mode) in pairwise(steps):
                 if mode == next_mode and (after.step is None or event.step is None or after.step == event.step + 1):
-                    own = dict(parts.get((event.node, event.process, event.step), {}))
+                    own = next((dict(parts[key]) for key in _keys(event, mode) if key in parts), {})
                     found.append(TimedStep(event.node, mode, event.step or 0, event.start, after.start - event.start, own))
         return sorted(found, key=lambda step: step.start)
 
@@ -93,6 +94,11 @@ class Timeline:
         """The events of these phases."""
         wanted = set(phases)
         return [event for event in self.events if event.phase in wanted]
+
+
+def _keys(event: Event, mode: str) -> Iterable[tuple[str, int, str, int | None]]:
+    """Where the parts of a step are: by its mode, which Kennel's events say; smdebug's say none."""
+    return ((event.node, event.process, said, event.step) for said in (mode, ""))
 
 
 def _events(source: Source, name: str, process: int, node: str) -> list[Event]:

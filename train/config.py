@@ -54,6 +54,10 @@ class Config:
     """Decoding processes of each training process; by default from the CPUs really available."""
     processes: int | None = None
     """Training processes on each host; by default one a GPU, one without a GPU."""
+    profile: str = "on"
+    """`on`: the machine's use and the steps' parts are measured. `off`: not."""
+    profile_steps: int = 2
+    """Steps whose operators are measured one by one, at the start of each run; 0 for none."""
 
     @property
     def resize(self) -> int:
@@ -116,6 +120,12 @@ class Place:
 def environ() -> Mapping[str, str]:
     """The process's environment, for those that must scrub or pass it on."""
     return os.environ
+
+
+def hide_profiler_config() -> None:
+    """Keep smdebug from profilerconfig.json, whatever the environment says: it runs the file's values as Python. To be called
+    before smdebug is imported; /dev/null is no file that it would read, and none can be put there."""
+    os.environ["SMPROFILER_CONFIG_PATH"] = os.devnull
 
 
 def place() -> Place:
@@ -320,4 +330,6 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "checkpoint-interval": _whole(0, 1_000_000_000),
     "loader-workers": _auto(0, 256),
     "processes": _auto(1, 64),
+    "profile": _choice("off", "on"),
+    "profile-steps": _whole(0, 100),
 }

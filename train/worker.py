@@ -17,7 +17,7 @@ from torch import nn
 
 from contract import cgroup
 from contract.preprocess import Preprocessing
-from train import config, export, machine, network, pictures, records
+from train import config, export, machine, network, pictures, profiler, records
 from train.checkpoint import Checkpoints
 from train.config import Job
 from train.errors import DataError, TrainError
@@ -31,7 +31,7 @@ from train.ranks import Ranks
 from train.report import Report
 
 _CHECK_BATCH = 32
-_FREE = ("loader_workers", "processes", "max_bad_images", "checkpoint_interval")
+_FREE = ("loader_workers", "processes", "max_bad_images", "checkpoint_interval", "profile", "profile_steps")
 """Hyperparameters that may differ between the attempts of one job: they do not change what is learnt."""
 _PACKAGES = ("torch", "torchvision", "openvino", "numpy", "pillow", "safetensors")
 
@@ -89,12 +89,14 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
         indices=indices,
         hook=hook,
         loss=loss,
+        profiler=profiler.make(job, ranks, report),
     )
     _resume(loop, ranks, report)
     if ranks.first:
         loop.log = records.StepLog(job.layout.output_data, loop.position.taken)
-    finished = loop.run()
-    metrics = _finish(loop, job, collection, finished)
+    with profiler.closing(loop.profiler):
+        finished = loop.run()
+        metrics = _finish(loop, job, collection, finished)
     hook.close()
     if ranks.first:
         facts = _provenance(job, loop, collection, len(bad), pretrained, finished)

@@ -27,6 +27,8 @@ GOLDEN = {
     "checkpoint-interval": 0,
     "loader-workers": None,
     "processes": None,
+    "profile": "on",
+    "profile-steps": 2,
 }
 """The public surface: a name or a default that changes breaks people's jobs."""
 
