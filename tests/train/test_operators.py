@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
-from train.operators import Operators
+from train.operators import Operators, _own_times
 
 CPU = torch.device("cpu")
 
@@ -36,6 +38,20 @@ def test_the_table_says_where_the_time_of_the_chosen_steps_went(tmp_path: Path) 
     assert rows["aten::addmm"]["self_cpu_us"] > 0
     times = [row["self_cpu_us"] for row in found["operators"]]
     assert times == sorted(times, reverse=True)
+
+
+def test_times_and_memory_are_those_that_torch_says_too() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(2048, 5))
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
+        network(torch.rand(4, 3, 16, 16)).square().mean().backward()
+    operators, _ = _own_times(watched.profiler.kineto_results.events())
+    theirs = {one.key: one for one in watched.key_averages()}
+    assert len(operators) > 20
+    for name, row in operators.items():
+        if name.startswith("aten::"):
+            assert row["calls"] == theirs[name].count, name
+            assert row["self_cpu_us"] == pytest.approx(theirs[name].self_cpu_time_total, abs=0.5), name
+            assert row["self_cpu_bytes"] == theirs[name].self_cpu_memory_usage, name
 
 
 def test_the_work_of_a_step_is_that_of_the_formulas(tmp_path: Path) -> None:
