@@ -82,8 +82,9 @@ def make(job: Job, ranks: Ranks, report: Report) -> Profiler | NoProfiler:
     if ranks.first:
         try:
             device.write(records, ranks.device)
-        except OSError as error:
-            report.say(f"{device.FILE} cannot be written to {records}: {error.strerror}; training goes on without")
+        except (OSError, RuntimeError) as error:  # a full disk; a full GPU
+            why = str(error).splitlines()[0][:200]
+            report.say(f"{device.FILE} cannot be written to {records}: {why}; training goes on without")
     timeline = Timeline(
         settings.timeline,
         job.current_host,
