@@ -33,11 +33,26 @@ def memory_left(root: Path = ROOT) -> int:
     return available if limit is None else max(0, min(available, limit - int(used or 0)))
 
 
+def memory_used(root: Path = ROOT) -> int | None:
+    """Bytes this container holds, less the file pages that the kernel may drop; None where nothing counts them."""
+    used = _first(root, "memory", "memory.current", "memory.usage_in_bytes")
+    stat = _numbers(_first(root, "memory", "memory.stat"))
+    droppable = stat.get("total_inactive_file", stat.get("inactive_file", 0))
+    return max(0, int(used) - droppable) if used.isdigit() else None
+
+
+def cpu_seconds(root: Path = ROOT) -> float | None:
+    """Seconds of CPU time that this container has used so far; None where nothing counts them."""
+    used = _numbers(_first(root, "cpu", "cpu.stat")).get("usage_usec")
+    if used is not None:
+        return used / 1e6
+    old = _first(root, "cpuacct", "cpuacct.usage")
+    return int(old) / 1e9 if old.isdigit() else None
+
+
 def memory_kills(root: Path = ROOT) -> int:
     """Processes of this container that the kernel has killed for lack of memory so far."""
-    events = _first(root, "memory", "memory.events", "memory.oom_control")
-    counts = dict(line.split(" ", 1) for line in events.splitlines() if " " in line)
-    return int(counts.get("oom_kill", 0))
+    return _numbers(_first(root, "memory", "memory.events", "memory.oom_control")).get("oom_kill", 0)
 
 
 def _quota(root: Path) -> float | None:
@@ -46,6 +61,12 @@ def _quota(root: Path) -> float | None:
         return None if words[0] == "max" else int(words[0]) / int(words[1])
     quota, period = _first(root, "cpu", "cpu.cfs_quota_us"), _first(root, "cpu", "cpu.cfs_period_us")
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
+
+
+def _numbers(text: str) -> dict[str, int]:
+    """The kernel's flat files: a name and a whole number a line."""
+    words = (line.split() for line in text.splitlines())
+    return {pair[0]: int(pair[1]) for pair in words if len(pair) == 2 and pair[1].isdigit()}
 
 
 def _first(root: Path, controller: str, *names: str) -> str:

@@ -49,6 +49,10 @@ class Layout:
     def debug_hook_config(self) -> Path:
         return self.config / "debughookconfig.json"
 
+    @property
+    def profiler_config(self) -> Path:
+        return self.config / "profilerconfig.json"
+
     def channel(self, name: str) -> Path:
         """The folder of one input channel; it exists only when the job has that channel."""
         return self.base / "input" / "data" / name
@@ -72,6 +76,16 @@ class Layout:
     @property
     def tensors(self) -> Path:
         return self.output / "tensors"
+
+    @property
+    def profiler(self) -> Path:
+        """The default of ProfilingParameters.LocalPath: what lies in it goes to S3 as it comes, where the job has a profiler."""
+        return self.output / "profiler"
+
+    @property
+    def output_profiler(self) -> Path:
+        """What the training program measures of itself; it arrives in output.tar.gz."""
+        return self.output_data / "profiler"
 
     @property
     def checkpoints(self) -> Path:

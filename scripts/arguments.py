@@ -83,6 +83,7 @@ def _rules(parser: argparse.ArgumentParser) -> None:
 
 def _rules_of(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job", nargs="?", help="a training job that has ended (default: the last one)")
+    parser.add_argument("--name", help="that the Processing jobs' names begin with (default: kennel-rules-... with the time)")
     _rules(parser)
 
 

@@ -20,10 +20,10 @@ SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epo
 """Hyperparameters without pretrained weights: the whole of a small-picture network."""
 PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "0.005", "batch-size": "32"}
 """Hyperparameters with pretrained weights: a new head."""
-SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0", "export": "weights"}
-PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0", "export": "weights"}
+SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0", "profile": "off", "export": "weights"}
+PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0", "profile": "off", "export": "weights"}
 """What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers."""
-FEATURES_TRIAL = {"views": "2", "export": "weights"}
+FEATURES_TRIAL = {"views": "2", "profile": "off", "export": "weights"}
 """The same where it trains a head on kept features: as many epochs, of as large pictures, as the final training has."""
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")

@@ -177,7 +177,8 @@ def _rules(given: Given) -> config.RulesConfig:
     job = given.line.job or given.state.get("training_job")
     if not job:
         raise LaunchError("rules: no training job was started from here yet; give the name of one")
-    name, rules = f"kennel-rules-{given.moment}", rulebook.chosen(given.line.rules, given.settings)
+    name = checked_name("--name", given.line.name or f"kennel-rules-{given.moment}", 32)
+    rules = rulebook.chosen(given.line.rules, given.settings)
     if not rules:
         raise LaunchError("--rules none: nothing to look for")
     return config.RulesConfig(settings=given.settings, name=name, job=checked_name("rules", job, 63), rules=rules)

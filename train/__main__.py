@@ -7,10 +7,11 @@ without any does the same.
 import shutil
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from contract.layout import Layout
-from train import config, failure, supervisor
+from train import config, failure, profile, sampler, supervisor
 from train.failure import Failure
 from train.supervisor import Stop
 
@@ -51,7 +52,9 @@ def _train(folder: Path, stop: Stop) -> Failure | None:
     job.save(folder / "job.json")
     if len(job.hosts) > 1:
         supervisor.wait_for_hosts(job.hosts)
-    return supervisor.run(supervisor.command(job, folder), supervisor.environment(job, config.environ()), folder, stop)
+    measured = sampler.running(profile.read(job.layout), job.current_host) if job.config.profile == "on" else nullcontext()
+    with measured:
+        return supervisor.run(supervisor.command(job, folder), supervisor.environment(job, config.environ()), folder, stop)
 
 
 if __name__ == "__main__":

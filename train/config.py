@@ -66,6 +66,10 @@ class Config:
     """Augmented views of each training picture that are kept; a job on features takes them in turn, one an epoch."""
     export: str = "full"
     """`full`: with OpenVINO's form of the network, which the CPU serves. `weights`: without, for models only to be compared."""
+    profile: str = "on"
+    """`on`: the machine's use and the steps' parts are measured. `off`: not."""
+    profile_steps: int = 2
+    """Steps whose operators are measured one by one, at the start of each run; 0 for none."""
 
     @property
     def resize(self) -> int:
@@ -133,6 +137,12 @@ class Place:
 def environ() -> Mapping[str, str]:
     """The process's environment, for those that must scrub or pass it on."""
     return os.environ
+
+
+def hide_profiler_config() -> None:
+    """Keep smdebug from profilerconfig.json, whatever the environment says: it runs the file's values as Python. To be called
+    before smdebug is imported; /dev/null is no file that it would read, and none can be put there."""
+    os.environ["SMPROFILER_CONFIG_PATH"] = os.devnull
 
 
 def place() -> Place:
@@ -280,4 +290,6 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "task": _choice("train", "features"),
     "views": _whole(1, 1_000),
     "export": _choice("full", "weights"),
+    "profile": _choice("off", "on"),
+    "profile-steps": _whole(0, 100),
 }

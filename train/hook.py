@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from contract.layout import Layout
-from train.config import remap
+from train.config import hide_profiler_config, remap
 from train.errors import ConfigError
 
 _END = "training_job_end.ts"
@@ -28,6 +28,7 @@ class Hook:
         (out / _END).unlink(missing_ok=True)
         own = folder / "debughookconfig.json"
         own.write_text(json.dumps(body | {"LocalPath": str(out)}), encoding="utf-8")
+        hide_profiler_config()
         import smdebug.pytorch as smdebug
 
         self._modes = smdebug.modes

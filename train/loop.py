@@ -24,9 +24,11 @@ from train.inputs import Inputs
 from train.loader import Batch, Loader
 from train.network import Network
 from train.optimiser import AdamW
+from train.profiler import NoProfiler, Profiler
 from train.ranks import Ranks
 from train.records import StepLog
 from train.report import Report
+from train.timeline import BACKWARD, COPY, FORWARD, OPTIMIZER
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class Loop:
     indices: dict[str, list[int]]
     hook: Hook | NoHook
     loss: nn.Module
+    profiler: Profiler | NoProfiler = field(default_factory=NoProfiler)
     position: Position = field(default_factory=Position)
     history: list[dict[str, Any]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -133,7 +136,8 @@ class Loop:
         self.hook.training()
         parts = [order.part(batch, self.ranks.rank, self.ranks.size) for batch in batches]
         started = time.perf_counter()
-        for batch, whole in zip(self.loader.training(epoch, parts), batches, strict=True):
+        loaded = self.profiler.training(self.loader.training(epoch, parts), self.position.taken + 1)
+        for batch, whole in zip(loaded, batches, strict=True):
             stop = self._take_step(batch, whole)
             now = time.perf_counter()
             self.seconds.append(now - started)
@@ -156,6 +160,7 @@ class Loop:
         total, right, stop = self.ranks.summed(loss.item() * len(labels), correct.item(), self.ranks.stop_asked())
         if not math.isfinite(total):
             raise NotFiniteError(f"loss is {total} at step {number} with lr {rate:g}; lower lr; the last good checkpoint is kept")
+        self.profiler.mark(BACKWARD)
         self._optimiser.zero_grad(set_to_none=True)
         # The mean over the whole batch: each rank's mean, weighted by its share, for DDP averages over the ranks.
         (loss * (len(labels) * self.ranks.size / len(whole))).backward()
@@ -164,7 +169,9 @@ class Loop:
             raise NotFiniteError(
                 f"gradient is {norm.item()} at step {number} with lr {rate:g}; lower lr; the last good checkpoint is kept"
             )
+        self.profiler.mark(OPTIMIZER)
         self._optimiser.step()
+        self.profiler.mark(None)
         position.taken += 1
         position.step += 1
         position.loss += total
@@ -185,7 +192,10 @@ class Loop:
 
     def _forward(self, module: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits and labels."""
-        return module(self.inputs.of(batch)), batch.labels.to(self.ranks.device, non_blocking=True)
+        self.profiler.mark(COPY)
+        inputs, labels = self.inputs.of(batch), batch.labels.to(self.ranks.device, non_blocking=True)
+        self.profiler.mark(FORWARD)
+        return module(inputs), labels
 
     @torch.no_grad()
     def evaluate(self, split: str) -> Score | None:
@@ -196,7 +206,7 @@ class Loop:
         own = order.part(indices, self.ranks.rank, self.ranks.size)
         batches = [own[at : at + size] for at in range(0, len(own), size)]
         rounds = math.ceil(math.ceil(len(indices) / self.ranks.size) / size)
-        loaded, sums, predicted = self.loader.evaluation(batches), [0.0, 0.0], []
+        loaded, sums, predicted = self.profiler.evaluation(self.loader.evaluation(batches)), [0.0, 0.0], []
         for number in range(rounds):
             if self.ranks.summed(self.ranks.stop_asked())[0]:
                 return None

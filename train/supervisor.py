@@ -56,10 +56,13 @@ def command(job: Job, folder: Path) -> list[str]:
 
 def environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
     """The training processes' environment: as many threads as the job's share of CPUs, and the network interface the ranks
-    talk over. What the job's own environment says goes before. A head's steps are so small that threads only wait for each
-    other: it gets one."""
-    added = {"OMP_NUM_THREADS": "1" if job.on_features else str(max(1, cgroup.cpus() // job.processes))}
-    if job.world_size > 1:
+    talk over; and torch's profiler keeps its remarks to itself. What the job's own environment says goes before. A head's
+    steps are so small that threads only wait for each other: it gets one."""
+    threads = 1 if job.on_features else max(1, cgroup.cpus() // job.processes)
+    added = {"OMP_NUM_THREADS": str(threads), "KINETO_LOG_LEVEL": "99"}
+    if job.world_size == 1:
+        added |= {"TORCH_CPP_LOG_LEVEL": "ERROR"}
+    else:
         interface = "lo" if len(job.hosts) == 1 else job.network_interface
         added |= {"GLOO_SOCKET_IFNAME": interface, "NCCL_SOCKET_IFNAME": interface}
     return added | dict(environ)

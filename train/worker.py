@@ -19,7 +19,7 @@ from torch import nn
 from contract import cgroup
 from contract.manifest import digest
 from contract.preprocess import Preprocessing
-from train import backbone, config, features, machine, network, pictures, records, usable, weights
+from train import backbone, config, features, machine, network, pictures, profiler, records, usable, weights
 from train.checkpoint import Checkpoints
 from train.config import Job
 from train.errors import TrainError
@@ -34,7 +34,10 @@ from train.pictures import Collection
 from train.ranks import Ranks
 from train.report import Report
 
-_FREE = ("loader_workers", "processes", "max_bad_images", "checkpoint_interval", "precision", "export")
+_FREE = (
+    *("loader_workers", "processes", "max_bad_images", "checkpoint_interval"),
+    *("precision", "export", "profile", "profile_steps"),
+)
 """Hyperparameters that may differ between the attempts of one job: they do not change what is learnt."""
 _PACKAGES = ("torch", "torchvision", "openvino", "nncf", "numpy", "pillow", "safetensors")
 
@@ -106,12 +109,14 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
         indices=indices,
         hook=hook,
         loss=loss,
+        profiler=profiler.make(job, ranks, report),
     )
     _resume(loop, ranks, report)
     if ranks.first:
         loop.log = records.StepLog(job.layout.output_data, loop.position.taken)
-    finished = loop.run()
-    metrics = _finish(loop, job, collection, finished)
+    with profiler.closing(loop.profiler):
+        finished = loop.run()
+        metrics = _finish(loop, job, collection, finished)
     hook.close()
     if ranks.first:
         facts = _provenance(job, loop, len(material.bad), material.source, finished)

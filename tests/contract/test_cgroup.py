@@ -59,3 +59,23 @@ def test_a_process_bound_to_one_cpu_has_one() -> None:
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from contract import cgroup; print(cgroup.cpus())"
     )
     assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout == "1\n"
+
+
+def test_use_is_counted_in_both_versions(tmp_path: Path) -> None:
+    stat = f"anon 5\ninactive_file {100 << 20}\n"
+    new = _files(
+        tmp_path / "new",
+        memory_DOT_current=f"{300 << 20}",
+        memory_DOT_stat=stat,
+        cpu_DOT_stat="usage_usec 2500000\nuser_usec 1\n",
+    )
+    assert cgroup.memory_used(new) == 200 << 20 and cgroup.cpu_seconds(new) == 2.5
+    old = _files(
+        tmp_path / "old",
+        memory__memory_DOT_usage_in_bytes=f"{300 << 20}",
+        memory__memory_DOT_stat=f"inactive_file 7\ntotal_inactive_file {100 << 20}\n",
+        cpuacct__cpuacct_DOT_usage="2500000000",
+        cpu__cpu_DOT_stat="nr_periods 0\n",
+    )
+    assert cgroup.memory_used(old) == 200 << 20 and cgroup.cpu_seconds(old) == 2.5
+    assert cgroup.memory_used(tmp_path / "absent") is None and cgroup.cpu_seconds(tmp_path / "absent") is None

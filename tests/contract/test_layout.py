@@ -16,6 +16,9 @@ def test_paths_under_opt_ml() -> None:
     assert str(layout.model) == "/opt/ml/model"
     assert str(layout.failure) == "/opt/ml/output/failure"
     assert str(layout.output_data) == "/opt/ml/output/data"
+    assert str(layout.profiler) == "/opt/ml/output/profiler"
+    assert str(layout.output_profiler) == "/opt/ml/output/data/profiler"
+    assert str(layout.profiler_config) == "/opt/ml/input/config/profilerconfig.json"
     assert str(layout.tensors) == "/opt/ml/output/tensors"
     assert str(layout.checkpoints) == "/opt/ml/checkpoints"
 

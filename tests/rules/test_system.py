@@ -64,3 +64,15 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
     file.write_text(file.read_text() + line + "\n")
     with pytest.raises(SourceError, match=file.name):
         System(Folder(tmp_path)).poll()
+
+
+def test_the_programs_own_samples_go_before_the_platforms_and_nothing_counts_twice(tmp_path: Path) -> None:
+    sample(tmp_path, {CPU: {"cpu0": [50] * 6}})
+    system = System(Folder(tmp_path))
+    system.poll()
+    assert system.devices(CPU)["algo-1", "cpu0"].values == [50] * 6, "as long as there are no others"
+    sample(tmp_path / "train", {CPU: {"cpu0": [20] * 4}, GPU: {"gpu0": [90] * 4}})
+    system.poll()
+    system.poll()
+    assert system.devices(CPU)["algo-1", "cpu0"].values == [20] * 4
+    assert system.devices(GPU)["algo-1", "gpu0"].values == [90] * 4

@@ -1,5 +1,6 @@
 """Steps are timed from start to start, from what smdebug's own writer has written."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,24 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(SourceError, match="is no timeline of smdebug's"):
         read(tmp_path)
+
+
+def test_parts_belong_to_the_step_of_their_mode(tmp_path: Path) -> None:
+    """Kennel's events say the mode; a training and an evaluation step may have the same number."""
+    heads = [
+        {"name": "process_name", "ph": "M", "pid": number, "args": {"name": name, "start_time_since_epoch_in_micros": 0}}
+        for number, name in enumerate(("Step:ModeKeys.TRAIN", "Step:ModeKeys.EVAL", "Forward"))
+    ]
+    rows = [
+        {"name": "x", "ph": "X", "pid": pid, "ts": at, "dur": 10, "args": {"pid": 7, "step_num": str(step), "mode": mode}}
+        for mode, phase, start in (("TRAIN", 0, 0), ("EVAL", 1, 1000))
+        for step in (1, 2)
+        for pid, at in ((phase, start + 100 * step), (2, start + 100 * step + 5))
+    ]
+    file = tmp_path / "framework" / "pevents" / "2023111422" / "99_7-algo-1_pythontimeline.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(heads + rows))
+    found = read(tmp_path).steps()
+    assert [(step.mode, step.number, step.parts) for step in found] == [
+        (mode, 1, {"Forward": pytest.approx(1e-5)}) for mode in ("TRAIN", "EVAL")
+    ]

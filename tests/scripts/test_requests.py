@@ -19,7 +19,7 @@ NAMED = {
     "tune-plain": ["tune", "--name", "kennel-tune-golden", "--data-name", "dogs", "--plain"],
     "train": ["train", "--name", "kennel-train-golden", "--data-name", "dogs"],
     "train-spot": ["train", "--name", "kennel-train-golden", "--data-name", "dogs", "--spot", "--instances", "2", "--no-hooks"],
-    "rules": ["rules", "kennel-train-golden", "--rules", "Overfit:patience=2,LowGPUUtilization"],
+    "rules": ["rules", "kennel-train-golden", "--name", "kennel-rules-golden", "--rules", "Overfit:patience=2,LowGPUUtilization"],
     "deploy": ["deploy", "--name", "kennel-golden", "--job", "kennel-train-golden"],
     "down": ["down", "--endpoint", "kennel"],
     "logs": ["logs", "kennel-train-golden"],

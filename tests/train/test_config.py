@@ -30,6 +30,8 @@ GOLDEN = {
     "task": "train",
     "views": 1,
     "export": "full",
+    "profile": "on",
+    "profile-steps": 2,
 }
 """The public surface: a name or a default that changes breaks people's jobs."""
 

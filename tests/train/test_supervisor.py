@@ -31,7 +31,8 @@ def job(tmp_path: Path) -> Job:
 
 def test_one_process_is_started_as_it_is(job: Job) -> None:
     assert supervisor.command(job, FOLDER) == [sys.executable, "-m", "train.worker", str(FOLDER)]
-    assert supervisor.environment(job, {"A": "b"}) == {"A": "b", "OMP_NUM_THREADS": str(cgroup.cpus())}
+    quiet = {"KINETO_LOG_LEVEL": "99", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+    assert supervisor.environment(job, {"A": "b"}) == {"A": "b", "OMP_NUM_THREADS": str(cgroup.cpus())} | quiet
 
 
 def test_one_process_a_gpu_unless_told_otherwise(job: Job) -> None:
@@ -49,6 +50,7 @@ def test_several_hosts_meet_at_the_first_of_them(job: Job) -> None:
     assert {"--nnodes=3", "--node-rank=1", "--master-addr=algo-1", "--master-port=7777", "--nproc-per-node=1"} <= set(command)
     assert supervisor.environment(second, {"NCCL_SOCKET_IFNAME": "ib0"}) == {
         "OMP_NUM_THREADS": str(cgroup.cpus()),
+        "KINETO_LOG_LEVEL": "99",
         "GLOO_SOCKET_IFNAME": "eth7",
         "NCCL_SOCKET_IFNAME": "ib0",
     }
