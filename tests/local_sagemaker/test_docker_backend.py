@@ -103,3 +103,11 @@ def test_without_an_engine_the_job_says_both_ways_out(tmp_path: Path, monkeypatc
     assert job["TrainingJobStatus"] == "Failed"
     assert "no Docker engine answers" in job["FailureReason"]
     assert "--image 'nobody/knows:1=COMMAND'" in job["FailureReason"]
+
+
+def test_a_container_that_calls_the_server_is_on_its_network_and_one_that_yields_has_a_small_share(tmp_path: Path) -> None:
+    evaluator = arguments(tmp_path, calls_us=True, yields=True)
+    assert evaluator["network_mode"] == "host" and evaluator["hostname"] is None and evaluator["cpu_shares"] < 1024
+    assert network_of(spec(tmp_path, calls_us=True)) == (None, False)
+    training = arguments(tmp_path)
+    assert training["cpu_shares"] is None and "network_mode" not in training
