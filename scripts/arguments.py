@@ -75,6 +75,7 @@ def _deploy(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--job", help="the training job whose model it is (default: the last one)")
     which.add_argument("--model-data", metavar="S3URI", help="a model.tar.gz in S3")
+    which.add_argument("--model", type=Path, metavar="FILE", help="a model.tar.gz on this machine, uploaded first")
     parser.add_argument("--instances", type=int, default=1, help="(default: %(default)s)")
     parser.add_argument(
         "--startup-timeout", type=int, default=300, metavar="SECONDS", help="until it is healthy (default: %(default)s)"
@@ -112,6 +113,15 @@ def _lint_image(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--processing", action="store_true", help="it neither trains nor serves: look at its configuration only")
 
 
+def _salvage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="what torch.save or pickle.dump wrote")
+    parser.add_argument("--classes", type=Path, metavar="PATH", help="the pictures' folder, or a file with a class a line or JSON")
+    parser.add_argument("--arch", help="what torchvision calls the network (default: told by its weights)")
+    parser.add_argument("--entry", metavar="NAME", help="which network, where the file holds several")
+    parser.add_argument("--picture-size", type=int, default=224, metavar="PIXELS", help="of its input (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="(default: model.tar.gz in .kennel/salvaged/FILE's name)")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="a folder with train, valid and test (default: drawn)")
     parser.add_argument("--weights", type=Path, help="a pretrained state dict (default: none, train from scratch)")
@@ -141,6 +151,9 @@ VERBS: dict[str, Verb] = {
     "doctor": Verb("check this machine and the target", "kennel doctor", _nothing),
     "lint-image": Verb(
         "check any image against the SageMaker container contract", "kennel lint-image my-image:1", _lint_image, cloud=False
+    ),
+    "salvage": Verb(
+        "an artefact out of an old pickled network, hooks and all", "kennel salvage model.pth --classes ~/dogImages", _salvage, False
     ),
     "up": Verb("start the local SageMaker", "kennel up", _up, cloud=False),
     "env": Verb("print what points any AWS client at the local SageMaker", 'eval "$(kennel env)"', _nothing, False),

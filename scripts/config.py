@@ -103,6 +103,8 @@ class DeployConfig(Config):
     name: str
     model_data: str
     job: str | None = None
+    model: Path | None = None
+    """A model.tar.gz on this machine, to be uploaded as `model_data`."""
     instances: int = 1
     startup_timeout: int = 300
     """Seconds until the container has to be healthy."""
@@ -139,6 +141,18 @@ class LintImageConfig(Config):
     image: str
     model: Path | None = None
     processing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalvageConfig(Config):
+    """`file`: what torch.save wrote. `out`: the model.tar.gz to write. The rest is what the file cannot say."""
+
+    file: Path
+    out: Path
+    classes: Path | None = None
+    arch: str | None = None
+    entry: str | None = None
+    picture_size: int = 224
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

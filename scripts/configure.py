@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import config, sensitive, state
+from scripts import config, model_file, sensitive, state
 from scripts import settings as where
 from scripts.errors import LaunchError
 from scripts.settings import Settings
@@ -199,11 +199,12 @@ def _deploy(given: Given) -> config.DeployConfig:
     if line.instances < 1 or not 60 <= line.startup_timeout <= 3600:
         raise LaunchError(f"--instances {line.instances} --startup-timeout {line.startup_timeout}: need 1 or more, 60 to 3600 s")
     endpoint = given.endpoint()
-    job = None if line.model_data else line.job or given.state.get("training_job")
+    job = None if line.model_data or line.model else line.job or given.state.get("training_job")
+    data = model_file.uri(settings, line.model) if line.model else line.model_data
     if line.model_data:
         if not re.fullmatch(r"s3://[^/]+/.+", line.model_data):
             raise LaunchError(f"--model-data {line.model_data}: need s3://BUCKET/KEY of a model.tar.gz")
-    elif not job:
+    elif not job and not line.model:
         raise LaunchError("--job: no training job was started from here yet; start with kennel train, or give --model-data")
     else:
         settings.need("bucket")
@@ -211,8 +212,9 @@ def _deploy(given: Given) -> config.DeployConfig:
         settings=settings,
         endpoint=endpoint,
         name=checked_name("--name", line.name or f"{endpoint[:47]}-{given.moment}", 63),
-        model_data=line.model_data or settings.uri("jobs", job, "output") + "model.tar.gz",
+        model_data=data or settings.uri("jobs", job, "output") + model_file.NAME,
         job=job,
+        model=line.model,
         instances=line.instances,
         startup_timeout=line.startup_timeout,
         detach=line.detach,
@@ -309,6 +311,7 @@ BUILDERS: Mapping[str, Callable[[Given], config.Config]] = {
     "demo": _demo,
     "env": _plain,
     "lint-image": _lint_image,
+    "salvage": lambda given: model_file.salvaged(given.line, given.settings),
     "doctor": lambda given: config.DoctorConfig(settings=given.settings, endpoint_url=config.endpoint_url()),
     "up": lambda given: config.UpConfig(settings=given.settings, port=given.line.port),
     "stop": lambda given: config.StopConfig(settings=given.settings, job=given.line.job),
