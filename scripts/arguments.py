@@ -115,7 +115,9 @@ def _lint_image(parser: argparse.ArgumentParser) -> None:
 
 def _salvage(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="what torch.save or pickle.dump wrote")
-    parser.add_argument("--classes", type=Path, metavar="PATH", help="the pictures' folder, or a file with a class a line or JSON")
+    parser.add_argument(
+        "--classes", type=Path, metavar="PATH", help="the pictures' folder, or a file with a class a line or JSON"
+    )
     parser.add_argument("--arch", help="what torchvision calls the network (default: told by its weights)")
     parser.add_argument("--entry", metavar="NAME", help="which network, where the file holds several")
     parser.add_argument("--picture-size", type=int, default=224, metavar="PIXELS", help="of its input (default: %(default)s)")
@@ -153,7 +155,10 @@ VERBS: dict[str, Verb] = {
         "check any image against the SageMaker container contract", "kennel lint-image my-image:1", _lint_image, cloud=False
     ),
     "salvage": Verb(
-        "an artefact out of an old pickled network, hooks and all", "kennel salvage model.pth --classes ~/dogImages", _salvage, False
+        "an artefact out of an old pickled network, hooks and all",
+        "kennel salvage model.pth --classes ~/dogImages",
+        _salvage,
+        False,
     ),
     "up": Verb("start the local SageMaker", "kennel up", _up, cloud=False),
     "env": Verb("print what points any AWS client at the local SageMaker", 'eval "$(kennel env)"', _nothing, False),

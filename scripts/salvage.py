@@ -1,4 +1,4 @@
-"""`kennel salvage OLD.pth`: an artefact out of a network that was pickled whole, with the debugger's hooks in it, or of a checkpoint.
+"""`kennel salvage OLD.pth`: an artefact out of a network that was pickled whole, debugger's hooks and all.
 
 It starts the train room's program, which needs torch, and says what to do with what comes out. Nothing in the file is run.
 """

@@ -6,6 +6,7 @@ Networks are built on torch's meta device for this: their shapes without their n
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -66,10 +67,11 @@ def match(found: Recovered, wanted: str | None) -> Fit:
 
 
 def _likely(found: Recovered) -> list[str]:
-    """Architectures to try, the usual ones first. RegNets cannot be built without numbers: only where they are likely."""
+    """Architectures to try, the usual ones first. RegNets cannot be built without numbers: only where they are likely, small
+    ones first."""
     regnet = any("trunk_output." in name for name in found.tensors)
     known = [arch for arch in config.architectures() if arch.startswith("regnet") == regnet]
-    return sorted(known, key=lambda arch: not arch.startswith("resnet"))
+    return sorted(known, key=lambda arch: (not arch.startswith("resnet"), not arch.endswith("mf")))
 
 
 def _built(arch: str) -> nn.Module:
@@ -79,11 +81,16 @@ def _built(arch: str) -> nn.Module:
         return models.get_model(arch, weights=None, num_classes=_OUTPUTS, **options)
 
 
+@cache
+def _shapes(arch: str) -> tuple[str, Mapping[str, tuple[int, ...]]]:
+    """The head's name, and the shape of every weight."""
+    module = _built(arch)
+    return head_name(module, _OUTPUTS), {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
 def _fit(found: Recovered, arch: str) -> tuple[Fit | None, int, str]:
     """The fit, or None, how many weights are alike, and what is not."""
-    module = _built(arch)
-    head = head_name(module, _OUTPUTS)
-    own = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    head, own = _shapes(arch)
     named = _head_renamed(found.tensors, head, own)
     named = {name: tensor for name, tensor in named.items() if not name.startswith(AUXILIARY.get(arch, ("\0",)))}
     sizes = {tensor.shape[0] for name, tensor in named.items() if name.startswith(f"{head}.") and tensor.shape}

@@ -1,4 +1,4 @@
-"""`python -m train.salvage OLD.pth`: an artefact that serves, from a network that was pickled whole, hooks and all, or as a checkpoint.
+"""`python -m train.salvage OLD.pth`: an artefact that serves, from a network that was pickled whole, hooks and all.
 
 Nothing in the file is run (train.unpickle). What it cannot say is asked for: the classes' names, and the size of its pictures.
 """
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         salvage(given.file, given.out, classes=given.classes, arch=given.arch, entry=given.entry, side=given.picture_size)
         return 0
     except (TrainError, ContractError) as error:
-        print(f"salvage: {error}", file=sys.stderr)
+        print(f"salvage: {_plain(str(error))}", file=sys.stderr)
     except OSError as error:
         print(f"salvage: {error.filename or given.file}: {error.strerror}", file=sys.stderr)
     return 2
@@ -62,7 +62,8 @@ def salvage(file: Path, out: Path, *, classes: Path | None, arch: str | None, en
             opened = torch_file.open_file(file, stream)
             found = _chosen(recovered.find(opened), entry)
             fit = architecture.match(found, arch)
-            _say("found", f"{found.kind}{f' ({found.place})' if found.place else ''}, {len(found.tensors)} tensors, {opened.format}")
+            place = f" ({found.place})" if found.place else ""
+            _say("found", f"{found.kind}{place}, {len(found.tensors)} tensors, {opened.format}")
             _say("taken as", f"{fit.arch} with {fit.classes} classes, pictures of {side} pixels")
             _say("left out", _left_out(opened, found))
             names = _names(classes, fit.classes)
@@ -139,11 +140,15 @@ def _folders(path: Path) -> list[str]:
 def _listed(path: Path) -> list[str]:
     try:
         text = path.read_text("utf-8")
-        body = json.loads(text) if path.suffix.lower() == ".json" else [line.strip() for line in text.splitlines() if line.strip()]
+        body = (
+            json.loads(text) if path.suffix.lower() == ".json" else [line.strip() for line in text.splitlines() if line.strip()]
+        )
     except ValueError as error:
         raise SalvageError(f"--classes {path}: {str(error)[:120]}") from None
     if isinstance(body, dict):  # ImageFolder's class_to_idx, or the other way round
-        rows = [(key, value) if isinstance(value, int) else (value, int(key)) for key, value in body.items() if _is_row(key, value)]
+        rows = [
+            (key, value) if isinstance(value, int) else (value, int(key)) for key, value in body.items() if _is_row(key, value)
+        ]
         body = [name for name, _ in sorted(rows, key=lambda row: row[1])]
     if not isinstance(body, list) or not all(isinstance(name, str) and name for name in body):
         raise SalvageError(f"--classes {path}: need a list of names, or an object of names and numbers")
@@ -155,7 +160,12 @@ def _is_row(key: str, value: object) -> bool:
 
 
 def _say(what: str, text: str) -> None:
-    print(f"{what:<9} {text}", flush=True)
+    print(f"{what:<9} {_plain(text)}", flush=True)
+
+
+def _plain(text: str) -> str:
+    """One line without what steers a terminal: some of it comes out of the file."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run as a program: a ResNet18 whose BatchNorms have seen pictures, with smdebug's hooks on it, saved in every way a person might.
+"""Run as a program: a ResNet18 that was trained with smdebug's hooks on it, saved in every way a person might.
 
 Writes into the folder given: the pickled networks, `plain.safetensors` with the weights they must give back, and
 `answers.pt` with pictures and what the network answers to them.
@@ -41,4 +41,4 @@ torch.save(network, folder / "old.pth", _use_new_zipfile_serialization=False)
 torch.save({"net": nn.DataParallel(network), "optimizer": optimiser.state_dict(), "epoch": 3}, folder / "checkpoint.pth")
 torch.save({f"module.{name}": value for name, value in network.state_dict().items()}, folder / "state.pth")
 torch.save({"model": network.state_dict(), "ema": models.resnet18(num_classes=3).state_dict()}, folder / "two.pth")
-torch.save({"model": network.half().state_dict()}, folder / "half.pth")
+torch.save({"model": network.half().state_dict(), "ema": network.state_dict()}, folder / "half.pth")

@@ -16,6 +16,7 @@ from torch import nn
 from torchvision import models
 
 from contract import archive, manifest
+from train import architecture, recovered, torch_file
 from train.salvage import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,11 @@ def test_a_hooked_network_is_recovered_bit_for_bit_where_smdebug_cannot_be_impor
     out = tmp_path / "model.tar.gz"
     words = [hooked / "hooked.pth", "--out", out, "--classes", hooked / "names.txt", "--picture-size", "64"]
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_SMDEBUG, *words], capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        [sys.executable, "-c", WITHOUT_SMDEBUG, *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     assert "a pickled torchvision.models.resnet.ResNet, 122 tensors" in done.stdout and "resnet18 with 3 classes" in done.stdout
@@ -88,24 +93,28 @@ def test_what_serves_it_answers_as_the_original_did(hooked: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("old.pth", "a pickled torchvision.models.resnet.ResNet, 122 tensors, the format before torch 1.6"),
-        ("bare.pkl", "a pickled torchvision.models.resnet.ResNet, 122 tensors, a bare pickle"),
-        ("checkpoint.pth", "a pickled torch.nn.parallel.data_parallel.DataParallel (net), 122 tensors, zip"),
-        ("state.pth", "a state dict, 122 tensors, zip"),
+        ("old.pth", ("a pickled torchvision.models.resnet.ResNet", "", "the format before torch 1.6")),
+        ("bare.pkl", ("a pickled torchvision.models.resnet.ResNet", "", "a bare pickle")),
+        ("checkpoint.pth", ("a pickled torch.nn.parallel.data_parallel.DataParallel", "net", "zip")),
+        ("state.pth", ("a state dict", "", "zip")),
     ],
 )
-def test_other_ways_of_saving_give_the_same_weights(
-    hooked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, found: str
+def test_other_ways_of_saving_give_the_same_weights(hooked: Path, name: str, found: tuple[str, str, str]) -> None:
+    kind, place, form = found
+    with open(hooked / name, "rb") as stream:
+        file = torch_file.open_file(hooked / name, stream)
+        (network,) = recovered.find(file)
+        assert (network.kind, network.place, file.format) == (kind, place, form) and len(network.tensors) == 122
+        fit = architecture.match(network, None)
+        expected = load_file(hooked / "plain.safetensors")
+        assert fit.arch == "resnet18" and all(torch.equal(fit.tensors[name].load(), expected[name]) for name in expected)
+
+
+def test_half_precision_of_a_chosen_network_becomes_float32_and_it_is_said(
+    hooked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert found in salvage(capsys, hooked / name, "--out", tmp_path / "model.tar.gz", "--picture-size", 64)
-    weights = load_file(unpacked(tmp_path / "model.tar.gz", tmp_path / "model") / manifest.WEIGHTS)
-    expected = load_file(hooked / "plain.safetensors")
-    assert all(torch.equal(weights[name], expected[name]) for name in expected)
-
-
-def test_half_precision_becomes_float32_and_it_is_said(hooked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = salvage(capsys, hooked / "half.pth", "--out", tmp_path / "model.tar.gz", "--picture-size", 64)
-    assert "changed   torch.float16 to float32" in said
+    said = salvage(capsys, hooked / "half.pth", "--entry", "model", "--out", tmp_path / "model.tar.gz", "--picture-size", 64)
+    assert "a state dict (model)" in said and "changed   torch.float16 to float32" in said
     weights = load_file(unpacked(tmp_path / "model.tar.gz", tmp_path / "model") / manifest.WEIGHTS)
     expected = load_file(hooked / "plain.safetensors")["conv1.weight"].half().float()
     assert torch.equal(weights["conv1.weight"], expected)
@@ -115,7 +124,6 @@ def test_one_of_two_networks_has_to_be_chosen(hooked: Path, tmp_path: Path, caps
     out = ["--out", tmp_path / "model.tar.gz", "--picture-size", 64]
     assert "2 networks in it: choose one with --entry, of model, ema" in refusal(capsys, hooked / "two.pth", *out)
     assert "--entry other: not there; it has model, ema" in refusal(capsys, hooked / "two.pth", *out, "--entry", "other")
-    assert "a state dict (model)" in salvage(capsys, hooked / "two.pth", *out, "--entry", "model")
 
 
 def test_names_that_do_not_fit_are_refused(hooked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,12 +131,18 @@ def test_names_that_do_not_fit_are_refused(hooked: Path, tmp_path: Path, capsys:
         (tmp_path / "pictures" / "train" / folder).mkdir(parents=True)
     (tmp_path / "bad.json").write_text("[1, 2")
     (tmp_path / "numbers.json").write_text("[1, 2, 3]")
-    for path, words in (("pictures", "2 different names, and the network has 3"), ("bad.json", "Expecting"), ("numbers.json", "list of names")):
+    for path, words in (
+        ("pictures", "2 different names, and the network has 3"),
+        ("bad.json", "Expecting"),
+        ("numbers.json", "list of names"),
+    ):
         assert words in refusal(capsys, hooked / "state.pth", "--out", tmp_path / "m", "--classes", tmp_path / path)
     assert not (tmp_path / "m").exists()
 
 
-@pytest.mark.parametrize("body", [list(NAMES), {name: place for place, name in enumerate(NAMES)}, {"2": NAMES[2], "0": NAMES[0], "1": NAMES[1]}])
+@pytest.mark.parametrize(
+    "body", [list(NAMES), {name: place for place, name in enumerate(NAMES)}, {"2": NAMES[2], "0": NAMES[0], "1": NAMES[1]}]
+)
 def test_names_as_json(tmp_path: Path, body: object) -> None:
     from train.salvage import _names
 
@@ -152,7 +166,8 @@ def test_a_hostile_file_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
     network.features.forward_hook = Evil(f"touch {canary}")
     torch.save(network, tmp_path / "a.pth")
     said = salvage(capsys, tmp_path / "a.pth", "--out", tmp_path / "model.tar.gz", "--picture-size", 64)
-    assert "squeezenet1_1 with 2 classes" in said and "never called: posix.system" in said and not canary.exists()
+    assert "squeezenet1_1 with 2 classes" in said and not canary.exists()
+    assert "posix.system" in said.split("never called: ")[1].splitlines()[0]
     torch.save(Evil(f"touch {canary}"), tmp_path / "b.pth")
     assert "no network in it" in refusal(capsys, tmp_path / "b.pth", "--out", tmp_path / "m.tar.gz")
     assert not canary.exists()
@@ -187,4 +202,6 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path, capsys: pyte
     for name in ("pipe", "nothing.pth", ""):
         assert "no such file, or not a regular one" in refusal(capsys, tmp_path / name, "--out", tmp_path / "m")
     timer.cancel()
-    assert "--arch resnet19: no torchvision classifier" in refusal(capsys, tmp_path / "x", "--out", tmp_path / "m", "--arch", "resnet19")
+    assert "--arch resnet19: no torchvision classifier" in refusal(
+        capsys, tmp_path / "x", "--out", tmp_path / "m", "--arch", "resnet19"
+    )

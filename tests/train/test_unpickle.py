@@ -37,7 +37,9 @@ class Calls:
 def test_plain_values_come_out_as_they_went_in(protocol: int) -> None:
     value = {"a": [1, -2, 3.5, None, True], "b": ("x", b"y" * 300, 1 << 70), 7: {"deep": [(), (1,), (1, 2), (1, 2, 3)]}}
     found = read(pickle.dumps(value, protocol))
-    found["b"] = tuple("".join if isinstance(part, Stub) else part for part in found["b"])  # protocols 0 to 2 make bytes by a call
+    found["b"] = tuple(
+        "".join if isinstance(part, Stub) else part for part in found["b"]
+    )  # protocols 0 to 2 make bytes by a call
     assert found["a"] == value["a"] and found[7] == value[7] and found["b"][2] == 1 << 70
 
 
@@ -63,17 +65,23 @@ def test_nothing_that_a_pickle_names_is_called(tmp_path: Path) -> None:
     for value in hostile:
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             assert isinstance(read(pickle.dumps(value, protocol)), Stub)
-    for text in (f"cos\nsystem\n(S'touch {canary}'\ntR.", f"(S'touch {canary}'\nios\nsystem\n.", f"(cos\nsystem\nS'touch {canary}'\no."):
+    for text in (
+        f"cos\nsystem\n(S'touch {canary}'\ntR.",
+        f"(S'touch {canary}'\nios\nsystem\n.",
+        f"(cos\nsystem\nS'touch {canary}'\no.",
+    ):
         assert isinstance(read(text.encode()), Stub)
     assert not canary.exists()
     # The same bytes, run as pickles are, do make it.
-    pickle.loads(pickle.dumps(Calls(os.mkdir, str(canary))))
+    pickle.loads(pickle.dumps(Calls(os.mkdir, str(canary))))  # noqa: S301
     assert canary.exists()
 
 
 def test_state_is_kept_and_not_applied() -> None:
     found = read(b"cbuiltins\nobject\n)\x81}(X\x0c\x00\x00\x00__setstate__cos\nsystem\nub.")
-    assert isinstance(found, Stub) and found.state == {"__setstate__": Name("os", "system")} and not hasattr(found, "__setstate__")
+    assert (
+        isinstance(found, Stub) and found.state == {"__setstate__": Name("os", "system")} and not hasattr(found, "__setstate__")
+    )
 
 
 @pytest.mark.parametrize(
