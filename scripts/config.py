@@ -19,6 +19,21 @@ SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epo
 """Hyperparameters without pretrained weights: the whole of a small-picture network."""
 PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "0.005", "batch-size": "32"}
 """Hyperparameters with pretrained weights: a new head."""
+FINE_TUNE = {
+    "arch": "resnet18",
+    "train-layers": "all",
+    "epochs": "6",
+    "lr": "0.003",
+    "batch-size": "32",
+    "weight-decay": "0.05",
+    "backbone-factor": "0.03",
+    "layer-decay": "0.7",
+    "warmup": "0.1",
+    "label-smoothing": "0.1",
+    "average": "0.99",
+    "precision": "auto",
+}
+"""Hyperparameters of `--fine-tune`: the whole network from pretrained weights, its early layers least."""
 SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0"}
 PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0"}
 """What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers."""

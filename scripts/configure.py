@@ -134,15 +134,19 @@ def _tune(given: Given) -> config.TuneConfig:
 
 
 def _train(given: Given) -> config.TrainConfig:
-    line, best = given.line, {}
-    if not line.no_best:
+    line, best, start = given.line, {}, start_of(given)
+    if line.fine_tune:
+        if not given.state.get("weights"):
+            raise LaunchError("--fine-tune: needs pretrained weights; upload some with kennel weights")
+        start = dict(config.FINE_TUNE)
+    elif not line.no_best:
         best = state.read(given.settings.home / "best.json")
     if line.instances < 1 or line.save_interval < 1:
         raise LaunchError(f"--instances {line.instances} --save-interval {line.save_interval}: need at least 1 of each")
     return config.TrainConfig(
         name=given.name("train"),
         previous=given.state.get("training_job"),
-        hyperparameters=start_of(given) | best.get("hyperparameters", {}) | pairs(line.set),
+        hyperparameters=start | best.get("hyperparameters", {}) | pairs(line.set),
         instances=line.instances,
         hooks=not line.no_hooks,
         save_interval=line.save_interval,

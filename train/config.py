@@ -44,6 +44,18 @@ class Config:
     """Side of the network's input in pixels."""
     schedule: str = "cosine"
     """Of the learning rate, by step: `cosine` falls to nought, `constant` stays."""
+    warmup: float = 0.0
+    """Share of all steps during which the learning rate rises to its full height."""
+    backbone_factor: float = 1.0
+    """Of the learning rate, for the stage before the head; the head has all of it."""
+    layer_decay: float = 1.0
+    """Of a stage's learning rate, for the stage before it."""
+    label_smoothing: float = 0.0
+    """Share of each training label that is spread over all classes."""
+    average: float = 0.0
+    """Decay of the running average of the weights, which is what is evaluated and exported; 0 for none."""
+    precision: str = "float32"
+    """Of the training step: `float32`, `bfloat16`, or `auto`: bfloat16 where the machine computes it."""
     augment: str = "standard"
     """`standard`: random resized crop and horizontal flip. `none`: as in evaluation."""
     max_bad_images: int = 10
@@ -315,6 +327,12 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "seed": _whole(0, 2**32 - 1),
     "picture-size": _whole(8, 2_048),
     "schedule": _choice("constant", "cosine"),
+    "warmup": _number(0, 1, above=False),
+    "backbone-factor": _number(0, 1, above=True),
+    "layer-decay": _number(0, 1, above=True),
+    "label-smoothing": _number(0, 0.9, above=False),
+    "average": _number(0, 0.99999, above=False),
+    "precision": _choice("float32", "bfloat16", "auto"),
     "augment": _choice("none", "standard"),
     "max-bad-images": _whole(0, 1_000_000_000),
     "checkpoint-interval": _whole(0, 1_000_000_000),

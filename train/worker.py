@@ -17,7 +17,8 @@ from torch import nn
 
 from contract import cgroup
 from contract.preprocess import Preprocessing
-from train import config, export, machine, network, pictures, records
+from train import cache, config, export, machine, network, pictures, precision, records
+from train.cache import Cache
 from train.checkpoint import Checkpoints
 from train.config import Job
 from train.errors import DataError, TrainError
@@ -71,7 +72,9 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     splits = {name: job.layout.channel(name) for name in pictures.SPLITS if name in job.channels}
     collection = pictures.collect(splits)
     net, pretrained = _network(job, len(collection.classes), ranks)
-    loader = _loader(job, collection, spec, ranks, cpus)
+    # One epoch reads a picture twice: for the check, and to learn from it or to evaluate on it. A second learns from it again.
+    kept = cache.create(folder / "pictures", len(collection.pictures)) if settings.epochs > 1 else None
+    loader = _loader(job, collection, spec, ranks, cpus, kept)
     report.say(_opening(job, collection, ranks, loader))
     bad = _check(collection, loader, ranks, report, settings.max_bad_images)
     indices = {split: collection.indices(split, without=bad) for split in splits}
@@ -89,6 +92,7 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
         indices=indices,
         hook=hook,
         loss=loss,
+        precision=precision.chosen(settings.precision, ranks.device, job.hook_config),
     )
     _resume(loop, ranks, report)
     if ranks.first:
@@ -100,7 +104,7 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
         facts = _provenance(job, loop, collection, len(bad), pretrained, finished)
         export.export(
             job.layout.model,
-            net.module.state_dict(),
+            loop.weights(),
             arch=settings.arch,
             classes=collection.classes,
             spec=spec,
@@ -124,7 +128,7 @@ def _network(job: Job, classes: int, ranks: Ranks) -> tuple[Network, str]:
     return network.freeze(module, head, settings.train_layers), source
 
 
-def _loader(job: Job, collection: Collection, spec: Preprocessing, ranks: Ranks, cpus: int) -> Loader:
+def _loader(job: Job, collection: Collection, spec: Preprocessing, ranks: Ranks, cpus: int, kept: Cache | None) -> Loader:
     settings, cuda = job.config, ranks.device.type == "cuda"
     workers = settings.loader_workers
     if workers is None:
@@ -138,6 +142,7 @@ def _loader(job: Job, collection: Collection, spec: Preprocessing, ranks: Ranks,
         workers=workers,
         batch=-(-settings.batch_size // ranks.size),
         pin=cuda,
+        cache=kept,
     )
 
 

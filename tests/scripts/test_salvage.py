@@ -33,9 +33,9 @@ def test_what_comes_out_is_deployed_by_the_command_it_prints(kennel: Kennel) -> 
 def test_a_model_of_this_machine_is_uploaded_once_and_served(local: Kennel, server: LocalServer) -> None:
     import tarfile
 
-    (local.folder / "weights.txt").write_text("of this machine")
+    (local.folder / "weights.json").write_text("{}")
     with tarfile.open(local.folder / "model.tar.gz", "w:gz") as packed:
-        packed.add(local.folder / "weights.txt", "weights.txt")
+        packed.add(local.folder / "weights.json", "weights.json")
     assert "--model none: no such file" in local.run("deploy", "--model", "none", status=2).stderr
     assert "InService" in local.run("deploy", "--endpoint", "kennel-own", "--model", "model.tar.gz").stdout
     again = local.run("deploy", "--endpoint", "kennel-own", "--model", "model.tar.gz").stdout
