@@ -65,6 +65,9 @@ def _tune(parser: argparse.ArgumentParser) -> None:
 def _train(parser: argparse.ArgumentParser) -> None:
     _name(parser, "training job")
     parser.add_argument("--no-best", action="store_true", help="leave what tuning found aside")
+    parser.add_argument(
+        "--fine-tune", action="store_true", help="all layers of pretrained weights, by a recipe, not the head alone"
+    )
     parser.add_argument("--no-hooks", action="store_true", help="no DebugHookConfig: AWS takes it from existing customers only")
     parser.add_argument("--save-interval", type=int, default=100, help="steps between saved tensors (default: %(default)s)")
     _rules(parser)
@@ -93,6 +96,7 @@ def _deploy(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--job", help="the training job whose model it is (default: the last one)")
     which.add_argument("--model-data", metavar="S3URI", help="a model.tar.gz in S3")
+    which.add_argument("--model", type=Path, metavar="FILE", help="a model.tar.gz on this machine, uploaded first")
     parser.add_argument("--instances", type=int, default=1, help="(default: %(default)s)")
     parser.add_argument(
         "--startup-timeout", type=int, default=300, metavar="SECONDS", help="until it is healthy (default: %(default)s)"
@@ -153,6 +157,17 @@ def _images(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="*", metavar="IMAGE", help="train, serve-cpu, serve-gpu or rules (default: all of them)")
 
 
+def _salvage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="what torch.save or pickle.dump wrote")
+    parser.add_argument(
+        "--classes", type=Path, metavar="PATH", help="the pictures' folder, or a file with a class a line or JSON"
+    )
+    parser.add_argument("--arch", help="what torchvision calls the network (default: told by its weights)")
+    parser.add_argument("--entry", metavar="NAME", help="which network, where the file holds several")
+    parser.add_argument("--picture-size", type=int, default=224, metavar="PIXELS", help="of its input (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="(default: model.tar.gz in .kennel/salvaged/FILE's name)")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="a folder with train, valid and test (default: drawn)")
     parser.add_argument("--weights", type=Path, help="a pretrained state dict (default: none, train from scratch)")
@@ -186,6 +201,12 @@ VERBS: dict[str, Verb] = {
     "push": Verb("push the images to the target's registry", "kennel push --target aws", _images),
     "lint-image": Verb(
         "check any image against the SageMaker container contract", "kennel lint-image my-image:1", _lint_image, cloud=False
+    ),
+    "salvage": Verb(
+        "an artefact out of an old pickled network, hooks and all",
+        "kennel salvage model.pth --classes ~/dogImages",
+        _salvage,
+        False,
     ),
     "up": Verb("start the local SageMaker", "kennel up", _up, cloud=False),
     "env": Verb("print what points any AWS client at the local SageMaker", 'eval "$(kennel env)"', _nothing, False),

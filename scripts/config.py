@@ -20,6 +20,21 @@ SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epo
 """Hyperparameters without pretrained weights: the whole of a small-picture network."""
 PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "0.005", "batch-size": "32"}
 """Hyperparameters with pretrained weights: a new head."""
+FINE_TUNE = {
+    "arch": "resnet18",
+    "train-layers": "all",
+    "epochs": "6",
+    "lr": "0.003",
+    "batch-size": "32",
+    "weight-decay": "0.05",
+    "backbone-factor": "0.03",
+    "layer-decay": "0.7",
+    "warmup": "0.1",
+    "label-smoothing": "0.1",
+    "average": "0.99",
+    "precision": "auto",
+}
+"""Hyperparameters of `--fine-tune`: the whole network from pretrained weights, its early layers least."""
 SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0", "profile": "off", "export": "weights"}
 PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0", "profile": "off", "export": "weights"}
 """What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers."""
@@ -139,6 +154,8 @@ class DeployConfig(Config):
     name: str
     model_data: str
     job: str | None = None
+    model: Path | None = None
+    """A model.tar.gz on this machine, to be uploaded as `model_data`."""
     instances: int = 1
     startup_timeout: int = 300
     """Seconds until the container has to be healthy."""
@@ -189,6 +206,18 @@ class LintImageConfig(Config):
     image: str
     model: Path | None = None
     processing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalvageConfig(Config):
+    """`file`: what torch.save wrote. `out`: the model.tar.gz to write. The rest is what the file cannot say."""
+
+    file: Path
+    out: Path
+    classes: Path | None = None
+    arch: str | None = None
+    entry: str | None = None
+    picture_size: int = 224
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,37 +5,17 @@ Everything that can be wrong before a request is sent is found here, each in one
 
 import argparse
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import config, rulebook, sensitive, state
+from scripts import config, model_file, rulebook, sensitive, state
 from scripts import settings as where
 from scripts.errors import LaunchError
-from scripts.settings import Settings
+from scripts.given import Given, channels, check_splits, check_weights, checked_name, pairs, set_name
 
-_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _SET_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}")
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What the builders read: the parsed line, the settings, the state and the moment that names are made of."""
-
-    line: argparse.Namespace
-    settings: Settings
-    state: Mapping[str, Any]
-    moment: str
-
-    def name(self, kind: str, longest: int = 63) -> str:
-        if getattr(self.line, "follow", None):
-            return checked_name("--follow", self.line.follow, longest)
-        return checked_name("--name", self.line.name or f"kennel-{kind}-{self.moment}", longest)
-
-    def endpoint(self) -> str:
-        return checked_name("--endpoint", self.line.endpoint or self.state.get("endpoint") or "kennel", 63)
 
 
 def build(line: argparse.Namespace, now: datetime) -> config.Config:
@@ -54,31 +34,6 @@ def build(line: argparse.Namespace, now: datetime) -> config.Config:
     settings = where.read(name, home, flags, known | images.known(settings))
     sensitive.refuse(tag=dict(pair.partition("=")[::2] for pair in settings.tags))
     return BUILDERS[line.verb](Given(line, settings, state.read(settings.state), f"{now:%Y%m%d-%H%M%S}"))
-
-
-def checked_name(what: str, name: str, longest: int) -> str:
-    """The name. Raises LaunchError unless SageMaker takes it."""
-    if len(name) > longest or not _NAME.fullmatch(name):
-        raise LaunchError(f"{what} {name}: need letters, digits and single dashes, at most {longest} of them")
-    return name
-
-
-def pairs(given: Sequence[str]) -> dict[str, str]:
-    """--set NAME=VALUE, again and again. Raises LaunchError for a pair without an equals sign and for a secret."""
-    chosen = {}
-    for pair in given:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise LaunchError(f"--set {sensitive.hide(pair)}: need NAME=VALUE, such as --set epochs=3")
-        chosen[name] = value
-    sensitive.refuse(hyperparameter=chosen)
-    return chosen
-
-
-def channels(settings: Settings, data_name: str, weights: str | None) -> dict[str, str]:
-    """Each channel's folder in S3. `weights`: what `kennel weights` remembered."""
-    found = {channel: settings.uri("data", data_name, split) for channel, split in config.SPLITS.items()}
-    return found | ({"pretrained": settings.uri("weights", weights)} if weights else {})
 
 
 def _job(given: Given) -> dict[str, Any]:
@@ -152,8 +107,12 @@ def _tune(given: Given) -> config.TuneConfig:
 
 
 def _train(given: Given) -> config.TrainConfig:
-    line, best = given.line, {}
-    if not line.no_best:
+    line, best, start = given.line, {}, start_of(given)
+    if line.fine_tune:
+        if not given.state.get("weights"):
+            raise LaunchError("--fine-tune: needs pretrained weights; upload some with kennel weights")
+        start = dict(config.FINE_TUNE)
+    elif not line.no_best:
         best = state.read(given.settings.home / "best.json")
     if line.instances < 1 or line.save_interval < 1:
         raise LaunchError(f"--instances {line.instances} --save-interval {line.save_interval}: need at least 1 of each")
@@ -161,7 +120,7 @@ def _train(given: Given) -> config.TrainConfig:
     return config.TrainConfig(
         name=given.name("train"),
         previous=given.state.get("training_job"),
-        hyperparameters=start_of(given) | best.get("hyperparameters", {}) | pairs(line.set),
+        hyperparameters=start | best.get("hyperparameters", {}) | pairs(line.set),
         instances=line.instances,
         hooks=not line.no_hooks,
         save_interval=line.save_interval,
@@ -202,23 +161,6 @@ def _data(given: Given) -> config.DataConfig:
     )
 
 
-def set_name(folder: Path) -> str:
-    """What a folder of pictures is called in S3."""
-    return re.sub(r"[^a-zA-Z0-9]+", "-", folder.resolve().name).strip("-")[:63] or "pictures"
-
-
-def check_splits(what: str, folder: Path) -> None:
-    """Raises LaunchError unless the folder has the three splits."""
-    for split in config.SPLITS.values():
-        if not (folder / split).is_dir():
-            raise LaunchError(f"{what} {folder}: no folder {split!r}; need train, valid and test, each with a folder a class")
-
-
-def check_weights(what: str, file: Path) -> None:
-    if not file.is_file():
-        raise LaunchError(f"{what} {file}: no such file; give a torchvision state dict such as resnet18-f37072fd.pth")
-
-
 def _weights(given: Given) -> config.WeightsConfig:
     given.settings.need("region", "bucket")
     if given.line.file is not None:
@@ -232,11 +174,12 @@ def _deploy(given: Given) -> config.DeployConfig:
     if line.instances < 1 or not 60 <= line.startup_timeout <= 3600:
         raise LaunchError(f"--instances {line.instances} --startup-timeout {line.startup_timeout}: need 1 or more, 60 to 3600 s")
     endpoint = given.endpoint()
-    job = None if line.model_data else line.job or given.state.get("training_job")
+    job = None if line.model_data or line.model else line.job or given.state.get("training_job")
+    data = model_file.uri(settings, line.model) if line.model else line.model_data
     if line.model_data:
         if not re.fullmatch(r"s3://[^/]+/.+", line.model_data):
             raise LaunchError(f"--model-data {line.model_data}: need s3://BUCKET/KEY of a model.tar.gz")
-    elif not job:
+    elif not job and not line.model:
         raise LaunchError("--job: no training job was started from here yet; start with kennel train, or give --model-data")
     else:
         settings.need("bucket")
@@ -244,8 +187,9 @@ def _deploy(given: Given) -> config.DeployConfig:
         settings=settings,
         endpoint=endpoint,
         name=checked_name("--name", line.name or f"{endpoint[:47]}-{given.moment}", 63),
-        model_data=line.model_data or settings.uri("jobs", job, "output") + "model.tar.gz",
+        model_data=data or settings.uri("jobs", job, "output") + model_file.NAME,
         job=job,
+        model=line.model,
         instances=line.instances,
         startup_timeout=line.startup_timeout,
         detach=line.detach,
@@ -386,6 +330,7 @@ BUILDERS: Mapping[str, Callable[[Given], config.Config]] = {
     "demo": _demo,
     "env": _plain,
     "lint-image": _lint_image,
+    "salvage": lambda given: model_file.salvaged(given.line, given.settings),
     "doctor": lambda given: config.DoctorConfig(settings=given.settings, endpoint_url=config.endpoint_url()),
     "up": lambda given: config.UpConfig(settings=given.settings, port=given.line.port),
     "stop": lambda given: config.StopConfig(settings=given.settings, job=given.line.job),

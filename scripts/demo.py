@@ -14,9 +14,10 @@ from pathlib import Path
 from scripts import compare, config, data, deploy, down, invoke, report, state, train, tune, up, verdict, weights
 from scripts import target as targets
 from scripts.config import DemoConfig, DeployConfig, TrainConfig, TuneConfig
-from scripts.configure import channels, set_name, without_test
+from scripts.configure import without_test
 from scripts.errors import RunError
 from scripts.features import heads_only
+from scripts.given import channels, set_name
 from scripts.pictures import pictures_below
 from scripts.plan import Call
 from scripts.say import Say

@@ -3,9 +3,11 @@
 An endpoint that is there goes over to the new model without a pause, and keeps the old one when the new one never starts.
 """
 
+from pathlib import Path
+
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts import down, follow, images, state
+from scripts import down, follow, images, model_file, state, upload
 from scripts.config import DeployConfig
 from scripts.errors import LaunchError, LeftRunning, RunError
 from scripts.plan import Call
@@ -22,7 +24,7 @@ _UNDO = {
 
 def plan(given: DeployConfig) -> list[Call]:
     """For an endpoint that is not there yet: a dry run asks nobody."""
-    return create_endpoint(given)
+    return [*(upload.plan(given.settings, *_upload(given)) if given.model else ()), *create_endpoint(given)]
 
 
 def run(given: DeployConfig, say: Say) -> int:
@@ -44,6 +46,8 @@ def deploy(target: Target, given: DeployConfig, say: Say) -> None:
         return
     if there and there["EndpointStatus"] == "Failed":
         raise LaunchError(f"endpoint {given.endpoint} is Failed; remove it with {command('down', settings)}, then deploy again")
+    if given.model:
+        upload.upload(target, settings, *_upload(given), say)
     calls = create_endpoint(given)
     if there:
         calls[-1] = update_endpoint(given)
@@ -71,6 +75,11 @@ def deploy(target: Target, given: DeployConfig, say: Say) -> None:
         raise
     if there:
         down.remove_config(target, there["EndpointConfigName"], say)
+
+
+def _upload(given: DeployConfig) -> tuple[str, dict[str, Path]]:
+    assert given.model is not None
+    return model_file.to_upload(given.settings, given.model_data, given.model)
 
 
 def _check_job(target: Target, given: DeployConfig) -> None:

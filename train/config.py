@@ -48,6 +48,18 @@ class Config:
     """Side of the network's input in pixels."""
     schedule: str = "cosine"
     """Of the learning rate, by step: `cosine` falls to nought, `constant` stays."""
+    warmup: float = 0.0
+    """Share of all steps during which the learning rate rises to its full height."""
+    backbone_factor: float = 1.0
+    """Of the learning rate, for the stage before the head; the head has all of it."""
+    layer_decay: float = 1.0
+    """Of a stage's learning rate, for the stage before it."""
+    label_smoothing: float = 0.0
+    """Share of each training label that is spread over all classes."""
+    average: float = 0.0
+    """Decay of the running average of the weights, which is what is evaluated and exported; 0 for none."""
+    precision: str = "float32"
+    """Of the training step: `float32`, `bfloat16`, or `auto`: bfloat16 where the machine computes it."""
     augment: str = "standard"
     """`standard`: random resized crop and horizontal flip. `none`: as in evaluation."""
     max_bad_images: int = 10
@@ -58,7 +70,7 @@ class Config:
     """Decoding processes of each training process; by default from the CPUs really available."""
     processes: int | None = None
     """Training processes on each host; by default one a GPU, one without a GPU."""
-    precision: str = "auto"
+    serve_precision: str = "auto"
     """`auto`: at the end, int8 and bfloat16 are judged and kept for serving if good. `float32`: neither is tried."""
     task: str = "train"
     """`train`: a model. `features`: what the head is given for each picture, kept for other jobs to train heads on."""
@@ -281,12 +293,18 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "seed": _whole(0, 2**32 - 1),
     "picture-size": _whole(8, 2_048),
     "schedule": _choice("constant", "cosine"),
+    "warmup": _number(0, 1, above=False),
+    "backbone-factor": _number(0, 1, above=True),
+    "layer-decay": _number(0, 1, above=True),
+    "label-smoothing": _number(0, 0.9, above=False),
+    "average": _number(0, 0.99999, above=False),
+    "precision": _choice("float32", "bfloat16", "auto"),
     "augment": _choice("none", "standard"),
     "max-bad-images": _whole(0, 1_000_000_000),
     "checkpoint-interval": _whole(0, 1_000_000_000),
     "loader-workers": _auto(0, 256),
     "processes": _auto(1, 64),
-    "precision": _choice("auto", "float32"),
+    "serve-precision": _choice("auto", "float32"),
     "task": _choice("train", "features"),
     "views": _whole(1, 1_000),
     "export": _choice("full", "weights"),

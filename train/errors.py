@@ -46,3 +46,7 @@ class HostError(TrainError):
 
 class ExportError(TrainError):
     """The exported model does not answer as the trained network does."""
+
+
+class SalvageError(TrainError):
+    """A file from which no network can be recovered, or not without being told more."""

@@ -17,6 +17,7 @@ from contract.picture import open_picture
 from contract.preprocess import Preprocessing, crop_pixels
 from train import machine
 from train.augment import augmented
+from train.cache import Cache
 from train.errors import DataError, LoaderError, SharedMemoryError
 from train.pictures import Picture
 
@@ -46,28 +47,31 @@ class Batch:
 
 
 class _Pictures(Dataset):
-    def __init__(self, pictures: Sequence[Picture], spec: Preprocessing, seed: int, augment: bool) -> None:
-        self._pictures, self._spec, self._seed, self._augment = pictures, spec, seed, augment
+    def __init__(self, pictures: Sequence[Picture], spec: Preprocessing, seed: int, augment: bool, cache: Cache | None) -> None:
+        self._pictures, self._spec, self._seed, self._augment, self._cache = pictures, spec, seed, augment, cache
 
     def __getitem__(self, key: Key) -> tuple[np.ndarray, int] | str:
         picture = self._pictures[key.index]
         if key.epoch == _CHECK:
-            return self._problem(picture)
+            return self._problem(picture, key.index)
         try:
-            image = open_picture(picture.path, shorter_side=self._spec.resize)
+            kept = self._cache.get(key.index) if self._cache else None
+            image = kept or open_picture(picture.path, shorter_side=self._spec.resize)
         except PictureError as error:
             return f"{picture.name}: could be read when the job began, and now {error}"
         if key.epoch >= 0 and self._augment:
             return augmented(image, self._spec.crop, self._seed, key.epoch, key.index), picture.label
         return crop_pixels(image, self._spec), picture.label
 
-    def _problem(self, picture: Picture) -> str:
+    def _problem(self, picture: Picture, index: int) -> str:
         if picture.problem:
             return picture.problem
         try:
-            open_picture(picture.path, shorter_side=self._spec.resize)
+            image = open_picture(picture.path, shorter_side=self._spec.resize)
         except PictureError as error:
             return str(error)
+        if self._cache:
+            self._cache.put(index, image)
         return ""
 
 
@@ -93,16 +97,27 @@ class _Plan:
 
 
 class Loader:
-    """Reads pictures by their position in the collection, in `workers` processes; in this one when there are none."""
+    """Reads pictures by their position in the collection, in `workers` processes; in this one when there are none.
+
+    `cache`: filled by the check, read afterwards."""
 
     def __init__(
-        self, pictures: Sequence[Picture], spec: Preprocessing, *, seed: int, augment: bool, workers: int, batch: int, pin: bool
+        self,
+        pictures: Sequence[Picture],
+        spec: Preprocessing,
+        *,
+        seed: int,
+        augment: bool,
+        workers: int,
+        batch: int,
+        pin: bool,
+        cache: Cache | None = None,
     ) -> None:
         _check_shared_memory(workers, batch * spec.crop * spec.crop * 3)
         self.workers = workers
         self._plan = _Plan()
         self._loader = DataLoader(
-            _Pictures(pictures, spec, seed, augment),
+            _Pictures(pictures, spec, seed, augment, cache),
             batch_sampler=self._plan,
             num_workers=workers,
             collate_fn=_collate,

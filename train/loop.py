@@ -8,13 +8,15 @@ import math
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
-from train import order
+from train import order, rates
+from train.average import Average
 from train.checkpoint import Checkpoints
 from train.config import Config
 from train.errors import NotFiniteError
@@ -67,6 +69,8 @@ class Loop:
     indices: dict[str, list[int]]
     hook: Hook | NoHook
     loss: nn.Module
+    """Takes logits and labels; its `label_smoothing` is set for training and taken away for evaluation."""
+    precision: torch.dtype = torch.float32
     profiler: Profiler | NoProfiler = field(default_factory=NoProfiler)
     position: Position = field(default_factory=Position)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -79,11 +83,15 @@ class Loop:
     """Of the newest evaluation of this run."""
     _parallel: nn.Module = field(init=False)
     _optimiser: torch.optim.Optimizer = field(init=False)
+    _average: Average | None = field(init=False)
 
     def __post_init__(self) -> None:
         config = self.config
         self._parallel = self.ranks.parallel(self.network.module)
-        self._optimiser = AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay, eps=config.eps)
+        self._optimiser = AdamW(
+            rates.groups(self.network, config), lr=config.lr, weight_decay=config.weight_decay, eps=config.eps, fused=True
+        )
+        self._average = Average(self.network, config.average) if config.average else None
 
     @property
     def steps(self) -> int:
@@ -92,7 +100,8 @@ class Loop:
 
     def state(self) -> dict[str, Any]:
         """Everything a later attempt needs, as tensors and plain values. The random state is the position."""
-        return {
+        average = {"average": self._average.state()} if self._average else {}
+        return average | {
             "model": self.network.module.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "position": list(astuple(self.position)),
@@ -102,9 +111,19 @@ class Loop:
     def restore(self, state: dict[str, Any]) -> None:
         self.network.module.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
+        if self._average:
+            self._average.restore(state["average"])
         self.position = Position(*state["position"])
         self.history = list(state["history"])
         self.saved = self.position.taken
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """What is exported: the network's state, with the averages where they are kept."""
+        with self._averaged():
+            return {name: tensor.detach().clone() for name, tensor in self.network.module.state_dict().items()}
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return self._average.applied() if self._average else nullcontext()
 
     def run(self) -> bool:
         """Train to the end of the last epoch; False when a stop was asked for before that."""
@@ -133,6 +152,7 @@ class Loop:
         if self.ranks.summed(self.ranks.stop_asked())[0]:
             return False
         self.network.train()
+        self.loss.label_smoothing = config.label_smoothing
         self.hook.training()
         parts = [order.part(batch, self.ranks.rank, self.ranks.size) for batch in batches]
         started = time.perf_counter()
@@ -154,7 +174,9 @@ class Loop:
         position, number = self.position, self.position.taken + 1
         rate = self._rate()
         torch.manual_seed(order.step_seed(self.config.seed, number, self.ranks.rank))
-        logits, labels = self._forward(self._parallel, batch)
+        with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+            logits, labels = self._forward(self._parallel, batch)
+        logits = logits.float()
         loss = self.loss(logits, labels)
         correct = (logits.detach().argmax(1) == labels).sum()
         total, right, stop = self.ranks.summed(loss.item() * len(labels), correct.item(), self.ranks.stop_asked())
@@ -171,6 +193,8 @@ class Loop:
             )
         self.profiler.mark(OPTIMIZER)
         self._optimiser.step()
+        if self._average:
+            self._average.update(number)
         self.profiler.mark(None)
         position.taken += 1
         position.step += 1
@@ -183,11 +207,9 @@ class Loop:
 
     def _rate(self) -> float:
         """The learning rate of the coming step, set on the optimiser."""
-        rate = self.config.lr
-        if self.config.schedule == "cosine":
-            rate *= 0.5 * (1 + math.cos(math.pi * self.position.taken / (self.steps * self.config.epochs)))
+        rate = self.config.lr * rates.share(self.config, self.position.taken, self.steps * self.config.epochs)
         for group in self._optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         return rate
 
     def _forward(self, module: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -197,10 +219,14 @@ class Loop:
         self.profiler.mark(FORWARD)
         return module(inputs), labels
 
-    @torch.no_grad()
     def evaluate(self, split: str) -> Score | None:
         """The network's loss and accuracy on a split, with the preprocessing that serving runs; None when stopped in it."""
+        with self._averaged(), torch.no_grad():
+            return self._evaluate(split)
+
+    def _evaluate(self, split: str) -> Score | None:
         self.network.module.eval()
+        self.loss.label_smoothing = 0.0
         self.hook.evaluating()
         indices, size = self.indices[split], max(1, self.config.batch_size // self.ranks.size)
         own = order.part(indices, self.ranks.rank, self.ranks.size)

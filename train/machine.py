@@ -18,6 +18,15 @@ def shared_memory_free() -> int:
     return stats.f_bavail * stats.f_frsize
 
 
+def computes_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware; emulated, it is slower than float32."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
+
+
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent ends, however that ends."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))

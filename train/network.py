@@ -14,7 +14,7 @@ from contract.manifest import digest
 from train.errors import ConfigError, PretrainedError
 
 _WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors")
-_AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 """Architectures with side classifiers for training, and their parameters' prefixes; they are left out."""
 _FIXED_SIZE = {"vit": "image_size", "maxvit": "input_size"}
 """Families that are built for one picture size, and the name they take it by."""
@@ -44,7 +44,7 @@ def build(arch: str, classes: int, picture_size: int) -> nn.Module:
     from torchvision import models
 
     options: dict[str, object] = {}
-    if arch in _AUXILIARY:
+    if arch in AUXILIARY:
         options = {"aux_logits": False, "init_weights": True}
     if size_name := _FIXED_SIZE.get(arch.split("_")[0]):
         options = {size_name: (picture_size, picture_size) if size_name == "input_size" else picture_size}
@@ -129,7 +129,7 @@ def load_pretrained(module: nn.Module, arch: str, head: str, path: Path) -> str:
     leaves the network's own head as it is. Raises PretrainedError naming what does not fit.
     """
     weights, own = _read(path), module.state_dict()
-    skipped = _AUXILIARY.get(arch, ())
+    skipped = AUXILIARY.get(arch, ())
     weights = {name: tensor for name, tensor in weights.items() if not name.startswith(skipped)} if skipped else weights
     in_head = {name for name in own if name.startswith(f"{head}.")}
     unknown = sorted(set(weights) - set(own))

@@ -19,7 +19,8 @@ from torch import nn
 from contract import cgroup
 from contract.manifest import digest
 from contract.preprocess import Preprocessing
-from train import backbone, config, features, machine, network, pictures, profiler, records, usable, weights
+from train import backbone, cache, config, features, machine, network, pictures, precision, profiler, records, usable, weights
+from train.cache import Cache
 from train.checkpoint import Checkpoints
 from train.config import Job
 from train.errors import TrainError
@@ -36,7 +37,7 @@ from train.report import Report
 
 _FREE = (
     *("loader_workers", "processes", "max_bad_images", "checkpoint_interval"),
-    *("precision", "export", "profile", "profile_steps"),
+    *("serve_precision", "export", "profile", "profile_steps"),
 )
 """Hyperparameters that may differ between the attempts of one job: they do not change what is learnt."""
 _PACKAGES = ("torch", "torchvision", "openvino", "nncf", "numpy", "pillow", "safetensors")
@@ -90,9 +91,9 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     torch.manual_seed(settings.seed)
     torch.backends.cudnn.benchmark = True
     if settings.task == "features":
-        return _keep_features(job, ranks, report)
+        return _keep_features(job, ranks, report, folder)
     export = _exporter(settings.export)
-    material = _of_features(job, ranks) if job.on_features else _of_pictures(job, _collect(job), ranks, report)
+    material = _of_features(job, ranks) if job.on_features else _of_pictures(job, _collect(job), ranks, report, folder)
     collection, net = material.collection, material.network
     report.say(_opening(job, collection, ranks, material.loader))
     indices = {split: found for split in pictures.SPLITS if (found := collection.indices(split, without=material.bad))}
@@ -109,6 +110,7 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
         indices=indices,
         hook=hook,
         loss=loss,
+        precision=precision.chosen(settings.precision, ranks.device, job.hook_config),
         profiler=profiler.make(job, ranks, report),
     )
     _resume(loop, ranks, report)
@@ -122,7 +124,7 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
         facts = _provenance(job, loop, len(material.bad), material.source, finished)
         export(
             job.layout.model,
-            material.whole(net.module.state_dict()),
+            material.whole(loop.weights()),
             arch=settings.arch,
             classes=collection.classes,
             spec=material.spec,
@@ -149,7 +151,7 @@ def _judges(job: Job, material: _Material, loop: Loop, finished: bool) -> dict[s
     settings, samples = job.config, None
     if settings.export == "weights":
         return {}
-    if finished and settings.precision == "auto" and not job.on_features:
+    if finished and settings.serve_precision == "auto" and not job.on_features:
         from train.quantize import Samples
 
         samples = Samples(material.loader, material.spec, loop.indices, settings.batch_size, loop.ranks.stop_asked)
@@ -160,11 +162,14 @@ def _collect(job: Job) -> Collection:
     return pictures.collect({name: job.layout.channel(name) for name in pictures.SPLITS if name in job.channels})
 
 
-def _of_pictures(job: Job, collection: Collection, ranks: Ranks, report: Report) -> _Material:
+def _of_pictures(job: Job, collection: Collection, ranks: Ranks, report: Report, folder: Path) -> _Material:
     settings = job.config
     spec = Preprocessing(resize=settings.resize, crop=settings.picture_size)
     net, pretrained = _network(job, len(collection.classes), ranks)
-    loader = _loader(job, collection, spec, ranks, max(1, cgroup.cpus() // job.processes))
+    # One epoch reads a picture twice: for the check, and to learn from it or to evaluate on it. A second learns from it again.
+    again = settings.epochs > 1 if settings.task == "train" else settings.views > 1
+    kept = cache.create(folder / "pictures", len(collection.pictures)) if again else None
+    loader = _loader(job, collection, spec, ranks, max(1, cgroup.cpus() // job.processes), kept)
     bad = usable.check(collection, loader, ranks, report, settings.max_bad_images)
     usable.require(collection, job.channels, bad, ranks.size)
     return _Material(
@@ -194,7 +199,7 @@ def _of_features(job: Job, ranks: Ranks) -> _Material:
     )
 
 
-def _keep_features(job: Job, ranks: Ranks, report: Report) -> None:
+def _keep_features(job: Job, ranks: Ranks, report: Report, own: Path) -> None:
     """The task `features`: see that the checkpoint folder holds those of this job's pictures and network."""
     collection, folder, pretrained = _collect(job), job.checkpoints, None
     if "pretrained" in job.channels:
@@ -204,7 +209,7 @@ def _keep_features(job: Job, ranks: Ranks, report: Report) -> None:
     if reason is None:
         return report.say(f"features are in {folder} already, whole and of these pictures and weights")
     report.say(f"features are computed: {reason}")
-    material = _of_pictures(job, collection, ranks, report)
+    material = _of_pictures(job, collection, ranks, report, own)
     frozen = backbone.Backbone(material.network, material.loader, material.inputs, report, ranks.stop_asked)
     size = backbone.keep(
         folder,
@@ -231,7 +236,7 @@ def _network(job: Job, classes: int, ranks: Ranks) -> tuple[Network, str]:
     return network.freeze(module, head, settings.train_layers), source
 
 
-def _loader(job: Job, collection: Collection, spec: Preprocessing, ranks: Ranks, cpus: int) -> Loader:
+def _loader(job: Job, collection: Collection, spec: Preprocessing, ranks: Ranks, cpus: int, kept: Cache | None) -> Loader:
     settings, cuda = job.config, ranks.device.type == "cuda"
     workers = settings.loader_workers
     if workers is None:
@@ -245,6 +250,7 @@ def _loader(job: Job, collection: Collection, spec: Preprocessing, ranks: Ranks,
         workers=workers,
         batch=-(-settings.batch_size // ranks.size),
         pin=cuda,
+        cache=kept,
     )
 
 

@@ -3,16 +3,21 @@
 import random
 from pathlib import Path
 
+import pytest
 from safetensors.numpy import load_file
 
 from tests.train.jobs import Container, nursery, wait_until
 
 KILLS = 3
+RECIPE = {"average": "0.9", "warmup": "0.2", "backbone_factor": "0.1", "layer_decay": "0.7", "label_smoothing": "0.1"}
+RECIPE |= {"precision": "bfloat16"}
 SETTINGS = {"epochs": "8", "checkpoint_interval": "2", "train": 10}
 
 
-def test_killed_and_resumed_equals_never_killed(tmp_path: Path) -> None:
-    straight, killed = Container(tmp_path / "straight", **SETTINGS), Container(tmp_path / "killed", **SETTINGS)
+@pytest.mark.parametrize("more", [{}, RECIPE], ids=["plain", "recipe"])
+def test_killed_and_resumed_equals_never_killed(tmp_path: Path, more: dict[str, str]) -> None:
+    settings = SETTINGS | more
+    straight, killed = Container(tmp_path / "straight", **settings), Container(tmp_path / "killed", **settings)
     choice = random.Random(3)
     attempt = nursery().start(straight, tmp_path / "attempt")
     assert attempt.wait() == 0, attempt.log

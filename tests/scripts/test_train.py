@@ -91,3 +91,15 @@ def test_the_difference_between_two_requests_is_named() -> None:
     assert difference({"a": {"b": [1, {"c": 2}]}}, {"a": {"b": [1, {"c": 3}]}}) == "a.b.c"
     assert difference({"a": 1}, {}) == "a"
     assert difference({"a": [1]}, {"a": [1, 2]}) == "a"
+
+
+def test_fine_tuning_takes_its_recipe_and_not_what_tuning_found(kennel: Kennel) -> None:
+    from train.config import parse
+
+    kennel.state(data="tiny")
+    assert "needs pretrained weights; upload some with kennel weights" in kennel.run("train", "--fine-tune", status=2).stderr
+    kennel.state(data="tiny", weights="resnet18")
+    (kennel.folder / ".kennel" / "best.json").write_text(json.dumps({"hyperparameters": {"lr": "0.5"}, "tuning_job": "t"}))
+    (job,) = json.loads(kennel.run("train", "--fine-tune", "--set", "epochs=2", "--dry-run").stdout)
+    sent = job["request"]["HyperParameters"]
+    assert sent["lr"] == "0.003" and sent["epochs"] == "2" and parse(sent).train_layers == "all"

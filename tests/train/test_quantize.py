@@ -168,7 +168,7 @@ def test_a_job_records_what_it_judged_and_serving_takes_it(tmp_path: Path) -> No
         loaded = engine.load("openvino", container.layout.model, made, threads=1, gpu=None)
         assert loaded.predict(np.zeros((1, SIDE, SIDE, 3), np.uint8)).shape == (1, 3), name
 
-    container.configure(container.hyperparameters | {"precision": "float32"})
+    container.configure(container.hyperparameters | {"serve-precision": "float32"})
     again = container.run()
     assert again.code == 0 and manifest.verify(container.layout.model).precision == Precision()
     assert "precision:" not in again.out and not (container.layout.model / "model-int8.xml").exists()

@@ -1,0 +1,40 @@
+"""A model.tar.gz on this machine: where `kennel salvage` writes one, and where `kennel deploy --model` uploads one to."""
+
+import argparse
+from pathlib import Path
+
+from contract.manifest import digest
+from scripts.config import SalvageConfig
+from scripts.errors import LaunchError
+from scripts.settings import Settings
+
+NAME = "model.tar.gz"
+
+
+def uri(settings: Settings, file: Path) -> str:
+    """Its place in S3, which its content names. Raises LaunchError where there is no such file."""
+    settings.need("bucket")
+    if not file.is_file():
+        raise LaunchError(f"--model {file}: no such file; give a model.tar.gz")
+    return settings.uri("models", digest(file)[:16]) + NAME
+
+
+def to_upload(settings: Settings, model_data: str, file: Path) -> tuple[str, dict[str, Path]]:
+    """The prefix that is this model's own, and what goes there."""
+    return model_data.removeprefix(f"s3://{settings.bucket}/").removesuffix(NAME), {NAME: file}
+
+
+def salvaged(line: argparse.Namespace, settings: Settings) -> SalvageConfig:
+    """What `kennel salvage` was asked for. Raises LaunchError for files that are not there."""
+    for what, path in (("", line.file), ("--classes ", line.classes)):
+        if path is not None and not path.exists():
+            raise LaunchError(f"{what}{path}: no such file")
+    return SalvageConfig(
+        settings=settings,
+        file=line.file,
+        out=line.out or settings.home / "salvaged" / line.file.stem / NAME,
+        classes=line.classes,
+        arch=line.arch,
+        entry=line.entry,
+        picture_size=line.picture_size,
+    )

@@ -1,0 +1,43 @@
+"""`kennel salvage OLD.pth`: an artefact out of a network that was pickled whole, debugger's hooks and all.
+
+It starts the train room's program, which needs torch, and says what to do with what comes out. Nothing in the file is run.
+"""
+
+import importlib.util
+import subprocess
+import sys
+
+from scripts import config
+from scripts.config import SalvageConfig
+from scripts.errors import LaunchError
+from scripts.plan import Call
+from scripts.say import Say
+from scripts.up import PROJECT
+
+_NEEDS = ("torch", "torchvision", "openvino", "safetensors")
+
+
+def plan(given: SalvageConfig) -> list[Call]:
+    """Nothing is sent to any service."""
+    return []
+
+
+def command(given: SalvageConfig) -> list[str]:
+    """The train room's program with its options."""
+    words = [sys.executable, "-m", "train.salvage", "--out", str(given.out), "--picture-size", str(given.picture_size)]
+    for name, value in (("--classes", given.classes), ("--arch", given.arch), ("--entry", given.entry)):
+        words += [f"{name}={value}"] if value is not None else []
+    return [*words, "--", str(given.file)]
+
+
+def run(given: SalvageConfig, say: Say) -> int:
+    """Recover and pack. Raises LaunchError with the program's own line."""
+    if missing := [name for name in _NEEDS if importlib.util.find_spec(name) is None]:
+        raise LaunchError(f"{', '.join(missing)}: not installed for {sys.executable}; use the .venv that make sets up")
+    environment = config.inherited_environment() | {"PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command(given), env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise LaunchError(lines[-1].removeprefix("salvage: ") if lines else f"ended with status {done.returncode}")
+    say.next(given.settings, (f"deploy --model {given.out}", "put it behind an endpoint"))
+    return 0

@@ -1,0 +1,63 @@
+"""Decoded pictures on local disk, so that an epoch need not decode what the one before it did. Private to one job on one host.
+
+What comes out is pixel for pixel what decoding gives, so a job learns the same with a full cache, a part of one, or none: where
+nothing can be written, pictures are decoded again. A file is whole or absent, and the job's folder goes with the job.
+"""
+
+import os
+import shutil
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+LARGEST = 8 << 30
+"""Bytes of the whole cache, and never more than a quarter of what is free."""
+_SIZE = struct.Struct("<II")
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Pictures by their index. `allowance`: bytes of one; the others are left out, so all together keep to the limit whoever
+    writes them."""
+
+    folder: Path
+    allowance: int
+
+    def get(self, index: int) -> Image.Image | None:
+        """The decoded picture; None where it is not there."""
+        try:
+            data = self._path(index).read_bytes()
+        except OSError:
+            return None
+        width, height = _SIZE.unpack_from(data)
+        return Image.frombytes("RGB", (width, height), data[_SIZE.size :])
+
+    def put(self, index: int, picture: Image.Image) -> None:
+        """Keep an RGB picture, if it is small enough and the disk takes it."""
+        width, height = picture.size
+        if width * height * 3 + _SIZE.size > self.allowance:
+            return
+        path = self._path(index)
+        aside = path.with_suffix(f".{os.getpid()}")
+        try:
+            aside.write_bytes(_SIZE.pack(width, height) + picture.tobytes())
+            os.replace(aside, path)
+        except OSError:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index}.rgb"
+
+
+def create(folder: Path, pictures: int) -> Cache | None:
+    """A cache for so many pictures in a folder that is made; None where it cannot be."""
+    try:
+        folder.mkdir(exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return None
+    return Cache(folder, min(LARGEST, free // 4) // max(1, pictures))
