@@ -31,7 +31,7 @@ WAYS: dict[str, tuple[str, ...]] = {
         *("--security-opt", "no-new-privileges", "--pids-limit", "512"),
     ),
 }
-"""How an image is run: as SageMaker does, and as docs/7-the-images.md says."""
+"""How an image is run: as SageMaker does, and as docs/12-the-images.md says."""
 LABEL = f"kennel-test={os.getpid()}"
 _numbers = itertools.count()
 

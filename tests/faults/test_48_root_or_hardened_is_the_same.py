@@ -10,7 +10,7 @@ from scripts.engine import ask
 from tests import artefact, containers
 from tests.containers import WAYS, ServeContainer, TrainContainer
 
-IMAGES = Path(__file__).resolve().parents[2] / "docs" / "7-the-images.md"
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "12-the-images.md"
 
 
 @pytest.fixture(params=WAYS)
