@@ -67,8 +67,8 @@ test: $(VENV)/.ready ## all tests that need no Docker engine, two files at a tim
 check: $(VENV)/.ready ## lint, format and the shape of the project
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(RUN) -m pytest -q tests/test_structure.py
 
-bench: $(VENV)/.ready ## serving beside its peers, in one run (bench/results)
-	$(RUN) -m bench.serving
+bench: $(VENV)/.ready ## every benchmark beside its peers (ARGS="serving tuning" for some), then bench/results.json and the plots
+	$(RUN) -m bench $(ARGS)
 
 lock: ## resolve docker/locks/*.in again, with the versions of docker/versions.json (needs uv)
 	@docker/lock.sh

@@ -1,0 +1,42 @@
+"""`make bench`, `python -m bench [NAME ...]`: every benchmark in turn, each a program of its own, then what they found together.
+
+It writes bench/results.json, all results in one with the machine they come from, and the plots that the README shows
+(docs/bench-*.svg). A benchmark that cannot run here says why; its earlier result, which says whose machine it is of, stays.
+"""
+
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from bench import plots
+from bench.machine import processor
+from contract import cgroup
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+BENCHES = ("serving", "decoding", "tuning", "training", "fine_tuning", "profile", "images", "local_server")
+
+
+def main(names: list[str]) -> int:
+    """Run the benchmarks of these names, all of them where none is named; 1 when one of them failed."""
+    if unknown := [name for name in names if name not in BENCHES]:
+        print(f"bench: {unknown[0]}: no such benchmark; there are {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    failed = []
+    for name in names or BENCHES:
+        print(f"bench.{name}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=ROOT).returncode:
+            failed.append(name)
+    together = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))}
+    machine = {"processor": processor(), "cpus": cgroup.cpus(), "python": platform.python_version()}
+    (ROOT / "bench" / "results.json").write_text(json.dumps({"machine": machine} | together, indent=1) + "\n", "utf-8")
+    for file in plots.draw(together, ROOT / "docs"):
+        print(f"written  {file.relative_to(ROOT)}")
+    print("written  bench/results.json" + (f"; not run to their end: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
