@@ -174,7 +174,7 @@ class ProcessingRun(JobThread):
             self._end("Completed")
 
     def _end(self, status: str, reason: str = "") -> None:
-        """Ends the job. The folder of one that failed stays until it is deleted; an evaluator's does not: what fails is the rule."""
+        """Ends the job. The folder of one that failed stays until it is deleted; an evaluator's does not, whatever it found."""
         message = processing_files.read_message(self._base, MESSAGE_LIMIT)
         self._update(lambda record, now: processing_state.finish(record, status, now, reason=reason, message=message))
         if status != "Failed" or self._training:
