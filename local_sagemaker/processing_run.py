@@ -172,12 +172,13 @@ class ProcessingRun(JobThread):
             self._end("Failed", training_state.algorithm_error("", code))
         else:
             self._end("Completed")
-            shutil.rmtree(self._folder.parent, ignore_errors=True)
 
     def _end(self, status: str, reason: str = "") -> None:
-        """The folder of a job that did not complete stays, to look into, until the job is deleted."""
+        """Ends the job. The folder of one that failed stays until it is deleted; an evaluator's does not, whatever it found."""
         message = processing_files.read_message(self._base, MESSAGE_LIMIT)
         self._update(lambda record, now: processing_state.finish(record, status, now, reason=reason, message=message))
+        if status != "Failed" or self._training:
+            shutil.rmtree(self._folder.parent, ignore_errors=True)
 
     def _make_feeds(self) -> list[FolderFeed]:
         """The inputs that grow while the job runs."""

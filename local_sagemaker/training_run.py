@@ -84,7 +84,7 @@ class TrainingRun(JobThread):
                 if not running:
                     self._update(lambda record, now: training_state.enter(record, "Downloading", now))
                     self._containers.launch(lambda: self._update(self._begin))
-                self._evaluations.begin(self._record())
+                self._patiently(lambda: self._evaluations.begin(self._record()))
                 end, codes = self._watch()
                 if end is not End.INTERRUPTED:
                     break

@@ -39,10 +39,10 @@ def evaluate(target: Target, given: RulesConfig, say: Say) -> list[Verdict]:
         except ClientError as error:
             if not is_taken(error):  # a job that an earlier try has started is this one
                 raise
-    say.line(f"{len(jobs)} Processing jobs {given.name}-... started: rules on training job {given.job}")
+    say.line(f"Processing jobs {given.name}-... started: {', '.join(jobs)} on training job {given.job}")
     found: dict[str, Verdict] = {}
     stop = f"stop {next(iter(jobs.values()))}"
-    with follow.left_running(f"{len(jobs)} Processing jobs", given.settings, "status", stop), say.changing() as show:
+    with follow.left_running(f"Processing jobs {given.name}-...", given.settings, "status", stop), say.changing() as show:
         while len(found) < len(jobs):
             for rule in jobs.keys() - found.keys():
                 job = target.ask("sagemaker", "DescribeProcessingJob", ProcessingJobName=jobs[rule])

@@ -14,6 +14,7 @@ from local_server import IMAGES, ROLE, LocalServer, job_request, wait_for_endpoi
 from scripts import rulebook
 from tests.train.jobs import draw
 
+pytestmark = pytest.mark.timeout(480)
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {name: [f"PYTHONPATH={ROOT}", "OMP_NUM_THREADS=1", sys.executable, "-m", name] for name in ("train", "serve", "rules")}
 PROGRAMS["serve"].insert(1, "KENNEL_BIND_HOST=127.0.0.1")
@@ -66,7 +67,7 @@ def train(server: LocalServer, name: str, rules: str, parameters: dict[str, str]
         **configurations,
     )
     server.sagemaker.create_training_job(**request)
-    wait_for_job(server, name, 220)
+    wait_for_job(server, name, 300)
     wait_until(lambda: all(one["RuleEvaluationStatus"] not in ("InProgress", "Stopping") for one in statuses(server, name)), 60)
     return server.sagemaker.describe_training_job(TrainingJobName=name)
 

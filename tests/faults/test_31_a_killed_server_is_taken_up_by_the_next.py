@@ -109,11 +109,11 @@ def test_what_ended_while_no_server_ran_is_finished(server: LocalServer) -> None
 def test_a_processing_job_and_the_evaluator_of_a_rule_are_adopted(server: LocalServer) -> None:
     output = {"S3Uri": "s3://bucket/kept", "LocalPath": "/opt/ml/processing/output/x", "S3UploadMode": "EndOfJob"}
     outputs = {"Outputs": [{"OutputName": "x", "S3Output": output}]}
-    environment = {"say": "working", "wait": "3", "write": '{"processing/output/x/a": "A"}'}
+    environment = {"say": "working", "wait": "12", "write": '{"processing/output/x/a": "A"}'}
     server.sagemaker.create_processing_job(**processing_request("kept", environment, ProcessingOutputConfig=outputs))
     rule = {"RuleConfigurationName": "r", "RuleEvaluatorImage": PROCESSING_IMAGE, "RuleParameters": {"wait": "end"}}
     hook = {"DebugHookConfig": {"S3OutputPath": "s3://bucket/t"}, "DebugRuleConfigurations": [rule]}
-    server.sagemaker.create_training_job(**job_request("ruled", HyperParameters={"wait": "4"}, **hook))
+    server.sagemaker.create_training_job(**job_request("ruled", HyperParameters={"wait": "12"}, **hook))
 
     def evaluation() -> dict[str, str]:
         return server.sagemaker.describe_training_job(TrainingJobName="ruled")["DebugRuleEvaluationStatuses"][0]

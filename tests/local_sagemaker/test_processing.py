@@ -59,7 +59,7 @@ def test_a_container_finds_all_that_it_is_promised(server: LocalServer) -> None:
     assert about["environment"]["AWS_ENDPOINT_URL"] == server.url and about["environment"]["AWS_ACCESS_KEY_ID"]
     assert json.loads(text(server, "copied/config/resourceconfig.json"))["hosts"] == ["algo-1"]
     assert log_lines(server, "all-files", kind="ProcessingJobs") == ["hello"]
-    assert not (server.root / "processing" / "all-files").exists()
+    wait_until(lambda: not (server.root / "processing" / "all-files").exists())
 
 
 def test_a_container_cut_off_the_network_gets_no_key(server: LocalServer) -> None:

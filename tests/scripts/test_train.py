@@ -48,10 +48,10 @@ def test_a_failed_job_ends_with_1_and_its_reason(local: Kennel) -> None:
 
 def test_what_runs_is_followed_and_another_request_is_not(local: Kennel, server: LocalServer) -> None:
     kennel = ready(local)
-    words = ("train", "--rules", "none", "--set", "epochs=1", "--set", "wait=10")
+    words = ("train", "--rules", "none", "--set", "epochs=1", "--set", "wait=20")
     assert "train --follow" not in kennel.run(*words, "--detach").stdout
     name = kennel.state()["training_job"]
-    other = kennel.run("train", "--rules", "none", "--set", "epochs=2", "--set", "wait=10", status=2).stderr
+    other = kennel.run("train", "--rules", "none", "--set", "epochs=2", "--set", "wait=20", status=2).stderr
     assert f"{name} (InProgress) was started with another HyperParameters.epochs" in other
     assert "another HyperParameters.wait" in kennel.run("train", "--rules", "none", "--set", "epochs=1", status=2).stderr
     assert f"{name} runs already: following it" in kennel.run(*words).stdout
