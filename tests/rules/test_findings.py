@@ -51,6 +51,12 @@ def test_a_rule_of_the_job_is_not_evaluated_again(tmp_path: Path) -> None:
     assert {row["evaluated"] for row in rows if row["rule"] == "ExplodingTensor"} == {"for this report"}
 
 
+def test_the_rules_of_the_job_are_told_apart_from_those_evaluated_here(tmp_path: Path) -> None:
+    jobs.tensors(tmp_path / "debug-output")
+    html = cards(findings(find(str(leave(tmp_path, status="NoIssuesFound", details="", evidence=[], found=0)))))
+    assert "None of the job&#x27;s 1 rule that could judge found an issue; 3 of 4 rules that were evaluated for this" in html
+
+
 def test_statuses_without_a_result_are_shown(tmp_path: Path) -> None:
     job = {
         "DebugRuleConfigurations": [
