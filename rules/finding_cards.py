@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rules.charts import Axes, Line, plot, text
+from rules.findings import HERE
 from rules.page import absent, folded, paragraph, table
 from rules.scale import number
 
@@ -33,14 +34,29 @@ def cards(part: Mapping[str, Any]) -> str:
     issues = [row for row in rows if row["status"] == "IssuesFound"]
     fine = [row for row in rows if row["status"] == "NoIssuesFound"]
     rest = [row for row in rows if row not in issues and row not in fine]
-    says = f"{len(issues) or 'None'} of the {len(issues) + len(fine)} rules that could judge found an issue."
-    body = paragraph(says if issues or fine else "No rule could judge this job.") + "".join(_card(row) for row in issues)
+    body = paragraph(_says(issues + fine)) + "".join(_card(row) for row in issues)
     if fine:
         body += folded(f"{len(fine)} found nothing wrong", "".join(_card(row) for row in fine))
     if rest:
         lines = [[row["rule"], WORDS.get(row["status"], row["status"]), _plain(row["details"])] for row in rest]
         body += folded(f"{len(rest)} could not judge, and why", table(("rule", "", "why"), lines))
     return body
+
+
+def _says(judged: list[Mapping[str, Any]]) -> str:
+    """How many of the job's own rules found an issue, and of those that were evaluated for the report alone."""
+    parts = []
+    for words, rows in (
+        ("the job's {} that could judge", [row for row in judged if row["evaluated"] != HERE]),
+        ("{} that were evaluated for this report", [row for row in judged if row["evaluated"] == HERE]),
+    ):
+        if rows:
+            issues = sum(row["status"] == "IssuesFound" for row in rows)
+            count = f"{len(rows)} rule{'s' * (len(rows) > 1)}"
+            parts.append(f"{issues or 'none'} of {words.format(count)} found an issue")
+    if not parts:
+        return "No rule could judge this job."
+    return f"{parts[0][0].upper()}{'; '.join(parts)[1:]}."
 
 
 def _card(row: Mapping[str, Any]) -> str:

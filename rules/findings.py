@@ -10,15 +10,18 @@ from typing import Any
 from rules.catalog import DEBUGGER, PROFILER, make
 from rules.errors import ParameterError, RuleError
 from rules.evaluation import Evaluation
-from rules.overall_rules import PARTS, ProfilerReport
+from rules.overall_rules import ProfilerReport
 from rules.places import Places, parsed
-from rules.rule import plain
+from rules.profiler_rule import Profile, ProfilerRule
+from rules.rule import Evidence, plain
 from rules.scale import finite, thin
 from rules.source import Source
 
 LARGE = 500_000_000
 """Bytes of saved tensors above which only the rules over losses are evaluated here: the others read all of them."""
 OVER_LOSSES = ("LossNotDecreasing", "Overfit", "Overtraining")
+HERE = "for this report"
+ONLY_REPORT = ("OverallSystemUsage", "OverallFrameworkMetrics")
 NOT_AFTER_THE_END = ("StalledTrainingRule",)
 SHOWN, POINTS = 12, 400
 """Pieces of evidence, and series with their points, that are kept of a rule."""
@@ -28,13 +31,17 @@ PROFILERS = frozenset(rule.__name__ for rule in PROFILER)
 Say = Callable[[str], None]
 
 
-def findings(places: Places, say: Say = lambda line: None, *, everything: bool = False) -> dict[str, Any]:
+def findings(
+    places: Places, profile: Profile | None = None, say: Say = lambda line: None, *, everything: bool = False
+) -> dict[str, Any]:
     """`rules`: a row each, those with issues first. `odd`: what could not be read. Or `absent`, the reason."""
     odd: list[str] = []
     own = [row for source in places.rules for row in _left(source, odd)]
     own += _statuses(places.job, {row["rule"] for row in own} | {row["name"] for row in own})
     known = {row["rule"] for row in own}
-    rows = own + [row for row in _evaluated(places, say, everything, odd) if row["rule"] not in known]
+    if profile:
+        own = [row for row in own if row["rule"] != "ProfilerReport"] + _profiled(profile, own, known)
+    rows = own + (list(_tensors(places.tensors, known, say, everything, odd)) if places.tensors else [])
     if not rows:
         return {
             "absent": "No rule could look at this job: it saved no tensors and no profile. Give it a DebugHookConfig and a "
@@ -70,22 +77,36 @@ def row(name: str, result: Mapping[str, Any], by: str) -> dict[str, Any]:
     }
 
 
-def of_parts(rule: ProfilerReport) -> list[dict[str, Any]]:
-    """The rules inside ProfilerReport, as the report keeps them."""
-    rows = []
-    for part in rule.parts:
-        found = rule.found.get(part.name, [])
-        silent = None if found else part.lacks() or part.note()
-        told = {"rule": part.name, "status": "IssuesFound" if found else "NotJudged" if silent else "NoIssuesFound"}
-        told |= {
+def judged(rule: ProfilerRule, found: list[Evidence], by: str) -> dict[str, Any]:
+    """A Profiler rule after its last scan, as the report keeps it."""
+    silent = None if found else rule.lacks() or rule.note()
+    return row(
+        rule.name,
+        {
+            "rule": rule.name,
+            "status": "IssuesFound" if found else "NotJudged" if silent else "NoIssuesFound",
             "details": silent,
             "found": len(found),
             "evidence": [plain(one) for one in found],
-            "parameters": part.parameters(),
-        }
-        if not part.name.startswith("Overall"):
-            rows.append(row(part.name, told | {"advice": part.advice}, "by the job"))
-    return rows
+            "advice": rule.advice,
+            "parameters": rule.parameters(),
+        },
+        by,
+    )
+
+
+def of_parts(rule: ProfilerReport, by: str = "by the job") -> list[dict[str, Any]]:
+    """The rules inside ProfilerReport, as the report keeps them."""
+    return [judged(part, rule.found.get(part.name, []), by) for part in rule.parts if part.name not in ONLY_REPORT]
+
+
+def _profiled(profile: Profile, own: list[dict[str, Any]], known: set[str]) -> list[dict[str, Any]]:
+    """The Profiler rules that the job had not by themselves, with the parameters of its ProfilerReport where it had that."""
+    told = next((row["parameters"] for row in own if row["rule"] == "ProfilerReport"), {})
+    rule = ProfilerReport.build({name: str(value) for name, value in told.items() if name[:1].isupper()})
+    rule.scan(profile)
+    by = "as the job's ProfilerReport" if told else HERE
+    return [row for row in of_parts(rule, by) if row["rule"] not in known]
 
 
 def _left(source: Source, odd: list[str]) -> Iterator[dict[str, Any]]:
@@ -110,46 +131,28 @@ def _statuses(job: Mapping[str, Any], known: set[str]) -> list[dict[str, Any]]:
     rows = []
     for one in found:
         name = one["RuleConfigurationName"]
-        if name not in known and (rules.get(name) or name) not in known:
-            told = {
-                "rule": rules.get(name) or name,
-                "status": one.get("RuleEvaluationStatus"),
-                "details": one.get("StatusDetails"),
-            }
-            if told["status"] != "NoIssuesFound":
-                rows.append(row(name, told, "by the job"))
-            else:
-                rows.append(row(name, told | {"details": ""}, "by the job"))
+        rule = rules.get(name) or name
+        if name not in known and rule not in known:
+            told = {"rule": rule, "status": one.get("RuleEvaluationStatus"), "details": one.get("StatusDetails")}
+            rows.append(row(name, told, "by the job"))
     return rows
 
 
-def _evaluated(places: Places, say: Say, everything: bool, odd: list[str]) -> Iterator[dict[str, Any]]:
-    if places.tensors:
-        large = not everything and _size(places.tensors) > LARGE
-        for rule in DEBUGGER:
-            name = rule.__name__
-            if name in NOT_AFTER_THE_END or (large and name not in OVER_LOSSES):
-                continue
-            try:
-                made = make(name, {})
-            except ParameterError:  # it needs to be told what to look at
-                continue
-            yield _evaluate(Evaluation(rule=made, place="", source=places.tensors, exhaustive=True), say)
-        if large:
-            odd.append(
-                f"The saved tensors are over {LARGE / 1e6:.0f} MB, so of the rules that the job had not, only those over losses "
-                "were evaluated here; --all evaluates every one."
-            )
-    for part in PARTS if places.profile else ():
-        if not part.__name__.startswith("Overall"):
-            yield _evaluate(Evaluation(rule=make(part.__name__, {}), place="", source=places.profile), say)
-
-
-def _evaluate(evaluation: Evaluation, say: Say) -> dict[str, Any]:
-    say(f"  {evaluation.rule.name}")
-    result = json.loads(json.dumps(evaluation.run().as_json()))
-    return row(evaluation.rule.name, result, "for this report")
-
-
-def _size(source: Source) -> int:
-    return sum(file.size for file in source.files("events/"))
+def _tensors(source: Source, known: set[str], say: Say, everything: bool, odd: list[str]) -> Iterator[dict[str, Any]]:
+    """The Debugger rules that the job had not."""
+    large = not everything and sum(file.size for file in source.files("events/")) > LARGE
+    for name in (rule.__name__ for rule in DEBUGGER):
+        if name in known or name in NOT_AFTER_THE_END or (large and name not in OVER_LOSSES):
+            continue
+        try:
+            rule = make(name, {})
+        except ParameterError:  # it needs to be told what to look at
+            continue
+        say(f"  {name}")
+        result = Evaluation(rule=rule, place="", source=source, exhaustive=True).run()
+        yield row(name, json.loads(json.dumps(result.as_json())), HERE)
+    if large:
+        odd.append(
+            f"The saved tensors are over {LARGE / 1e6:.0f} MB, so of the rules that the job had not, only those over losses "
+            "were evaluated here; --all evaluates every one."
+        )

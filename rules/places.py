@@ -43,12 +43,13 @@ class Places:
     odd: tuple[str, ...] = ()
 
 
-def find(place: str, pictures: str | None = None) -> Places:
+def find(place: str, pictures: str | None = None, results: str | None = None) -> Places:
     """The places of a job. `place`: a folder, an s3:// prefix, or a .json file with DescribeTrainingJob's answer. `pictures`: a
-    folder or prefix that holds the channels, where it is not the job's own. Raises SourceError when there is nothing at all."""
+    folder or prefix that holds the channels, where it is not the job's own. `results`: one below which <job>/rule-output may
+    hold what rules found that the job itself does not know of. Raises SourceError when there is nothing at all."""
     job = described(place)
     if job is not None:
-        found = _of_job(job)
+        found = _of_job(job, results)
     elif not place.startswith("s3://") and not Path(place).is_dir():
         raise SourceError(f"{place}: no such folder. Give a job's folder, s3://bucket/prefix, or DescribeTrainingJob as JSON.")
     else:
@@ -82,13 +83,15 @@ def inside(place: str, *names: str) -> str:
     return "/".join([place.rstrip("/"), *names])
 
 
-def _of_job(job: Mapping[str, Any]) -> Places:
+def _of_job(job: Mapping[str, Any], more: str | None) -> Places:
     try:
         name, output = job["TrainingJobName"], job["OutputDataConfig"]["S3OutputPath"]
         sources = {row["ChannelName"]: row["DataSource"].get("S3DataSource") for row in job.get("InputDataConfig") or ()}
         tensors = _written(job, "DebugHookConfig", name, "debug-output")
         profile = _written(job, "ProfilerConfig", name, "profiler-output")
-        results = [inside(place, name, "rule-output") for place in sorted(_results(job))]
+        results = [
+            inside(place, name, "rule-output") for place in sorted(_results(job) | ({more.rstrip("/")} if more else set()))
+        ]
     except (KeyError, TypeError, AttributeError) as error:
         raise SourceError(f"this is no answer of DescribeTrainingJob: {error!r}.") from None
     found = _below(inside(output, name), name, tensors, profile, results)

@@ -28,7 +28,7 @@ def gather(places: Places, say: Say = lambda line: None, *, everything: bool = F
     odd, final = list(places.odd), metrics(places)
     profile = read(places, odd)
     say("evaluating rules")
-    found = findings(places, say, everything=everything)
+    found = findings(places, profile, say, everything=everything)
     times, told = pace(places, profile, final), settings(places)
     precision = told.get("hyperparameters", {}).get("precision", "")
     body = {

@@ -39,7 +39,7 @@ def _write(given: argparse.Namespace) -> Path:
 
 
 def _gather(given: argparse.Namespace, place: str) -> tuple[Places, dict[str, Any]]:
-    places = find(place, given.pictures)
+    places = find(place, given.pictures, given.rules)
     return places, gather(places, lambda line: print(line, flush=True), everything=given.all)
 
 
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--compare", metavar="PLACE", help="another job: the two side by side instead")
     parser.add_argument("--pictures", metavar="PLACE", help="folder or prefix that holds the channels, for the worst mistakes")
+    parser.add_argument("--rules", metavar="PLACE", help="below it, JOB/rule-output may hold results of rules run after a job")
     parser.add_argument("--all", action="store_true", help="evaluate every rule, however much was saved")
     parser.add_argument("--output", type=Path, default=Path("."), help="folder for report.html and report.json (default: here)")
     return parser

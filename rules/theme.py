@@ -35,7 +35,7 @@ nav { display: flex; flex-wrap: wrap; gap: .15rem 1.1rem; margin: 1.1rem 0 0; fo
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.3rem, 1fr)); gap: .75rem; margin: 1.6rem 0 }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .7rem .9rem }
 .tile b { display: block; font-size: 1.45rem; font-weight: 600; letter-spacing: -.02em; line-height: 1.3 }
-.tile span { font-size: .82rem; color: var(--soft) }
+.tile span { display: block; font-size: .82rem; line-height: 1.35; color: var(--soft) }
 figure { margin: 1.2rem 0 1.6rem }
 figcaption { font-size: .9rem; margin-bottom: .5rem; display: flex; flex-wrap: wrap; gap: .1rem 1rem }
 figcaption>b { font-weight: 600; margin-right: auto }

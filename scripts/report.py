@@ -52,7 +52,9 @@ def write(given: ReportConfig, say: Say, target: Target | None = None) -> Path:
         places += [place] if place else []
     compare = ["--compare", places[1]] if len(places) > 1 else []
     pictures = ["--pictures", given.pictures] if given.pictures else []
-    command = ["report", places[0], *compare, *pictures, *["--all"] * given.everything, "--output", str(given.output)]
+    results = ["--rules", given.settings.uri("rules")] if given.settings.bucket else []
+    options = [*compare, *pictures, *results, *["--all"] * given.everything]
+    command = ["report", places[0], *options, "--output", str(given.output)]
     return _program(
         command, _environment(given.settings, any(place.startswith("s3://") or place.endswith(".json") for place in places)), say
     )
@@ -61,7 +63,7 @@ def write(given: ReportConfig, say: Say, target: Target | None = None) -> Path:
 def _program(words: list[str], environment: Mapping[str, str], say: Say) -> Path:
     """Runs `rules`; its last line is the path, or what was wrong."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "rules", *words],
+        [sys.executable, "-P", "-m", "rules", *words],  # -P: what lies in the person's folder is not imported
         env=dict(environment) | {"PYTHONPATH": str(up.PROJECT)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

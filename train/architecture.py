@@ -70,7 +70,7 @@ def _likely(found: Recovered) -> list[str]:
     """Architectures to try, the usual ones first. RegNets cannot be built without numbers: only where they are likely, small
     ones first."""
     regnet = any("trunk_output." in name for name in found.tensors)
-    known = [arch for arch in config.architectures() if arch.startswith("regnet") == regnet]
+    known = [arch for arch in values.architectures() if arch.startswith("regnet") == regnet]
     return sorted(known, key=lambda arch: (not arch.startswith("resnet"), not arch.endswith("mf")))
 
 

@@ -48,7 +48,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """An evaluation over all ranks. `predictions`: index of each picture, of the class predicted, and how sure (0 to 1)."""
+    """An evaluation over all ranks. `predictions`: index of each picture and of its predicted class, and how sure (0 to 1)."""
 
     loss: float
     accuracy: float

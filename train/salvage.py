@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def salvage(file: Path, out: Path, *, classes: Path | None, arch: str | None, entry: str | None, side: int) -> None:
     """Write the artefact to `out`, and print what was found. Raises TrainError or ContractError with one line."""
-    if arch is not None and arch not in config.architectures():
+    if arch is not None and arch not in values.architectures():
         raise ConfigError(f"--arch {arch[:60]}: no torchvision classifier; such as resnet18")
     spec = Preprocessing(resize=config.Config(picture_size=side).resize, crop=side)
     if not file.is_file():

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 from rules import findings as module
+from rules.__main__ import main
 from rules.finding_cards import cards, count_of_issues
 from rules.findings import findings
+from rules.pace import read
 from rules.places import Places, find
 from rules.source import Folder
-from tests.rules import jobs
+from tests.rules import jobs, machine
 
 LEFT = {
     "rule": "VanishingGradient",
@@ -49,6 +51,12 @@ def test_a_rule_of_the_job_is_not_evaluated_again(tmp_path: Path) -> None:
     assert {row["evaluated"] for row in rows if row["rule"] == "ExplodingTensor"} == {"for this report"}
 
 
+def test_the_rules_of_the_job_are_told_apart_from_those_evaluated_here(tmp_path: Path) -> None:
+    jobs.tensors(tmp_path / "debug-output")
+    html = cards(findings(find(str(leave(tmp_path, status="NoIssuesFound", details="", evidence=[], found=0)))))
+    assert "None of the job&#x27;s 1 rule that could judge found an issue; 3 of 4 rules that were evaluated for this" in html
+
+
 def test_statuses_without_a_result_are_shown(tmp_path: Path) -> None:
     job = {
         "DebugRuleConfigurations": [
@@ -74,6 +82,21 @@ def test_what_had_nothing_to_judge_is_no_good_news(tmp_path: Path) -> None:
     assert part["rules"][0]["status"] == "NotJudged" and count_of_issues(part) is None
     html = cards(part)
     assert "No rule could judge this job." in html and "no GPU" in html and "found nothing wrong" not in html
+
+
+def test_the_parts_of_a_profiler_report_are_shown_with_its_parameters(tmp_path: Path) -> None:
+    """The job's report was told to judge after 50 samples; by the default nothing could be judged."""
+    profile = tmp_path / "profiler-output"
+    machine.sample(profile, {"GPUUtilization": {"gpu0": [3.0] * 100}})
+    places = find(str(tmp_path))
+    rows = {row["rule"]: row for row in findings(places, read(places, []))["rules"]}
+    assert rows["LowGPUUtilization"]["status"] == "NotJudged"
+    given = ["ProfilerReport", str(profile), "LowGPUUtilization_patience=50"]
+    assert main([*given, "--output", str(tmp_path / "rule-output" / "ProfilerReport-1")]) == 1
+    places = find(str(tmp_path))
+    rows = {row["rule"]: row for row in findings(places, read(places, []))["rules"]}
+    assert rows["LowGPUUtilization"]["status"] == "IssuesFound" and "ProfilerReport" not in rows
+    assert rows["LowGPUUtilization"]["evaluated"] == "as the job's ProfilerReport"
 
 
 def test_broken_results_are_told(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def test_in_s3_as_sagemaker_leaves_it(whole: Path, server: LocalServer, monkeypa
     places = find(str(file))
     same(gather(places), gather(find(str(whole))))
     assert thumbnails(places, ["test/001.Akita/a.png"])["test/001.Akita/a.png"].startswith("data:image/jpeg")
+    put(Bucket="bucket", Key="later/a-job/rule-output/Overfit/Overfit.json", Body=b"{}")
+    assert len(find(str(file), results="s3://bucket/later/").rules) == len(places.rules) + 1
     plain = gather(find("s3://bucket/jobs/a-job"))
     assert plain["settings"]["hyperparameters"] == {"epochs": "3", "lr": "0.01"} and "absent" in plain["machine"]
     with pytest.raises(SourceError, match="nothing of a job is there"):
