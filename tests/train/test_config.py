@@ -27,6 +27,7 @@ GOLDEN = {
     "checkpoint-interval": 0,
     "loader-workers": None,
     "processes": None,
+    "precision": "auto",
 }
 """The public surface: a name or a default that changes breaks people's jobs."""
 
