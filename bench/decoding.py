@@ -54,7 +54,7 @@ def main() -> int:
         "mean_bytes": {"photographs": round(statistics.mean(map(len, small))), "camera": round(statistics.mean(map(len, large)))},
     }
     if given.model:
-        facts["camera_sized_answers"] = _answers(given.model, photographs(given.pictures, 100))
+        facts["camera_sized_answers"] = _answers(given.model, photographs(given.pictures, 40))
     RESULTS.write_text(json.dumps(facts, indent=2) + "\n")
     print(json.dumps(facts, indent=2))
     return 0

@@ -196,7 +196,7 @@ def _running(command: list[str], folder: Path, environ: dict[str, str]) -> Itera
 
 def _wait(peer: Peer, picture: bytes) -> None:
     """Until it answers a picture with 200."""
-    url, end = f"http://127.0.0.1:{peer.port}{peer.target}", time.monotonic() + 120
+    url, end = f"http://127.0.0.1:{peer.port}{peer.target}", time.monotonic() + 300
     while time.monotonic() < end and peer.process.is_running() and peer.process.status() != psutil.STATUS_ZOMBIE:
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             request = urllib.request.Request(url, peer.body(picture), {"Content-Type": peer.content_type})

@@ -39,7 +39,7 @@ from tests.server import Server
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results" / "serving.json"
 CONNECTIONS = (1, 4)
-GROWTH = (1, 2, 4, 8, 16, 32, 64)
+GROWTH = (1, 4, 16, 64)
 NOT_SHOWN = "no GPU; no network between client and server, which share the CPUs; no accuracy; no network but ResNet18"
 
 

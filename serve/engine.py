@@ -2,7 +2,7 @@
 
 An engine module offers `load(folder, manifest, threads, gpu, precision)`, which raises EngineError for a model that does not fit.
 Preprocessing is split where bytes become numbers: whoever asks an engine scales and cuts, the engine normalises, for that costs
-a sixth of an int8 prediction in numpy and nothing in the network.
+a tenth of an int8 prediction in numpy and next to nothing in the network.
 """
 
 from collections.abc import Collection

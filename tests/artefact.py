@@ -46,6 +46,7 @@ def quantise(folder: Path, pictures: list[np.ndarray]) -> None:
     import train.quantize  # noqa: F401  without which NNCF would report its use
 
     nncf.set_log_level(logging.ERROR)
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     graph = ov.Core().read_model(folder / GRAPHS["float32"])
     with contextlib.redirect_stdout(io.StringIO()):
         made = nncf.quantize(graph, nncf.Dataset(pictures), subset_size=len(pictures))

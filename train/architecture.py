@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from train import config
+from train import values
 from train.errors import SalvageError
 from train.network import AUXILIARY, head_name
 from train.recovered import Recovered

@@ -16,7 +16,7 @@ from contract import archive
 from contract.errors import ContractError
 from contract.manifest import digest
 from contract.preprocess import Preprocessing
-from train import architecture, config, export, network, recovered, torch_file
+from train import architecture, config, export, network, recovered, torch_file, values
 from train.architecture import Fit
 from train.errors import ConfigError, SalvageError, TrainError
 from train.recovered import Recovered

@@ -9,6 +9,7 @@ from PIL import Image, PngImagePlugin
 
 from contract.errors import PictureError, PictureFormatError, PictureTooLargeError
 from contract.picture import FORMATS, open_picture
+from contract.preprocess import Preprocessing, crop_pixels
 
 RED, BLUE = (250, 10, 10), (10, 10, 250)
 
@@ -69,6 +70,18 @@ def test_a_large_jpeg_is_decoded_at_reduced_size() -> None:
     data = encoded(Image.new("RGB", (4000, 3000), RED), "JPEG")
     assert open_picture(data, shorter_side=256).size == (1000, 750)
     assert open_picture(data, shorter_side=2000).size == (4000, 3000)
+
+
+def test_decoding_at_reduced_size_gives_the_network_the_same_picture() -> None:
+    rng = np.random.default_rng(4)
+    coarse = Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)).resize((2000, 1500), Image.Resampling.BICUBIC)
+    grain = rng.normal(0, 2, (1500, 2000, 1))
+    data = encoded(Image.fromarray((np.asarray(coarse) + grain).clip(0, 255).astype(np.uint8)), "JPEG", quality=90)
+    reduced, whole = open_picture(data, shorter_side=256), Image.open(io.BytesIO(data)).convert("RGB")
+    assert reduced.size == (1000, 750) and whole.size == (2000, 1500)
+    spec = Preprocessing()
+    difference = np.abs(crop_pixels(reduced, spec).astype(int) - crop_pixels(whole, spec).astype(int))
+    assert difference.mean() < 0.5 and difference.max() <= 4, (difference.mean(), difference.max())
 
 
 def test_odd_pictures(shared_data) -> None:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psutil
+
 from serve.worker import BUSY, busy_file
 from serve.workers import Workers
 
@@ -102,6 +104,7 @@ def test_only_the_hung_and_the_stopped_are_killed(short_tmp: Path) -> None:
         Path(busy_file(room.path, busy.pid)).write_bytes(BUSY.pack(time.monotonic() - 0.2))
         Path(busy_file(room.path, done.pid)).write_bytes(BUSY.pack(0.0))
         stopped.send_signal(signal.SIGSTOP)
+        await room.until(lambda: psutil.Process(stopped.pid).status() == psutil.STATUS_STOPPED)
         room.workers.kill_hung(60)
         await room.until(lambda: room.workers.alive == 3)
         room.workers.kill_hung(0.1)
