@@ -38,7 +38,7 @@ class Hook:
                 # One hook that tells when a pass begins, instead of one on every layer and every parameter at every step.
                 begin = nn.Identity()
                 self._hook.register_module(begin)
-                network.register_forward_pre_hook(lambda *_: begin(None) and None)
+                network.register_forward_pre_hook(lambda *_: begin(None))
             else:
                 self._hook.register_module(network)
             self._hook.register_loss(loss)
