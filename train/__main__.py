@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from contract.layout import Layout
-from train import config, failure, profile, sampler, supervisor
+from train import config, failure, profile, supervisor
 from train.failure import Failure
 from train.supervisor import Stop
 
@@ -52,7 +52,7 @@ def _train(folder: Path, stop: Stop) -> Failure | None:
     job.save(folder / "job.json")
     if len(job.hosts) > 1:
         supervisor.wait_for_hosts(job.hosts)
-    measured = sampler.running(profile.read(job.layout), job.current_host) if job.config.profile == "on" else nullcontext()
+    measured = supervisor.sampling(profile.read(job.layout), job.current_host) if job.config.profile == "on" else nullcontext()
     with measured:
         return supervisor.run(supervisor.command(job, folder), supervisor.environment(job, config.environ()), folder, stop)
 

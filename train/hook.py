@@ -34,7 +34,13 @@ class Hook:
         self._modes = smdebug.modes
         try:
             self._hook: Any = smdebug.Hook.create_from_json_file(str(own))
-            self._hook.register_module(network)
+            if _losses_only(body):
+                # One hook that tells when a pass begins, instead of one on every layer and every parameter at every step.
+                begin = nn.Identity()
+                self._hook.register_module(begin)
+                network.register_forward_pre_hook(lambda *_: begin(None))
+            else:
+                self._hook.register_module(network)
             self._hook.register_loss(loss)
         # Whatever the file holds, smdebug meets it with exceptions of every kind.
         except Exception as error:
@@ -62,6 +68,17 @@ class NoHook:
 
     def close(self) -> None:
         pass
+
+
+def _losses_only(body: dict[str, Any]) -> bool:
+    """Whether nothing is asked for of the network itself: without collections smdebug saves losses alone."""
+    collections = body.get("CollectionConfigurations") or []
+    parameters = [
+        *(body.get("HookParameters") or {}),
+        *(key for one in collections for key in one.get("CollectionParameters") or {}),
+    ]
+    wider = {"save_all", "include_regex"} & {name.rpartition(".")[2] for name in parameters}
+    return all(one["CollectionName"] == "losses" for one in collections) and not wider
 
 
 def _read(config: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import errno
 import json
 import math
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,9 +17,7 @@ from pathlib import Path
 import psutil
 
 from contract import cgroup
-from train import machine
 from train.nvml import Nvml, Reading
-from train.profile import ProfileSettings
 
 ROTATE_SECONDS = 60
 Row = tuple[str, str, str, float]
@@ -140,23 +137,6 @@ class Lines:
             os.truncate(path, kept.rfind(b"\n") + 1)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._minute = minute
-
-
-@contextlib.contextmanager
-def running(settings: ProfileSettings, host: str) -> Iterator[None]:
-    """Runs the sampler for as long as the context lasts. A machine that cannot start it trains without."""
-    command = [sys.executable, "-m", "train.sampler", str(settings.samples), host, str(settings.interval)]
-    try:
-        process = subprocess.Popen(command, preexec_fn=machine.die_with_parent)
-    except OSError as error:
-        print(f"the sampler of system metrics cannot be started: {error.strerror}; training goes on without", flush=True)
-        yield
-        return
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def main() -> int:

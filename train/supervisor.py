@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +23,7 @@ from train import machine
 from train.config import Job
 from train.errors import HostError
 from train.failure import Failure
+from train.profile import ProfileSettings
 
 STOP_LIMIT = 100
 """Seconds from a stop signal to the end, of the 120 that the platform gives."""
@@ -114,6 +115,23 @@ class Stop:
         self.overdue = True
         if self.child is not None:
             _kill_group(self.child)
+
+
+@contextlib.contextmanager
+def sampling(settings: ProfileSettings, host: str) -> Iterator[None]:
+    """Runs the sampler for as long as the context lasts. A machine that cannot start it trains without."""
+    command = [sys.executable, "-m", "train.sampler", str(settings.samples), host, str(settings.interval)]
+    try:
+        process = subprocess.Popen(command, preexec_fn=machine.die_with_parent)
+    except OSError as error:
+        print(f"the sampler of system metrics cannot be started: {error.strerror}; training goes on without", flush=True)
+        yield
+        return
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def run(arguments: list[str], environ: Mapping[str, str], folder: Path, stop: Stop) -> Failure | None:

@@ -91,6 +91,47 @@ def test_a_hook_that_smdebug_refuses_is_told_as_the_jobs_fault(tmp_path: Path) -
     assert container.failure.startswith("ConfigError: debughookconfig.json: smdebug refuses it: ")
 
 
+_LOSSES = """
+import json, sys
+from pathlib import Path
+import torch
+from torch import nn
+from contract.layout import Layout
+from train.hook import Hook
+folder, others = Path(sys.argv[1]), json.loads(sys.argv[2])
+config = folder / "debughookconfig.json"
+losses = {"CollectionName": "losses", "CollectionParameters": {"train.save_interval": "2", "eval.save_interval": "1"}}
+config.write_text(json.dumps({"CollectionConfigurations": [losses, *others]}))
+torch.manual_seed(0)
+network, loss = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3)), nn.CrossEntropyLoss()
+private = folder / "private"
+private.mkdir()
+hook = Hook(config, Layout(folder), private, network, loss)
+for mode in (hook.training, hook.training, hook.evaluating, hook.training):
+    mode()
+    for _ in range(3):
+        loss(network(torch.rand(2, 4)), torch.tensor([0, 1])).backward()
+hook.close()
+hooks = sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules())
+(folder / "hooks").write_text(str(hooks))
+"""
+
+
+def test_losses_alone_are_saved_as_with_other_collections_and_cost_the_layers_nothing(tmp_path: Path) -> None:
+    found, hooks = [], []
+    for name, others in (("alone", "[]"), ("with", '[{"CollectionName": "weights"}]')):
+        folder = tmp_path / name
+        folder.mkdir()
+        subprocess.run([sys.executable, "-c", _LOSSES, str(folder), others], cwd=ROOT, check=True, capture_output=True)
+        (folder / "output" / "tensors" / "training_job_end.ts").touch()
+        found.append(_read(folder / "output" / "tensors"))
+        hooks.append(int((folder / "hooks").read_text()))
+    alone, together = found
+    assert alone["train losses"] == together["train losses"] == [0, 2, 4, 6, 8]
+    assert alone["eval losses"] == together["eval losses"] == [0, 1, 2]
+    assert hooks[0] == 1 < hooks[1]
+
+
 _READ = """
 import json, sys
 from smdebug.trials import create_trial

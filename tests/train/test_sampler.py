@@ -15,7 +15,8 @@ from smdebug.profiler.system_metrics_reader import LocalSystemMetricsReader
 from tests.train.jobs import ROOT, wait_until
 from train.nvml import Reading
 from train.profile import ProfileSettings
-from train.sampler import Lines, Row, Sampler, running
+from train.sampler import Lines, Row, Sampler
+from train.supervisor import sampling
 
 MINUTE = 1_700_000_040
 ROWS: list[Row] = [("cpu", "cpu0", "CPUUtilization", 12.3456), ("memory", "MemoryUsedPercent", "Algorithm", 50.0)]
@@ -108,7 +109,7 @@ def test_a_folder_that_cannot_be_made_is_said_once(tmp_path: Path) -> None:
 
 
 def test_it_runs_as_long_as_the_training_and_not_longer(tmp_path: Path) -> None:
-    with running(ProfileSettings(samples=tmp_path, timeline=tmp_path, interval=0.05), "algo-1"):
+    with sampling(ProfileSettings(samples=tmp_path, timeline=tmp_path, interval=0.05), "algo-1"):
         wait_until(lambda: len({row["Timestamp"] for row in lines(tmp_path)}) >= 3, 20)
     before = len(lines(tmp_path))
     time.sleep(0.3)
@@ -119,8 +120,8 @@ _PARENT = """
 import sys, time
 from pathlib import Path
 from train.profile import ProfileSettings
-from train.sampler import running
-with running(ProfileSettings(samples=Path(sys.argv[1]), timeline=Path(sys.argv[1]), interval=0.05), "algo-1"):
+from train.supervisor import sampling
+with sampling(ProfileSettings(samples=Path(sys.argv[1]), timeline=Path(sys.argv[1]), interval=0.05), "algo-1"):
     time.sleep(60)
 """
 
