@@ -13,7 +13,7 @@ export BACKEND ?=
 .PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images compat check bench lock base build push clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
 demo: IMAGES ?= train serve-cpu rules
 demo: $(VENV)/.ready $(if $(filter docker,$(BACKEND)),build) ## the whole story through the SageMaker API (DATA=folder WEIGHTS=file for your own pictures, BACKEND=docker)

@@ -130,7 +130,7 @@ def last_line(text: str) -> str:
 
 def _opened(log: Path) -> Any:
     log.parent.mkdir(parents=True, exist_ok=True)
-    return log.open("w", encoding="utf-8")
+    return log.open("w", buffering=1, encoding="utf-8")  # whoever follows it sees each line
 
 
 def _reason(said: Sequence[str]) -> str:
