@@ -10,7 +10,7 @@ from person import ROOT, Kennel
 from scripts.arguments import VERBS
 from scripts.configure import BUILDERS
 
-FROZEN = "demo data weights tune train deploy invoke logs status down policies doctor lint-image up env stop"
+FROZEN = "demo data weights tune train deploy invoke logs status down policies doctor lint-image salvage up env stop"
 
 
 def test_the_verbs_are_these() -> None:
