@@ -11,7 +11,8 @@ from scripts.arguments import VERBS
 from scripts.configure import BUILDERS
 
 FROZEN = (
-    "demo data weights tune train rules deploy invoke logs report status down policies doctor build push lint-image up env stop"
+    "demo data weights tune train rules deploy invoke logs report status down policies doctor build push lint-image salvage"
+    " up env stop"
 )
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from contract.layout import Layout
-from train.config import Config, Job
+from train.config import Job, parse
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ENVIRON = {"OMP_NUM_THREADS": "1"}
@@ -129,10 +129,8 @@ class Container:
 
     def job(self) -> Job:
         """The job as the program reads it."""
-        values = {name.replace("-", "_"): value for name, value in self.hyperparameters.items()}
-        whole = {name: int(values[name]) for name in values if isinstance(getattr(Config(), name), int | None)}
         return Job(
-            config=Config(**values | whole),
+            config=parse(self.hyperparameters),
             base=self.base,
             name="",
             channels=tuple(path.name for path in (self.base / "input" / "data").iterdir()),
