@@ -148,7 +148,7 @@ class Loader:
         try:
             yield from self._loader
         except (RuntimeError, ConnectionError, EOFError) as error:
-            raise _explained(error, self.workers) from None
+            raise explained(error, self.workers) from None
 
 
 def _check_shared_memory(workers: int, batch_bytes: int) -> None:
@@ -162,7 +162,7 @@ def _check_shared_memory(workers: int, batch_bytes: int) -> None:
         )
 
 
-def _explained(error: RuntimeError | ConnectionError | EOFError, workers: int) -> Exception:
+def explained(error: RuntimeError | ConnectionError | EOFError, workers: int) -> Exception:
     """DataLoader tells of dead workers and of full shared memory in RuntimeErrors, or loses its connection to them."""
     text = str(error) or type(error).__name__
     signs = ("DataLoader worker", "DataLoader timed out", "shared memory")

@@ -28,7 +28,7 @@ from train.failure import Failure
 from train.features import FeatureLoader
 from train.hook import Hook, NoHook
 from train.inputs import Inputs
-from train.loader import Loader
+from train.loader import Loader, explained
 from train.loop import Loop
 from train.network import Network
 from train.pictures import Collection
@@ -117,7 +117,10 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     if ranks.first:
         loop.log = records.StepLog(job.layout.output_data, loop.position.taken)
     with profiler.closing(loop.profiler):
-        finished = loop.run()
+        try:
+            finished = loop.run()
+        except RuntimeError as error:
+            raise explained(error, material.loader.workers) from None
         metrics = _finish(loop, job, collection, finished)
     hook.close()
     if ranks.first:

@@ -66,7 +66,7 @@ def test_a_tag_that_is_moved_changes_nothing(
     engine.images.get(other).tag(repository, entry["tag"])
     said = list(engine.images.push(repository, entry["tag"], auth_config=login, stream=True, decode=True))
     assert any("error" in line for line in said), said
-    deploy = ("deploy", "--model-data", "s3://b/model.tar.gz", "--backend", "docker")
+    deploy = ("deploy", "--model-data", "s3://bucket/model.tar.gz", "--backend", "docker")
     image = kennel.plan(*deploy)[0]["request"]["PrimaryContainer"]["Image"]
     assert image == entry["uri"] and image.endswith(entry["digest"])
     engine.images.pull(image, auth_config=login)
@@ -76,8 +76,8 @@ def test_a_tag_that_is_moved_changes_nothing(
     server.ecr.put_image_tag_mutability(repositoryName=entry["repository"], imageTagMutability="MUTABLE")
     said = list(engine.images.push(repository, entry["tag"], auth_config=login, stream=True, decode=True))
     assert not any("error" in line for line in said), said
-    server.s3.create_bucket(Bucket="b")
-    server.s3.put_object(Bucket="b", Key="model.tar.gz", Body=b"x")
+    server.s3.create_bucket(Bucket="bucket")
+    server.s3.put_object(Bucket="bucket", Key="model.tar.gz", Body=b"x")
     refused = kennel.run(*deploy, status=2)
     assert "not what was pushed from here" in refused.stderr and refused.stderr.count("\n") == 1
     assert not server.sagemaker.list_models()["Models"] and not server.sagemaker.list_endpoints()["Endpoints"]

@@ -16,7 +16,7 @@ from tests.train.jobs import wait_until
 
 REAL = {"picture_size": "64", "batch_size": "16", "loader_workers": "1"}
 """Real pictures at a size and with a network that a second is enough for."""
-EPOCHS = 30
+EPOCHS = 8
 
 
 @pytest.fixture(params=WAYS)
@@ -105,7 +105,7 @@ def test_a_spot_interruption_costs_nothing(way: str, built_images: dict[str, str
 def _spot(image: str, shared: Path, base: Path, way: str) -> TrainContainer:
     """A job of three steps an epoch."""
     take_dogs(shared, base / "input" / "data", train=16, validation=2)
-    return TrainContainer(image, base, way=way, epochs=str(EPOCHS), checkpoint_interval="4", **REAL)
+    return TrainContainer(image, base, way=way, epochs=str(EPOCHS), checkpoint_interval="4", **REAL | {"picture_size": "32"})
 
 
 @pytest.fixture()
