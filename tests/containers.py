@@ -143,7 +143,7 @@ class TrainContainer(jobs.Container):
 
     def finish(self, process: subprocess.Popen[str], started: float = float("nan")) -> jobs.Ended:
         """Waits for the end; the container is removed, and has written to its mounts and /tmp only."""
-        done = jobs.ended(process, started, timeout=200)
+        done = jobs.ended(process, started, timeout=220)
         stray = written(self.name)
         remove(self.name)
         assert not stray, stray
@@ -206,6 +206,9 @@ class ServeContainer(Server):
         self.process.stderr.close()
         self.folder.cleanup()
         assert not stray, stray
+
+    def wait_ready(self, seconds: float = 180.0) -> float:
+        return super().wait_ready(seconds)
 
     def address(self) -> tuple[str, int]:
         """Where the container itself listens: the engine's own door at the published port outlives it, and takes what it cannot

@@ -22,7 +22,10 @@ def of_image(image: str) -> dict[str, tuple[object, ...]]:
 
 def _about(files: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[object, ...]:
     content = files.extractfile(member).read() if member.isreg() else b""
-    if member.name.endswith(".pyc"):
+    if member.name.endswith((".dist-info/RECORD", ".dist-info/direct_url.json")):
+        # They repeat the hashes of other files, and name that of a wheel which was zipped here, with the time in it.
+        content = b""
+    elif member.name.endswith(".pyc"):
         # What Python wrote down twice or once in a compiled file is chance: the same code is loaded.
         content = content[:16] + marshal.dumps(marshal.loads(content[16:]), 2)
     return member.type, member.mode, member.uid, member.gid, member.linkname, hashlib.sha256(content).hexdigest()
