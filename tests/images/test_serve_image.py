@@ -93,9 +93,18 @@ async def _stop_under_load(server: ServeContainer, dogs: list[bytes]) -> tuple[R
 def test_without_a_model_it_ends_with_one_line(way: str, built_images: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     with ServeContainer(built_images["serve-cpu"], tmp_path, way=way, ready=False) as server:
-        status, errors = server.wait_end(30)
+        status, errors = server.wait_end(60)
     assert status == 1
     assert errors == "serve: model.json: missing; this is not a Kennel model artefact\n"
+
+
+def test_a_model_that_it_may_not_read_is_named(built_images: dict[str, str], tmp_path: Path) -> None:
+    base = artefact.copy(artefact.small(), tmp_path / "ml")
+    (base / "model" / "model.safetensors").chmod(0o600)
+    with ServeContainer(built_images["serve-cpu"], base, way="hardened", ready=False) as server:
+        status, errors = server.wait_end(60)
+    assert status == 1
+    assert errors == "serve: model.safetensors: cannot be read (Permission denied); make it readable for everybody\n"
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -77,3 +77,18 @@ def test_another_number_of_classes_is_named(name: str, file: str, tmp_path: Path
     artefact.rewrite(base, classes=("a", "b", "c"))
     with pytest.raises(EngineError, match=rf"^{file}: .*3 classes"):
         _load(name, base)
+
+
+@pytest.mark.parametrize(
+    ("error", "out"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 5 bytes"), True),
+        (RuntimeError("Exception from src/core.cpp: std::bad_alloc"), True),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"), True),  # torch's, which takes seconds to import
+        (RuntimeError("shape mismatch"), False),
+        (ValueError("memory"), False),
+    ],
+)
+def test_engines_run_out_of_memory_in_different_words(error: Exception, out: bool) -> None:
+    assert engine.out_of_memory(error) is out
