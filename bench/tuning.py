@@ -50,7 +50,7 @@ def main() -> int:
     given.add_argument("--rounds", type=int, default=2, help="(default: %(default)s)")
     given.add_argument("--epochs", type=int, default=5, help="of a trial (default: %(default)s)")
     given.add_argument("--measured", type=int, help="epochs of the plain trial that is run; more are a sum (default: all)")
-    given.add_argument("--views", type=int, default=1, help="augmented views that are kept (default: %(default)s)")
+    given.add_argument("--views", type=int, default=2, help="augmented views that are kept (default: %(default)s)")
     line = given.parse_args()
     if not line.data.is_dir() or not line.weights.is_file():
         print(f"bench.tuning: needs photographs and weights; {line.data} or {line.weights} is not there", file=sys.stderr)

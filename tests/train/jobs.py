@@ -130,9 +130,10 @@ class Container:
     def job(self) -> Job:
         """The job as the program reads it."""
         values = {name.replace("-", "_"): value for name, value in self.hyperparameters.items()}
-        whole = {name: int(values[name]) for name in values if isinstance(getattr(Config(), name), int | None)}
+        kinds = {name: type(getattr(Config(), name)) for name in values}
+        typed = {name: int(text) if kinds[name] is type(None) else kinds[name](text) for name, text in values.items()}
         return Job(
-            config=Config(**values | whole),
+            config=Config(**typed),
             base=self.base,
             name="",
             channels=tuple(path.name for path in (self.base / "input" / "data").iterdir()),
@@ -163,7 +164,8 @@ def wait_until(true: Callable[[], object], seconds: float = 120, interval: float
 
 _NURSERY = """
 import json, os, resource, sys
-from train import worker
+from torchvision import models
+from train import export, worker
 print("ready", flush=True)
 for line in sys.stdin:
     folder, limit = json.loads(line)
