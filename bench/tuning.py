@@ -50,7 +50,8 @@ def main() -> int:
     given.add_argument("--rounds", type=int, default=2, help="(default: %(default)s)")
     given.add_argument("--epochs", type=int, default=5, help="of a trial (default: %(default)s)")
     given.add_argument("--measured", type=int, help="epochs of the plain trial that is run; more are a sum (default: all)")
-    given.add_argument("--views", type=int, default=1, help="augmented views that are kept (default: %(default)s)")
+    given.add_argument("--picture-size", type=int, default=224, help="(default: %(default)s)")
+    given.add_argument("--views", type=int, default=2, help="augmented views that are kept (default: %(default)s)")
     line = given.parse_args()
     if not line.data.is_dir() or not line.weights.is_file():
         print(f"bench.tuning: needs photographs and weights; {line.data} or {line.weights} is not there", file=sys.stderr)
@@ -72,6 +73,7 @@ def _round(folder: Path, line: argparse.Namespace, costs: dict[str, list[Cost]])
     pictures = {"train": line.data / "train", "validation": line.data / "valid", "pretrained": _channel(folder, line.weights)}
     two = {"train": _two(folder / "two", line.data / "train"), "pretrained": pictures["pretrained"]}
     common = {"arch": "resnet18", "train-layers": "head", "epochs": str(line.epochs), "views": str(line.views)}
+    common |= {"picture-size": str(line.picture_size)}
     trial = common | {"batch-size": "32", "export": "weights"}
     measured = {"epochs": str(line.measured or line.epochs)}
     costs["plain"].append(_job(folder / "plain", trial | measured | {"lr": RATES[0]}, pictures))
@@ -141,6 +143,7 @@ def _result(line: argparse.Namespace, costs: dict[str, list[Cost]]) -> dict:
             "epochs": line.epochs,
             "measured_epochs": line.measured or line.epochs,
             "views": line.views,
+            "picture_size": line.picture_size,
             "rounds": line.rounds,
             "pictures": line.data.name,
         },

@@ -113,6 +113,7 @@ def _search(given: DemoConfig) -> TuneConfig:
     start = config.PRETRAINED | config.FEATURES_TRIAL if given.weights else config.SCRATCH | config.SCRATCH_TRIAL
     return TuneConfig(
         by_features=heads_only(start),
+        features_job=given.previous.get("features_job"),
         hyperparameters=start | {"seed": str(given.seed)},
         previous=given.previous.get("tuning_job"),
         jobs=given.jobs,

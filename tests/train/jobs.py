@@ -161,7 +161,8 @@ def wait_until(true: Callable[[], object], seconds: float = 120, interval: float
 
 _NURSERY = """
 import json, os, resource, sys
-from train import worker
+from torchvision import models
+from train import export, worker
 print("ready", flush=True)
 for line in sys.stdin:
     folder, limit = json.loads(line)
