@@ -60,7 +60,7 @@ def test_honest_names_are_left_alone() -> None:
         for name in (
             "opt/kennel/train/worker.py",
             "etc/ssl/certs/ca-certificates.crt",
-            "opt/venv/lib/x/certifi/cacert.pem",
+            "opt/venv/lib/python3.11/site-packages/certifi/cacert.pem",
             "bin/as.txt",
         ):
             archive.addfile(tarfile.TarInfo(name))
