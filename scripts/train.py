@@ -18,7 +18,12 @@ def run(given: TrainConfig, say: Say) -> int:
     found = train(target, given, say)
     if found is not None:
         look_inside(target, given, found, say)
-        say.next(given.settings, ("deploy", "put the model behind an endpoint"), ("logs", "all it printed"))
+        hints = (
+            ("deploy", "put the model behind an endpoint"),
+            ("report", "what happened in it, as a page"),
+            ("logs", "all it printed"),
+        )
+        say.next(given.settings, *hints)
     return 0
 
 

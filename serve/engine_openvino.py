@@ -41,6 +41,10 @@ def load(folder: Path, manifest: Manifest, *, threads: int, gpu: int | None, pre
     able = fast | {"int8"} if GRAPHS["int8"] in manifest.files else fast - {"int8"}
     chosen = engine.choose(precision, manifest, able=able, fast=fast)
     file = GRAPHS[chosen]
+    if file not in manifest.files:
+        raise EngineError(
+            f"{file}: the model has only its weights (export was weights); train it with export full to serve it on CPUs"
+        )
     try:
         network = core.read_model(folder / file)
         _fit(network, file, manifest)

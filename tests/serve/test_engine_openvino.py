@@ -42,6 +42,13 @@ def test_int8_that_is_not_held_is_refused_by_name() -> None:
         _load(artefact.small(), "int8")
 
 
+def test_a_model_of_weights_alone_says_how_it_was_exported(tmp_path: Path) -> None:
+    base = artefact.copy(artefact.small(), tmp_path / "ml")
+    artefact.rewrite(base, lambda folder: [file.unlink() for file in folder.glob("model.[xb]*")])
+    with pytest.raises(EngineError, match=r"^model\.xml: the model has only its weights .*train it with export full"):
+        _load(base)
+
+
 def test_a_damaged_int8_network_is_named(tmp_path: Path) -> None:
     base = artefact.copy(artefact.quantised(), tmp_path / "ml")
     artefact.rewrite(base, lambda folder: (folder / "model-int8.xml").write_text("<net/>"))
