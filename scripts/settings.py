@@ -68,7 +68,11 @@ class Settings:
     def need(self, *names: str) -> None:
         """Raises LaunchError with every setting of `names` that is missing or wrong, and where to give it."""
         missing = [name.replace("_", "-") for name in names if not getattr(self, name)]
-        if missing and set(missing) <= {"train-image", "serve-image"} and (self.target == "aws" or self.backend == "docker"):
+        if (
+            missing
+            and set(missing) <= {"train-image", "serve-image", "rules-image"}
+            and (self.target == "aws" or self.backend == "docker")
+        ):
             how = "kennel build makes it" if self.target == "local" else "kennel build and kennel push bring it there"
             raise LaunchError(f"{', '.join(missing)}: no image for target {self.target} yet; {how}, or give --{missing[0]}")
         if missing:

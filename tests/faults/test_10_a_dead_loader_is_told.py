@@ -15,7 +15,7 @@ def test_a_killed_loader_ends_the_job(tmp_path: Path) -> None:
     container = Container(tmp_path / "ml", epochs="10000", loader_workers="1")
     process = container.start()
     wait_until(lambda: len(container.steps()) > 4)
-    worker = psutil.Process(process.pid).children()[0]
+    worker = next(child for child in psutil.Process(process.pid).children() if "train.worker" in child.cmdline())
     loaders = [child for child in worker.children() if child.cmdline() == worker.cmdline()]  # forked from it
     assert len(loaders) == 1, [child.cmdline() for child in worker.children()]
     began = time.monotonic()

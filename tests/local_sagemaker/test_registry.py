@@ -335,7 +335,11 @@ def test_wild_names_and_digests_never_leave_the_folder(client: RegistryClient, s
     def try_path(method: str, name: str, reference: str, kind: str) -> None:
         for path in (f"/v2/{name}/{kind}/{reference}", f"/v2/app/{kind}/{reference}?digest={name}&mount={name}&from={name}"):
             with contextlib.suppress(requests.exceptions.InvalidURL, UnicodeError):
-                statuses.add(client.ask(method, path, b"x" if method in ("PUT", "PATCH", "POST") else None).status_code)
+                answer = client.ask(method, path, b"x" if method in ("PUT", "PATCH", "POST") else None)
+                if answer.status_code == 200:  # the client itself took the dots out and asked for the registry's own address
+                    assert answer.request.path_url.partition("?")[0].rstrip("/") == "/v2", answer.request.path_url
+                else:
+                    statuses.add(answer.status_code)
 
     try_path()
     assert statuses <= {202, 400, 403, 404, 405}, statuses  # 403: a path that no longer began with /v2/, and so was S3's

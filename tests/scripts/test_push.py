@@ -112,9 +112,12 @@ def test_on_aws_the_digests_that_were_pushed_there_are_used(toy: ToyDocker) -> N
     words = ("train", "--data-name", "dogs", "--target", "aws")
     missing = toy.run(*words, "--dry-run", status=2).stderr
     assert "train-image: no image for target aws yet; kennel build and kennel push bring it there" in missing
-    uri = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/kennel-train@sha256:{'cd' * 32}"
-    toy.kennel.write(".kennel/images-aws.json", {"train": {"uri": uri, "image": "sha256:1"}})
-    assert toy.plan(*words)[0]["request"]["AlgorithmSpecification"]["TrainingImage"] == uri
+    names = ("train", "rules")
+    uris = {name: f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/kennel-{name}@sha256:{'cd' * 32}" for name in names}
+    toy.kennel.write(".kennel/images-aws.json", {name: {"uri": uri, "image": "sha256:1"} for name, uri in uris.items()})
+    request = toy.plan(*words)[0]["request"]
+    assert request["AlgorithmSpecification"]["TrainingImage"] == uris["train"]
+    assert {rule["RuleEvaluatorImage"] for rule in request["DebugRuleConfigurations"]} == {uris["rules"]}
 
 
 def test_an_image_that_is_gone_or_altered_is_told_before_any_job(pushed: ToyDocker, server: LocalServer) -> None:

@@ -1,7 +1,7 @@
 """Run as a program: a ResNet18 that was trained with smdebug's hooks on it, saved in every way a person might.
 
 Writes into the folder given: the pickled networks, `plain.safetensors` with the weights they must give back, and
-`answers.pt` with pictures and what the network answers to them.
+`answers.pt` with pictures (uint8 [3, 64, 64, 3]) and what the network answers to them.
 """
 
 import pickle
@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
+from torchvision.transforms.functional import normalize
 
 folder = Path(sys.argv[1])
 torch.manual_seed(3)
@@ -31,9 +32,10 @@ plain = models.resnet18(num_classes=3)
 plain.load_state_dict(network.state_dict())
 plain.eval()
 save_file(plain.state_dict(), folder / "plain.safetensors")
-pictures = torch.randn(3, 3, 64, 64)
+pixels = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
+pictures = normalize(pixels.permute(0, 3, 1, 2) / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 with torch.no_grad():
-    torch.save((pictures, plain(pictures)), folder / "answers.pt")
+    torch.save((pixels, plain(pictures)), folder / "answers.pt")
 
 torch.save(network, folder / "hooked.pth")
 torch.save(network, folder / "old.pth", _use_new_zipfile_serialization=False)

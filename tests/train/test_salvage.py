@@ -81,11 +81,11 @@ def test_what_serves_it_answers_as_the_original_did(hooked: Path, tmp_path: Path
 
     salvage(capsys, hooked / "hooked.pth", "--out", tmp_path / "model.tar.gz", "--picture-size", 64)
     folder = unpacked(tmp_path / "model.tar.gz", tmp_path / "model")
-    pictures, answers = torch.load(hooked / "answers.pt", weights_only=True)
+    pixels, answers = torch.load(hooked / "answers.pt", weights_only=True)
     about = manifest.read(folder)
     assert about.classes == ("class-000", "class-001", "class-002")
-    exact = engine_torch.load(folder, about, threads=1, gpu=None).predict(pictures.numpy())
-    served = engine_openvino.load(folder, about, threads=1, gpu=None).predict(pictures.numpy())
+    exact = engine_torch.load(folder, about, threads=1, gpu=None, precision="float32").predict(pixels.numpy())
+    served = engine_openvino.load(folder, about, threads=1, gpu=None, precision="float32").predict(pixels.numpy())
     assert torch.allclose(torch.from_numpy(exact), answers, atol=1e-5)
     assert torch.allclose(torch.from_numpy(served), answers, atol=0.03 * float(answers.abs().max()))
 
