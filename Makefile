@@ -61,8 +61,10 @@ stop: $(VENV)/.ready ## end the local SageMaker (NAME=a job to stop instead)
 compat: $(VENV)/.ready $(COMPAT:%=.kennel/compat/%/.ready) ## the SageMaker SDK (2 and 3) and the AWS CLI against the local SageMaker (1.5 GB)
 	$(RUN) -m pytest -q -n 3 --dist loadfile tests/compat
 
+# The training program's tests fork the process they are in; what they fork has nothing of the other rooms in it.
 test: $(VENV)/.ready ## all tests that need no Docker engine, two files at a time
-	$(RUN) -m pytest -q -m 'not slow and not engine' -n 2 --dist loadfile
+	$(RUN) -m pytest -q -m 'not slow and not engine' -n 2 --dist loadfile tests/train
+	$(RUN) -m pytest -q -m 'not slow and not engine' -n 2 --dist loadfile --ignore=tests/train
 
 check: $(VENV)/.ready ## lint, format and the shape of the project
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(RUN) -m pytest -q tests/test_structure.py
