@@ -5,6 +5,7 @@ The fault tests use it too; every request that was sent ends in exactly one `Sam
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -82,11 +83,8 @@ class Load:
             turn += self.clients
             at = time.monotonic()
             try:
-                if link is None:
-                    link = await self._connect()
-                status, answer, keep = await self._ask(*link, body)
-            except ConnectionRefusedError:
-                status, answer, keep = -1, b"", False
+                link = link or await self._connected()
+                status, answer, keep = await self._ask(*link, body) if link else (-1, b"", False)
             except (OSError, asyncio.IncompleteReadError, ValueError):
                 status, answer, keep = 0, b"", False
             result.samples.append(Sample(at, time.monotonic() - at, status, answer if self.keep_bodies else b""))
@@ -98,10 +96,13 @@ class Load:
         if link is not None:
             link[1].close()
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self.path is not None:
-            return await asyncio.open_unix_connection(self.path)
-        return await asyncio.open_connection(self.host, self.port)
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """A connection; None where nobody took it: refused, or the machine with that address is gone."""
+        with contextlib.suppress(OSError):
+            if self.path is not None:
+                return await asyncio.open_unix_connection(self.path)
+            return await asyncio.open_connection(self.host, self.port)
+        return None
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> tuple[int, bytes, bool]:
         head = (

@@ -1,6 +1,7 @@
 """What is in an image that should not be: a walk over every layer and the history of `docker save`, as a stream."""
 
 import json
+import posixpath
 import re
 import subprocess
 import tarfile
@@ -35,7 +36,7 @@ _NEEDED = ("numpy/_core/tests",)
 
 def strays(*images: str) -> dict[str, list[str]]:
     """For each image: `layer N: path: what`, and `history: what`. Layers that images share are walked once."""
-    names, manifest, configs, layers = [], [], {}, {}
+    names, manifest, configs, layers, same = [], [], {}, {}, {}
     command = [program(), "save", *images]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as saving:
         assert saving.stdout is not None
@@ -45,6 +46,8 @@ def strays(*images: str) -> dict[str, list[str]]:
                 if member.name.endswith("layer.tar") and member.isfile():
                     with tarfile.open(fileobj=outer.extractfile(member), mode="r|") as layer:
                         layers[member.name] = [f"{name}: {what}" for name, what in in_layer(layer)]
+                elif member.name.endswith("layer.tar"):  # a layer that another image has too is saved as a link to it
+                    same[member.name] = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
                 elif member.name == "manifest.json":
                     manifest = json.load(outer.extractfile(member))
                 elif member.name.endswith(".json") and "/" not in member.name:
@@ -52,7 +55,8 @@ def strays(*images: str) -> dict[str, list[str]]:
     found = {}
     for image, entry in zip(images, manifest, strict=True):
         history = [step.get("created_by", "") for step in configs[entry["Config"]]["history"]]
-        found[image] = [f"layer {number}: {text}" for number, name in enumerate(entry["Layers"], 1) for text in layers[name]]
+        own = [layers[same.get(name, name)] for name in entry["Layers"]]
+        found[image] = [f"layer {number}: {text}" for number, texts in enumerate(own, 1) for text in texts]
         found[image] += [f"history: {what}" for what in in_history(history, configs[entry["Config"]]["config"].get("Env") or [])]
     return found
 
