@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 class Sample:
     """One request: when it was sent (monotonic seconds), how long it took, and its status.
 
-    Status 0: the request was sent and no answer came. Status -1: the port was closed, nothing was sent.
+    Status 0: the request was sent and no answer came. Status -1: no connection, nothing was sent.
     """
 
     at: float
