@@ -6,6 +6,7 @@ LOCK   := docker/locks/dev.txt
 COMPAT := cli sdk-v2 sdk-v3
 
 KENNEL := $(RUN) -m scripts
+TWO    := $(RUN) -m pytest -q -m 'not slow and not engine' -n 2 --dist loadfile --max-worker-restart 0
 export TARGET ?= local
 export BACKEND ?=
 
@@ -61,10 +62,11 @@ stop: $(VENV)/.ready ## end the local SageMaker (NAME=a job to stop instead)
 compat: $(VENV)/.ready $(COMPAT:%=.kennel/compat/%/.ready) ## the SageMaker SDK (2 and 3) and the AWS CLI against the local SageMaker (1.5 GB)
 	$(RUN) -m pytest -q -n 3 --dist loadfile tests/compat
 
-# The training program's tests fork the process they are in; what they fork has nothing of the other rooms in it.
+# Loaders fork the process they are in: their tests have one of their own, and the training program's none of the other rooms'.
 test: $(VENV)/.ready ## all tests that need no Docker engine, two files at a time
-	$(RUN) -m pytest -q -m 'not slow and not engine' -n 2 --dist loadfile tests/train
-	$(RUN) -m pytest -q -m 'not slow and not engine' -n 2 --dist loadfile --ignore=tests/train
+	$(RUN) -m pytest -q tests/train/test_loader.py
+	$(TWO) tests/train --ignore=tests/train/test_loader.py
+	$(TWO) --ignore=tests/train
 
 check: $(VENV)/.ready ## lint, format and the shape of the project
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(RUN) -m pytest -q tests/test_structure.py

@@ -5,6 +5,7 @@ write when it fails.
 """
 
 import hashlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -322,4 +323,9 @@ def _provenance(job: Job, loop: Loop, bad: int, source: dict[str, str], finished
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is written and closed. Threads that native libraries leave behind can abort the interpreter's own way out, and what was
+    # trained would count as failed.
+    os._exit(status)
