@@ -5,7 +5,7 @@ The fault tests use it too; every request that was sent ends in exactly one `Sam
 """
 
 import asyncio
-import contextlib
+import errno
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -97,12 +97,15 @@ class Load:
             link[1].close()
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        """A connection; None where nobody took it: refused, or the machine with that address is gone."""
-        with contextlib.suppress(OSError):
+        """A connection; None where it is refused or the machine with that address is gone. Any other failure counts as a loss."""
+        try:
             if self.path is not None:
                 return await asyncio.open_unix_connection(self.path)
             return await asyncio.open_connection(self.host, self.port)
-        return None
+        except OSError as error:
+            if error.errno in (errno.ECONNREFUSED, errno.EHOSTUNREACH):
+                return None
+            raise
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> tuple[int, bytes, bool]:
         head = (
