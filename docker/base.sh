@@ -24,14 +24,16 @@ deb $mirror/debian $suite main
 deb $mirror/debian $suite-updates main
 deb $mirror/debian-security $suite-security main
 SOURCES
-quietly chroot "$root" apt-get update
-quietly chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get upgrade --yes --no-install-recommends
+quietly chroot "$root" apt-get update -o Acquire::Retries=5
+quietly chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get upgrade -o Acquire::Retries=5 --yes --no-install-recommends
 epoch=$(sed -n 's/^Date: //p' "$root"/var/lib/apt/lists/*Release | while read -r date; do date -d "$date" +%s; done | sort -n | tail -1)
 
 # What packages leave behind, and what nobody reads in a container; the copyright files stay.
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/* "$root"/var/log/* "$root"/tmp/* "$root"/run/* "$root"/debootstrap \
     "$root"/usr/share/man/* "$root"/usr/share/info/* "$root"/usr/share/locale/* "$root"/usr/share/lintian \
-    "$root"/var/lib/dpkg/*-old "$root"/etc/*- "$root"/etc/machine-id "$root"/etc/resolv.conf "$root"/etc/hostname
+    "$root"/var/lib/dpkg/*-old "$root"/etc/*- "$root"/etc/machine-id
+# The engine lays its own over these; were they missing, every step of a build would make them and leave its time.
+for name in hostname hosts resolv.conf; do : > "$root/etc/$name"; done
 find "$root/usr/share/doc" ! -type d ! -name copyright -delete
 find "$root/usr/share/doc" -type d -empty -delete
 find "$root/usr/lib" -path '*/test/*' -delete
