@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from rich.table import Table
 
 from bench.machine import processor
 from contract import cgroup
-from scripts.engine import ask
+from scripts.engine import Refused, ask
 from tests import artefact
 from tests.containers import ServeContainer
 from tests.local_server import LocalServer
@@ -49,6 +50,7 @@ def main() -> int:
     options = parser.parse_args()
     load_before = round(os.getloadavg()[0], 2)  # what else the machine was doing; near 0 or the figures mean little
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_names_kept())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-images-")))
         server = LocalServer(folder / "root")
         stack.callback(server.stop)
@@ -56,12 +58,12 @@ def main() -> int:
         stack.callback(tree.forget)
         tree.build(*IMAGES)
         images = {image: tree.image(image) for image in IMAGES}
+        sizes = {image: round(int(ask("image", "inspect", "--format", "{{.Size}}", id)) / 1e6) for image, id in images.items()}
         first_push = {image: tree.push(image)[1] for image in CHANGED}
         seen: dict[str, list[float]] = {}
         for number in range(options.rounds):
             for name, value in _round(tree, images["serve-cpu"], number).items():
                 seen.setdefault(name, []).append(value)
-    sizes = {image: round(int(ask("image", "inspect", "--format", "{{.Size}}", id)) / 1e6) for image, id in images.items()}
     facts = {
         "machine": {
             "cpus": cgroup.cpus(),
@@ -82,6 +84,22 @@ def main() -> int:
     RESULTS.write_text(json.dumps(facts, indent=2) + "\n")
     _print(facts)
     return 0
+
+
+@contextlib.contextmanager
+def _names_kept() -> Iterator[None]:
+    """The engine's kennel-IMAGE names mean in the end what they meant before: what is changed here is nobody's image."""
+    before = {}
+    for image in IMAGES:
+        with contextlib.suppress(Refused):
+            before[image] = ask("image", "inspect", "--format", "{{.Id}}", f"kennel-{image}").decode().strip()
+            ask("tag", before[image], f"kennel-{image}:before-bench")  # without a name, it would be gone
+    try:
+        yield
+    finally:
+        for image, id in before.items():
+            ask("tag", id, f"kennel-{image}")
+            ask("rmi", f"kennel-{image}:before-bench")
 
 
 class Tree:
