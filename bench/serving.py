@@ -224,7 +224,6 @@ def _parts(server: Server, bodies: Sequence[bytes], seconds: float) -> dict[str,
     workers = server.workers()
     parts = {
         "front": [psutil.Process(server.process.pid)],
-        "jvm": [process for process in server.tree() if process.name() == "java"],
         "workers": workers,
         "load generator": [psutil.Process()],
     }

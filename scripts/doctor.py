@@ -17,7 +17,7 @@ from scripts.say import Say
 from scripts.target import asleep, connect, misdirected
 
 DISK_GB, SHARED_MB = 10, 64
-PACKAGES = ("boto3", "rich", "Pillow", "torch", "torchvision", "openvino", "multi-model-server", "optuna", "aiohttp")
+PACKAGES = ("boto3", "rich", "Pillow", "torch", "torchvision", "openvino", "sagemaker-inference", "optuna", "aiohttp")
 
 
 Check = Callable[[DoctorConfig], Finding]

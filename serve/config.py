@@ -4,7 +4,6 @@ SageMaker's own variables keep their names and meanings (the names come from sag
 """
 
 import os
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +43,9 @@ class Config:
     """Processes that hold the model, SAGEMAKER_MODEL_SERVER_WORKERS; one a CPU (or GPU), fewer when memory is short."""
     threads: int = 1
     """Threads of one worker's network: the CPUs divided among the workers."""
+    batch: int = 1
+    """KENNEL_BATCH: waiting requests that an idle worker takes up at one time, none of which waits for a batch to fill; 16 on a
+    GPU, 1 on a CPU, where a batch gains nothing."""
     body_limit: int = 6 * _MIB
     """SAGEMAKER_MAX_PAYLOAD_IN_MB; a longer body is answered 413."""
     queue_limit: int = 100
@@ -59,19 +61,16 @@ class Config:
     idle_timeout: float = 75.0
     startup_timeout: float = 600.0
     """SAGEMAKER_STARTUP_TIMEOUT: from launch to the first answer."""
-    no_worker_limit: float = 10.0
-    """Seconds without a live worker after which the program ends."""
     drain_grace: float = 2.0
     """KENNEL_DRAIN_GRACE_SECONDS: after SIGTERM, how long new requests are still taken."""
     drain_limit: float = 20.0
     """KENNEL_DRAIN_LIMIT_SECONDS: after SIGTERM, when what is still unanswered is given up; SageMaker kills at 30."""
     default_accept: str = JSON
-    java_options: tuple[str, ...] = ()
 
     @property
     def in_flight_limit(self) -> int:
-        """Requests handed to the model server at one time: one in each worker and one at hand for each."""
-        return 2 * self.workers
+        """Requests that the workers can have in hand at one time."""
+        return self.batch * self.workers
 
 
 def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
@@ -95,6 +94,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
         gpus=gpus,
         workers=workers,
         threads=max(1, cpus // workers),
+        batch=read.whole("KENNEL_BATCH", 16 if gpus else 1, 1, 256),
         body_limit=body_limit,
         queue_limit=read.whole("KENNEL_QUEUE_LIMIT", 100, 1, 100_000),
         connection_limit=read.whole("KENNEL_CONNECTION_LIMIT", 2000, 1, 100_000),
@@ -104,7 +104,6 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
         drain_grace=read.number("KENNEL_DRAIN_GRACE_SECONDS", 2.0, 0, 10),
         drain_limit=read.number("KENNEL_DRAIN_LIMIT_SECONDS", 20.0, 1, 3600),
         default_accept=read.choice(parameters.DEFAULT_INVOCATIONS_ACCEPT_ENV, JSON, OUTPUTS),
-        java_options=tuple(shlex.split(environ.get(parameters.MODEL_SERVER_VMARGS, ""))),
     )
     if read.problems:
         raise ConfigError("; ".join(read.problems))

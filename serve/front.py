@@ -9,16 +9,12 @@ import os
 import socket
 from collections.abc import Callable
 
-from sagemaker_inference.content_types import JSON
-
 from contract import cgroup
 from serve import formats, log
 from serve.config import Config
 from serve.connection import Connection, Exchange, too_large
 from serve.errors import RequestError, ServeError
-from serve.model_server import Places
 from serve.relay import Relay
-from serve.worker import ANSWER_HEADER
 from serve.workers import Workers
 
 _SWEEP_SECONDS = 0.25
@@ -34,48 +30,33 @@ _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 class Invocation:
     """One prediction on its way through the relay."""
 
-    def __init__(self, exchange: Exchange, default_accept: str, worker_died: Callable[[], RequestError]) -> None:
-        """`worker_died`: what is answered when this request's worker is gone. Raises RequestError for a head no answer fits."""
+    def __init__(self, exchange: Exchange, default_accept: str) -> None:
+        """Raises RequestError for a head that no answer fits."""
         headers = exchange.headers
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise RequestError(415, "UnsupportedContentEncoding", "Content-Encoding must be identity; send it unpacked")
         self._exchange = exchange
-        self._worker_died = worker_died
         self._content_type = formats.content_type(headers.get("content-type"))
         self._accept = formats.accept(headers.get("accept"), default_accept)
         self._top_k = formats.top_k(headers.get(_ATTRIBUTES))
         self.deadline = float("inf")
 
-    def wire(self) -> tuple[bytes, bytes | bytearray]:
-        # Declared as octets, whatever it is: MMS would parse forms and JSON itself. Of the client's own words none go on.
+    def part(self) -> tuple[dict[str, str], bytearray]:
+        # Of the client's own words none go on.
         exchange = self._exchange
-        attributes = f"Kennel-Custom-Attributes: top_k={self._top_k}\r\n" if self._top_k else ""
-        head = (
-            "POST /invocations HTTP/1.1\r\nHost: mms\r\nContent-Type: application/octet-stream\r\n"
-            f"Content-Length: {len(exchange.body)}\r\nKennel-Request-Id: {exchange.request_id}\r\n"
-            f"Kennel-Content-Type: {self._content_type}\r\nKennel-Accept: {self._accept}\r\n{attributes}\r\n"
-        )
-        return head.encode("ascii"), exchange.body
+        fields = {"id": exchange.request_id, "Content-Type": self._content_type, "Accept": self._accept}
+        if self._top_k:
+            fields["Custom-Attributes"] = f"top_k={self._top_k}"
+        return fields, exchange.body
 
-    def succeed(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        if ANSWER_HEADER not in headers:
-            self.fail(self._from_model_server(status))
-            return
+    def succeed(self, status: int, content_type: str, body: bytes) -> None:
         if status >= 400:
             self._log(status)
-        self._exchange.answer(status, headers.get("content-type", JSON), body)
+        self._exchange.answer(status, content_type, body)
 
     def fail(self, error: RequestError) -> None:
         self._log(error.status)
         self._exchange.refuse(error)
-
-    def _from_model_server(self, status: int) -> RequestError:
-        """What MMS answers by itself, in our words."""
-        if status == 507:
-            return OUT_OF_MEMORY
-        if status == 503:
-            return RequestError(503, "NoWorker", "no worker could take the request; try again", retry_after=1)
-        return self._worker_died()
 
     def _log(self, status: int) -> None:
         inference_id = self._exchange.headers.get(_INFERENCE_ID)
@@ -85,19 +66,19 @@ class Invocation:
 
 
 class Front:
-    """Everything between the port and the model server."""
+    """Everything between the port and the workers. `fatal` is called with the line that ends the program."""
 
-    def __init__(self, config: Config, places: Places, workers: Workers) -> None:
+    def __init__(self, config: Config, fatal: Callable[[str], None]) -> None:
         self.config = config
         self.connections: set[Connection] = set()
         self.draining = False
         self.relay = Relay(
-            places.requests,
+            batch=config.batch,
             in_flight_limit=config.in_flight_limit,
             queue_limit=config.queue_limit,
-            timed_out=lambda: workers.kill_hung(config.request_timeout - 1),
+            died=self._worker_died,
         )
-        self._workers = workers
+        self.workers = Workers(config, self.relay, fatal)
         self._held = 0
         self._memory_kills = cgroup.memory_kills()
         self._server: asyncio.Server | None = None
@@ -125,6 +106,7 @@ class Front:
         for connection in [connection for connection in self.connections if connection.deadline <= now]:
             connection.expire()
         self.relay.expire(now)
+        self.workers.kill_hung()
         self._sweeper = loop.call_later(_SWEEP_SECONDS, self.sweep)
 
     async def drain(self) -> None:
@@ -179,7 +161,7 @@ class Front:
         if int(length) > limit:
             raise too_large(limit)
         if path == "/invocations":
-            exchange.job = Invocation(exchange, self.config.default_accept, self._worker_died)
+            exchange.job = Invocation(exchange, self.config.default_accept)
 
     def hold(self, size: int) -> None:
         if size > 0 and self._held + size > self.config.upload_budget:
@@ -205,7 +187,7 @@ class Front:
     def _ping(self, exchange: Exchange) -> None:
         if self.draining:
             exchange.refuse(RequestError(503, "ShuttingDown", "the server is shutting down"))
-        elif not self._workers.ready:
+        elif not self.workers.ready:
             exchange.refuse(RequestError(503, "NoWorker", "no worker is alive"))
         else:
             exchange.answer(200)

@@ -1,14 +1,14 @@
 """The TorchServe-style handler: pictures in, ranked classes out, one bad picture never spoiling its batch.
 
 It knows the `(data, context)` convention and nothing of the server around it: `data` is a list of {"body": bytes}, `context`
-gives headers by position and takes status and content type. A `Kennel-` header, where the front sends one, goes before the
-plain header of that name.
+gives headers by position and takes status and content type.
 """
 
 import csv
 import io
 import json
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ class PictureClassifier:
             gpu=properties.get("gpu_id"),
             precision=properties.get("precision", engine.AUTO),
         )
+        self._pool = ThreadPoolExecutor(properties["threads"])  # pictures of one batch are decoded side by side
         for body in warmup.pictures():
             logits = self.inference([Item(request_id="warm-up", picture=self._decode(body))])
             if logits.shape != (1, len(self._manifest.classes)):
@@ -86,15 +87,16 @@ class PictureClassifier:
 
     def preprocess(self, data: list[dict[str, Any]], context: Any) -> list[Item]:
         """Decode and prepare every picture; what is wrong with one is kept in its item."""
-        items = []
-        for index, request in enumerate(data):
-            item = Item(request_id=_header(context, index, "Request-Id") or context.get_request_id(index))
+
+        def one(index: int) -> Item:
+            item = Item(request_id=context.get_request_id(index))
             try:
-                self._read(item, request.get("body") or b"", context, index)
+                self._read(item, data[index].get("body") or b"", context, index)
             except Exception as error:
                 self._fail([item], error)
-            items.append(item)
-        return items
+            return item
+
+        return list((self._pool.map if len(data) > 1 else map)(one, range(len(data))))
 
     def inference(self, items: list[Item]) -> np.ndarray:
         """Logits float32 [pictures without error, classes]."""
@@ -121,9 +123,9 @@ class PictureClassifier:
         return answers
 
     def _read(self, item: Item, body: bytes, context: Any, index: int) -> None:
-        content_type = formats.content_type(_header(context, index, "Content-Type"))
-        item.accept = formats.accept(_header(context, index, "Accept"), self._default_accept)
-        wanted = formats.top_k(_header(context, index, "Custom-Attributes"))
+        content_type = formats.content_type(context.get_request_header(index, "Content-Type"))
+        item.accept = formats.accept(context.get_request_header(index, "Accept"), self._default_accept)
+        wanted = formats.top_k(context.get_request_header(index, "Custom-Attributes"))
         if not body:
             raise RequestError(400, "EmptyBody", "the body is empty; send a picture")
         if content_type == JSON:
@@ -171,7 +173,3 @@ class PictureClassifier:
         for item in items:
             item.error = item.error or told
             item.picture = None
-
-
-def _header(context: Any, index: int, name: str) -> str | None:
-    return context.get_request_header(index, f"Kennel-{name}") or context.get_request_header(index, name)

@@ -1,34 +1,23 @@
 """The life of the serving program: verify, start, warm up, open the port, watch, drain, end. PID 1 in the container.
 
 The port opens only after a picture has gone the whole way; once it is open, /ping tells the truth. Whatever makes serving
-impossible ends the program with one line and a status other than 0, for the platform to see. Nothing is ever written outside one
-private temporary folder, which is gone at the end.
+impossible ends the program with one line and a status other than 0, for the platform to see. It writes nothing to any disk.
 """
 
 import asyncio
-import contextlib
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import FrameType
 
 from contract import manifest
 from contract.errors import ContractError
 from serve import log, warmup, weights
-from serve.config import Config, child_environ
+from serve.config import Config
 from serve.errors import RequestError, ServeError
 from serve.front import Front
-from serve.model_server import ModelServer, Places
-from serve.workers import Workers
-
-_LOAD_TRIES = 5
-_FIRST_WORKER_SECONDS = 60.0
-"""How long the JVM may take to start its first worker process."""
 
 
 class Stops:
@@ -64,17 +53,13 @@ class Stops:
 class Program:
     """One run. `fatal` gets the line that ends it."""
 
-    def __init__(self, config: Config, places: Places, stops: Stops) -> None:
+    def __init__(self, config: Config, stops: Stops) -> None:
         self._config = config
-        self._places = places
         self._loop = asyncio.get_running_loop()
         self._started = time.monotonic()
         self._fatal: asyncio.Future[str] = self._loop.create_future()
         self._stop = stops.event(self._loop)
-        self._workers = Workers(changed=self._workers_changed, failed=self._end)
-        self._front = Front(config, places, self._workers)
-        self._server: ModelServer | None = None
-        self._no_worker: asyncio.TimerHandle | None = None
+        self._front = Front(config, self._end)
 
     async def run(self) -> None:
         """Serve until told to stop. Raises ServeError or ContractError when serving is not possible."""
@@ -93,11 +78,10 @@ class Program:
     async def _start(self) -> None:
         found = await asyncio.to_thread(manifest.verify, self._config.model)
         weights.check(self._config.model / manifest.WEIGHTS)
-        await self._workers.listen(self._places.workers)
-        self._server = ModelServer(self._config, self._places, child_environ())
-        self._no_worker = self._loop.call_later(_FIRST_WORKER_SECONDS, self._end, "the model server started no worker")
+        workers = self._front.workers
+        workers.start()
         self._front.sweep()
-        while self._workers.ready < self._config.workers:
+        while workers.ready < self._config.workers:
             await asyncio.sleep(0.01)
         await warmup.round_trip(self._front.relay, self._loop.time() + self._config.request_timeout)
         await self._front.listen()
@@ -107,7 +91,7 @@ class Program:
             architecture=found.architecture,
             classes=len(found.classes),
             engine=self._config.engine,
-            precision=self._workers.precision,
+            precision=workers.precision,
             workers=self._config.workers,
             threads=self._config.threads,
             seconds=round(time.monotonic() - self._started, 3),
@@ -127,61 +111,25 @@ class Program:
         if not self._fatal.done():
             self._fatal.set_result(reason)
 
-    def _workers_changed(self) -> None:
-        """No worker alive for long ends the program; MMS's own pauses grow to half an hour, unseen by anybody."""
-        if self._no_worker is not None:
-            self._no_worker.cancel()
-            self._no_worker = None
-        if self._workers.lost_loading >= _LOAD_TRIES:
-            self._end(f"{_LOAD_TRIES} worker processes ended while loading and gave no reason; killed, or out of memory")
-        if not self._workers.alive and not self._workers.ending:
-            limit = self._config.no_worker_limit
-            self._no_worker = self._loop.call_later(limit, self._end, f"no worker process has been alive for {limit:g} s")
-
     def _reap(self) -> None:
         """As PID 1, take in every ended process, whoever started it."""
-        while True:
-            try:
-                child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if child is None:
-                return
-            if self._server is not None and child.si_pid == self._server.pid:
-                status = self._server.poll()
-                self._end(f"the model server (JVM) ended with status {status}")
-            else:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(child.si_pid, os.WNOHANG)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
 
     async def _close(self) -> None:
-        self._workers.ending = True
-        if self._no_worker is not None:
-            self._no_worker.cancel()
         self._front.relay.give_up(RequestError(503, "ShuttingDown", "the server is shutting down"))
         self._front.close()
-        if self._server is not None:
-            self._server.stop()
-        self._workers.close()
-        self._reap()
-
-
-@contextlib.contextmanager
-def private_folder() -> Iterator[Path]:
-    """A new folder that only we may read, gone at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="serve-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        self._front.workers.close()
 
 
 def run(config: Config) -> int:
     """Serve as `config` says. Returns the exit status: 0 after a stop, 1 with one line on standard error otherwise."""
     stops = Stops()
     try:
-        with private_folder() as folder:
-            asyncio.run(_run(config, Places(folder), stops))
+        asyncio.run(_run(config, stops))
     except (ServeError, ContractError) as error:
         print(f"serve: {error}", file=sys.stderr, flush=True)
         return 1
@@ -191,5 +139,5 @@ def run(config: Config) -> int:
     return 0
 
 
-async def _run(config: Config, places: Places, stops: Stops) -> None:
-    await Program(config, places, stops).run()
+async def _run(config: Config, stops: Stops) -> None:
+    await Program(config, stops).run()

@@ -10,7 +10,6 @@ from sagemaker_inference.content_types import JSON
 from contract.picture import FORMATS
 from serve.errors import RequestError, ServeError
 from serve.relay import Relay
-from serve.worker import ANSWER_HEADER
 
 
 def pictures() -> list[bytes]:
@@ -25,7 +24,7 @@ def pictures() -> list[bytes]:
 
 
 async def round_trip(relay: Relay, deadline: float) -> None:
-    """Send one picture through the model server and wait for its answer. Raises ServeError for any answer but a good one."""
+    """Send one picture through a worker and wait for its answer. Raises ServeError for any answer but a good one."""
     job = _RoundTrip(pictures()[0], deadline)
     relay.submit(job)
     await job.done
@@ -39,13 +38,11 @@ class _RoundTrip:
         self.deadline = deadline
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def wire(self) -> tuple[bytes, bytes]:
-        head = f"POST /invocations HTTP/1.1\r\nHost: mms\r\nContent-Length: {len(self._body)}\r\n"
-        more = f"Content-Type: application/octet-stream\r\nKennel-Request-Id: warm-up\r\nKennel-Accept: {JSON}\r\n\r\n"
-        return (head + more).encode("ascii"), self._body
+    def part(self) -> tuple[dict[str, str], bytes]:
+        return {"id": "warm-up", "Content-Type": "application/x-image", "Accept": JSON}, self._body
 
-    def succeed(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        if status == 200 and ANSWER_HEADER in headers:
+    def succeed(self, status: int, content_type: str, body: bytes) -> None:
+        if status == 200:
             self.done.set_result(None)
         else:
             self._give_up(f"status {status}")

@@ -1,111 +1,151 @@
-"""The front's view of the worker processes: who lives, who is ready, who hangs. It starts none; that is MMS's work.
+"""The worker processes: started, watched, killed when they hang, and started again when they are gone.
 
-Each worker holds one Unix socket open (see `worker`), so the end of a process, however it came, is known at once and exactly.
+Each holds one socket to the front for as long as it lives, so its end, however it came, is known at once and exactly.
 """
 
 import asyncio
+import contextlib
+import json
 import os
 import signal
 import socket
-import struct
-import time
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 from serve import log
-from serve.worker import BUSY, busy_file
+from serve.config import Config, child_environ
+from serve.frame import Part
+from serve.link import Job, Link
+from serve.relay import Relay
 
-
-class Link(asyncio.Protocol):
-    """One worker process, from the moment it begins to load until it is gone."""
-
-    def __init__(self, workers: "Workers") -> None:
-        self._workers = workers
-        self._rest = b""
-        self.pid = 0
-        self.ready = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        peer: socket.socket = transport.get_extra_info("socket")
-        self.pid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-        self._busy = Path(busy_file(peer.getsockname(), self.pid))
-        self._workers.links.add(self)
-        log.event("worker_loading", pid=self.pid)
-        self._workers.changed()
-
-    def data_received(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            if line.startswith(b"ready "):
-                self.ready = True
-                self._workers.lost_loading = 0
-                self._workers.precision = line[6:].decode("ascii", "replace")
-                log.event("worker_ready", pid=self.pid, precision=self._workers.precision)
-                self._workers.changed()
-            elif line.startswith(b"failed "):
-                self._workers.failed(line[7:].decode("utf-8", "replace"))
-
-    def busy_seconds(self, now: float) -> float:
-        """How long it has worked on its batch; 0 when it has none."""
-        try:
-            since = BUSY.unpack(self._busy.read_bytes())[0]
-        except (OSError, struct.error):  # not written yet
-            return 0.0
-        return now - since if since else 0.0
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._busy.unlink(missing_ok=True)
-        self._workers.links.discard(self)
-        self._workers.lost_loading = 0 if self.ready else self._workers.lost_loading + 1
-        log.event("worker_gone", "info" if self._workers.ending else "error", pid=self.pid)
-        self._workers.changed()
+_LOAD_TRIES = 5
+_PAUSE_SECONDS = 0.1
+"""Before a worker that did not load is tried again; doubled each time."""
+_LINK = 3
+"""The worker's descriptor of the socket: the first that is free there."""
+_ROOT = str(Path(__file__).resolve().parent.parent)
 
 
 class Workers:
-    """All of them. `changed` is called whenever one appears, becomes ready or is gone; `failed` when one cannot load."""
+    """All of them, and the relay that feeds those that are ready. `fatal` is called with the line that ends the program."""
 
-    def __init__(self, *, changed: Callable[[], None], failed: Callable[[str], None]) -> None:
-        self.links: set[Link] = set()
-        self.changed = changed
-        self.failed = failed
-        self.lost_loading = 0
+    def __init__(self, config: Config, relay: Relay, fatal: Callable[[str], None]) -> None:
+        self._config = config
+        self._relay = relay
+        self._fatal = fatal
+        self._links: set[Link] = set()
+        self._connecting: set[asyncio.Task[object]] = set()
+        self._lost_loading = 0
         """Workers that ended while they loaded, since one last got ready."""
-        self.precision = ""
-        """What the worker that got ready last computes in; all of them do the same."""
-        self.ending = False
-        self._server: asyncio.AbstractServer | None = None
-
-    async def listen(self, path: Path) -> None:
-        self._server = await asyncio.get_running_loop().create_unix_server(lambda: Link(self), path)
-
-    def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-
-    @property
-    def alive(self) -> int:
-        return len(self.links)
+        self._ending = False
 
     @property
     def ready(self) -> int:
-        return sum(link.ready for link in self.links)
+        return sum(link.ready for link in self._links)
 
-    def kill_hung(self, seconds: float) -> None:
-        """Kill every worker that is busy with one batch for `seconds`, or stopped; MMS then starts another.
+    @property
+    def precision(self) -> str:
+        """What they compute in, all of them the same; empty while none is ready."""
+        return next((link.precision for link in self._links if link.ready), "")
 
-        MMS gives up on a worker that does not answer, but leaves the process, its memory and its CPU time behind.
-        """
-        now = time.monotonic()
-        for link in list(self.links):
-            if link.busy_seconds(now) >= seconds or _stopped(link.pid):
-                log.event("worker_killed", "error", pid=link.pid, reason=f"no answer for {seconds:.0f} s")
-                os.kill(link.pid, signal.SIGKILL)
+    def start(self) -> None:
+        for slot in range(self._config.workers):
+            self._start(slot)
+
+    def kill_hung(self) -> None:
+        """Kill every worker that has been busy with one batch for longer than a request may take; another is started then."""
+        for link in self._links:
+            if link.busy_seconds() >= self._config.request_timeout:
+                log.event("worker_killed", "error", pid=link.pid, reason=f"no answer for {self._config.request_timeout:.0f} s")
+                _kill(link.pid)
+
+    def close(self) -> None:
+        """SIGKILL to all: nothing is owed by now, and they hold nothing but memory."""
+        self._ending = True
+        for link in self._links:
+            _kill(link.pid)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(link.pid, 0)
+
+    def _start(self, slot: int) -> None:
+        if self._ending:
+            return
+        ours, theirs = socket.socketpair()
+        try:
+            pid = _spawn(theirs.fileno(), self._config, slot)
+        except OSError as error:
+            ours.close()
+            log.event("worker_not_started", "error", reason=os.strerror(error.errno or 0))
+            self._again(slot)
+            return
+        finally:
+            theirs.close()
+        log.event("worker_loading", pid=pid)
+        link = Link(self, pid, slot)
+        self._links.add(link)
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.create_unix_connection(lambda: link, sock=ours))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    def _again(self, slot: int) -> None:
+        """Another worker for one that did not load."""
+        self._lost_loading += 1
+        if self._lost_loading >= _LOAD_TRIES:
+            self._fatal(f"{_LOAD_TRIES} worker processes ended while loading and gave no reason; killed, or out of memory")
+        else:
+            asyncio.get_running_loop().call_later(_PAUSE_SECONDS * 2**self._lost_loading, self._start, slot)
+
+    # -- what a link tells (link.Owner) -----------------------------------------------------------------------------------
+
+    def loaded(self, link: Link) -> None:
+        self._lost_loading = 0
+        self._relay.add(link)
+
+    def refused(self, reason: str) -> None:
+        self._fatal(reason)
+
+    def answered(self, link: Link, jobs: list[Job], answers: list[Part]) -> None:
+        self._relay.answered(link, jobs, answers)
+
+    def gone(self, link: Link, jobs: list[Job]) -> None:
+        self._links.discard(link)
+        if self._ending:
+            return
+        log.event("worker_gone", "error", pid=link.pid)
+        self._relay.lost(link, jobs)
+        if link.ready:
+            self._start(link.slot)
+        else:
+            self._again(link.slot)
 
 
-def _stopped(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
-    except psutil.NoSuchProcess:
-        return False
+def _spawn(link: int, config: Config, slot: int) -> int:
+    """The process id of a new worker, whose end of the socket is descriptor `link` of this process. Raises OSError."""
+    properties = {
+        "model_dir": str(config.model),
+        "engine": config.engine,
+        "precision": config.precision,
+        "threads": config.threads,
+        "gpu_id": slot % config.gpus if config.gpus else None,
+        "default_accept": config.default_accept,
+    }
+    environ = child_environ()
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_ROOT, environ.get("PYTHONPATH")]))
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "serve.worker", str(_LINK), json.dumps(properties)],
+        environ,
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, link, _LINK),
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, 1, 2),  # engines complain there in their own words; the program's last line stands alone
+        ],
+        setsid=True,  # a terminal's Ctrl-C is the front's to hear
+    )
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -164,15 +164,9 @@ class Server:
         raise AssertionError(f"{len(self.workers())} workers after {seconds} s, not {count}")
 
     def rss(self) -> dict[str, int]:
-        """Bytes resident: front, JVM, workers together."""
-        front, *rest = self.tree()
-        workers = self.workers()
-        jvm = [process for process in rest if process.name() == "java"]
-        return {
-            "front": front.memory_info().rss,
-            "jvm": sum(process.memory_info().rss for process in jvm),
-            "workers": sum(process.memory_info().rss for process in workers),
-        }
+        """Bytes resident: the front, and the workers together."""
+        front, *workers = self.tree()
+        return {"front": front.memory_info().rss, "workers": sum(process.memory_info().rss for process in workers)}
 
 
 def alive(processes: list[psutil.Process]) -> list[int]:

@@ -28,8 +28,8 @@ def test_ten_times_capacity_is_refused_fast(shared_data: Path) -> None:
         assert set(result.statuses) == {200, 503} and len(refused) > 100
         assert all(b"Overloaded" in sample.body for sample in result.samples if sample.status == 503)
         assert median < 0.05
-        # Ten wait, two are in hand: nobody waits longer than twelve predictions, on a machine where the clients compete too.
-        assert result.quantile(0.99) < 12 * 4 * max(alone.quantile(0.9), 0.02)
+        # Ten wait, one is in hand: nobody waits longer than eleven predictions, on a machine where the clients compete too.
+        assert result.quantile(0.99) < 11 * 4 * max(alone.quantile(0.9), 0.02)
         assert growth < 32 << 20 and recovery < 2
 
 

@@ -124,20 +124,10 @@ def test_a_hostile_artefact_is_refused_in_one_line(name: str, tmp_path: Path) ->
         print(f"{name}: exit {status} {seconds:.2f} s after launch: {errors.strip()}")
         assert status == 1
         assert errors.count("\n") == 1 and errors.startswith("serve: ") and file in errors
-        # 5 s after it is found out; the JVM's start, where the engine is who finds out, comes on top.
-        assert seconds < 12
+        assert seconds < 5
         assert not server.events("serving")
     assert not (base / "canary").exists()
     assert _tree(base) == before
-
-
-def test_a_manifest_json_in_the_base_folder_hurts_nobody(tmp_path: Path) -> None:
-    """MMS takes any file of that name for its own; ours never shows it the artefact."""
-    base = artefact.copy(artefact.small(), tmp_path / "ml")
-    (base / "manifest.json").write_text("{}")
-    with Server(base, SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
-        assert server.ping().status == 200
-    assert _tree(base) == _tree(base)
 
 
 def _tree(base: Path) -> dict[str, int]:

@@ -31,7 +31,7 @@ def test_the_contracts_variables_are_read() -> None:
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": "100",
             "SAGEMAKER_STARTUP_TIMEOUT": "30",
             "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",
-            "SAGEMAKER_MODEL_SERVER_VMARGS": "-Xss1m '-Da=b c'",
+            "KENNEL_BATCH": "4",
             "KENNEL_BIND_HOST": "127.0.0.1",
             "KENNEL_ENGINE": "openvino",
             "KENNEL_PRECISION": "bfloat16",
@@ -39,10 +39,10 @@ def test_the_contracts_variables_are_read() -> None:
     )
     assert str(found.model) == "/tmp/x/model" and found.host == "127.0.0.1" and found.port == 9001
     assert found.precision == "bfloat16" and config.from_environ({}).precision == "auto"
-    assert found.workers == 3 and found.in_flight_limit == 6 and found.request_timeout == 120
+    assert found.workers == 3 and found.in_flight_limit == 12 and found.request_timeout == 120
     assert found.body_limit == 100 << 20 and found.upload_budget >= 2 * found.body_limit
     assert found.startup_timeout == 30 and found.default_accept == "text/csv"
-    assert found.java_options == ("-Xss1m", "-Da=b c")
+    assert found.batch == 4 and config.from_environ({"KENNEL_ENGINE": "openvino"}).batch == 1
 
 
 def test_seconds_win_over_minutes() -> None:

@@ -1,167 +1,147 @@
-"""The relay against a small server of our own on a Unix socket: order, limits, deadlines, losses."""
-
-import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+"""The relay with workers that we play: order, batches, limits, deadlines, losses."""
 
 import pytest
 
 from serve.errors import RequestError
+from serve.link import Link
 from serve.relay import Relay
 
 
 class Ask:
     """A job that remembers its end."""
 
-    def __init__(self, body: bytes, deadline: float = float("inf")) -> None:
-        self.body = body
-        self.deadline = deadline
-        self.end: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    def __init__(self, name: str, deadline: float = float("inf")) -> None:
+        self.name, self.deadline = name, deadline
+        self.ends: list[object] = []
 
-    def wire(self) -> tuple[bytes, bytes]:
-        return b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(self.body), self.body
+    def part(self) -> tuple[dict[str, str], bytes]:
+        return {"id": self.name}, b""
 
-    def succeed(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.end.set_result((status, body))
+    def succeed(self, status: int, content_type: str, body: bytes) -> None:
+        self.ends.append((status, body))
 
     def fail(self, error: RequestError) -> None:
-        self.end.set_result(error.code)
+        self.ends.append(error.code)
 
 
-class Upstream:
-    """Echoes after `gate` opens; `die` closes without an answer, `bye` closes after it."""
+class Played(Link):
+    """A link that writes nowhere; `done` is its worker's answer to all that it was sent last."""
 
-    def __init__(self) -> None:
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.open = self.most = self.links = 0
+    def __init__(self, relay: Relay) -> None:
+        super().__init__(relay, 1, 0)
+        self.precision, self._relay = "float32", relay
+        relay.add(self)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.links += 1
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                body = await reader.readexactly(int(head.split(b": ")[1]))
-                self.open += 1
-                self.most = max(self.most, self.open)
-                await self.gate.wait()
-                self.open -= 1
-                if body == b"die":
-                    break
-                close = b"Connection: close\r\n" if body == b"bye" else b""
-                writer.write(b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n%b" % (close, len(body), body))
-                if close:
-                    break
-        except asyncio.IncompleteReadError:
-            pass
-        writer.close()
+    def send(self, jobs: list[Ask]) -> None:
+        self.jobs = jobs
+
+    @property
+    def names(self) -> str:
+        return "".join(job.name for job in self.jobs)
+
+    def done(self) -> None:
+        jobs, self.jobs = self.jobs, []
+        answers = [({"status": 200, "content_type": "x"}, job.name.encode()) for job in jobs]
+        self._relay.answered(self, jobs, answers)
+
+    def die(self) -> None:
+        jobs, self.jobs = self.jobs, []
+        self._relay.lost(self, jobs)
 
 
-def with_relay(test: Callable[[Relay, Upstream, list[str]], Awaitable[None]], folder: Path, queue: int = 5) -> None:
-    async def run() -> None:
-        upstream, late = Upstream(), []
-        server = await asyncio.start_unix_server(upstream.serve, folder / "s")
-        relay = Relay(folder / "s", in_flight_limit=2, queue_limit=queue, timed_out=lambda: late.append("late"))
-        try:
-            await test(relay, upstream, late)
-        finally:
-            server.close()
-
-    asyncio.run(asyncio.wait_for(run(), 20))
+def _relay(batch: int = 1, workers: int = 2, queue: int = 5) -> tuple[Relay, list[Played]]:
+    died = RequestError(500, "WorkerDied", "x")
+    relay = Relay(batch=batch, in_flight_limit=batch * workers, queue_limit=queue, died=lambda: died)
+    return relay, [Played(relay) for _ in range(workers)]
 
 
-def test_many_jobs_go_over_few_connections(short_tmp: Path) -> None:
-    async def test(relay: Relay, upstream: Upstream, late: list[str]) -> None:
-        jobs = [Ask(b"%d" % number) for number in range(50)]
-        for job in jobs:
-            relay.submit(job)
-        assert [await job.end for job in jobs] == [(200, b"%d" % number) for number in range(50)]
-        assert upstream.most <= 2 and upstream.links <= 2 and relay.owed == 0
-
-    with_relay(test, short_tmp, queue=50)
+def _asked(relay: Relay, names: str, deadline: float = float("inf")) -> list[Ask]:
+    jobs = [Ask(name, deadline) for name in names]
+    for job in jobs:
+        relay.submit(job)
+    return jobs
 
 
-def test_the_queue_is_bounded_beyond_what_is_in_hand(short_tmp: Path) -> None:
-    async def test(relay: Relay, upstream: Upstream, late: list[str]) -> None:
-        upstream.gate.clear()
-        jobs = [Ask(b"x") for _ in range(7)]
-        for job in jobs:
-            relay.submit(job)
-        with pytest.raises(RequestError) as caught:
-            relay.submit(Ask(b"x"))
-        assert caught.value.status == 503 and caught.value.retry_after == 1
-        upstream.gate.set()
-        assert {await job.end for job in jobs} == {(200, b"x")}
-
-    with_relay(test, short_tmp, queue=5)
+def test_each_worker_has_one_at_a_time_and_the_next_is_the_oldest() -> None:
+    relay, links = _relay()
+    jobs = _asked(relay, "abcd")
+    assert {link.names for link in links} == {"a", "b"} and relay.owed == 4
+    slow, quick = sorted(links, key=lambda link: link.names)
+    quick.done()
+    quick.done()
+    assert quick.names == "d" and slow.names == "a", "nobody waits behind a slow one"
+    assert [job.ends for job in jobs] == [[], [(200, b"b")], [(200, b"c")], []]
 
 
-def test_a_lost_connection_costs_its_job_only(short_tmp: Path) -> None:
-    async def test(relay: Relay, upstream: Upstream, late: list[str]) -> None:
-        jobs = [Ask(body) for body in (b"a", b"die", b"b", b"bye", b"c")]
-        for job in jobs:
-            relay.submit(job)
-        assert [await job.end for job in jobs] == [(200, b"a"), "WorkerDied", (200, b"b"), (200, b"bye"), (200, b"c")]
-
-    with_relay(test, short_tmp)
-
-
-def test_deadlines_answer_both_the_waiting_and_the_hung(short_tmp: Path) -> None:
-    async def test(relay: Relay, upstream: Upstream, late: list[str]) -> None:
-        upstream.gate.clear()
-        jobs = [Ask(b"%d" % number, deadline=1.0) for number in range(4)]
-        patient = Ask(b"patient")
-        for job in (*jobs, patient):
-            relay.submit(job)
-        while upstream.open < 2:
-            await asyncio.sleep(0.01)
-        relay.expire(2.0)
-        assert [await job.end for job in jobs] == ["Timeout"] * 4 and late == ["late"]
-        assert relay.owed == 1
-        upstream.gate.set()
-        assert await patient.end == (200, b"patient")
-
-    with_relay(test, short_tmp)
+def test_an_idle_worker_takes_up_what_waits_as_one_batch() -> None:
+    relay, (link,) = _relay(batch=3, workers=1)
+    jobs = _asked(relay, "abcde")
+    assert link.names == "a", "the first waits for no company"
+    link.done()
+    assert link.names == "bcd"
+    link.done()
+    link.done()
+    assert [job.ends for job in jobs] == [[(200, name.encode())] for name in "abcde"] and relay.owed == 0
 
 
-def test_a_cancelled_job_is_not_sent_and_its_answer_not_told(short_tmp: Path) -> None:
-    async def test(relay: Relay, upstream: Upstream, late: list[str]) -> None:
-        upstream.gate.clear()
-        jobs = [Ask(b"%d" % number) for number in range(4)]
-        for job in jobs:
-            relay.submit(job)
-        while upstream.open < 2:
-            await asyncio.sleep(0.01)
-        relay.cancel(jobs[0])
-        relay.cancel(jobs[2])
-        upstream.gate.set()
-        assert await jobs[1].end == (200, b"1") and await jobs[3].end == (200, b"3")
-        assert not jobs[0].end.done() and not jobs[2].end.done() and relay.owed == 0
-
-    with_relay(test, short_tmp)
+def test_the_queue_is_bounded_beyond_what_is_in_hand() -> None:
+    relay, links = _relay(queue=5)
+    _asked(relay, "abcdefg")
+    with pytest.raises(RequestError) as caught:
+        relay.submit(Ask("h"))
+    assert caught.value.status == 503 and caught.value.retry_after == 1
+    links[0].done()
+    _asked(relay, "i")
 
 
-def test_without_a_model_server_every_job_is_told(short_tmp: Path) -> None:
-    async def run() -> None:
-        relay = Relay(short_tmp / "absent", in_flight_limit=2, queue_limit=5, timed_out=lambda: None)
-        jobs = [Ask(b"x") for _ in range(5)]
-        for job in jobs:
-            relay.submit(job)
-        assert {await job.end for job in jobs} == {"NoModelServer"}
-
-    asyncio.run(asyncio.wait_for(run(), 10))
+def test_a_lost_worker_costs_what_it_had_in_hand_and_no_more() -> None:
+    relay, links = _relay()
+    jobs = _asked(relay, "abc")
+    next(link for link in links if link.names == "a").die()
+    assert jobs[0].ends == ["WorkerDied"] and relay.owed == 2
+    next(link for link in links if link.names == "b").done()
+    assert next(link for link in links if link.jobs).names == "c"
 
 
-def test_giving_up_answers_everything_owed(short_tmp: Path) -> None:
-    async def test(relay: Relay, upstream: Upstream, late: list[str]) -> None:
-        upstream.gate.clear()
-        jobs = [Ask(b"x") for _ in range(4)]
-        for job in jobs:
-            relay.submit(job)
-        while upstream.open < 2:
-            await asyncio.sleep(0.01)
-        relay.give_up(RequestError(503, "ShuttingDown", "x"))
-        assert {await job.end for job in jobs} == {"ShuttingDown"} and relay.owed == 0
-        upstream.gate.set()
-        await asyncio.sleep(0.05)
+def test_without_a_worker_requests_wait_for_the_next_one() -> None:
+    relay, links = _relay()
+    for link in links:
+        link.die()
+    jobs = _asked(relay, "a")
+    Played(relay).done()
+    assert jobs[0].ends == [(200, b"a")]
 
-    with_relay(test, short_tmp)
+
+def test_deadlines_answer_both_the_waiting_and_those_in_hand() -> None:
+    relay, links = _relay()
+    jobs, (patient,) = _asked(relay, "abcd", deadline=1.0), _asked(relay, "e")
+    relay.expire(0.9)
+    assert not any(job.ends for job in jobs)
+    relay.expire(2.0)
+    relay.expire(2.1)
+    assert [job.ends for job in jobs] == [["Timeout"]] * 4 and relay.owed == 1
+    for link in links:
+        link.done()
+    assert [link.names for link in links if link.jobs] == ["e"] and [job.ends for job in jobs] == [["Timeout"]] * 4
+    assert not patient.ends
+
+
+def test_a_cancelled_job_is_not_sent_and_its_answer_not_told() -> None:
+    relay, links = _relay()
+    jobs = _asked(relay, "abcd")
+    relay.cancel(jobs[0])
+    relay.cancel(jobs[2])
+    for _ in range(2):
+        for link in links:
+            link.done()
+    assert [job.ends for job in jobs] == [[], [(200, b"b")], [], [(200, b"d")]] and relay.owed == 0
+
+
+def test_giving_up_answers_everything_owed_once() -> None:
+    relay, links = _relay()
+    jobs = _asked(relay, "abcd")
+    relay.give_up(RequestError(503, "ShuttingDown", "x"))
+    assert relay.owed == 0
+    links[0].done()
+    links[1].die()
+    assert [job.ends for job in jobs] == [["ShuttingDown"]] * 4

@@ -1,86 +1,78 @@
-"""The worker process, started as MMS starts it but by us: what it tells the front, and that it does not outlive it."""
+"""The worker process, started as the front starts it but by us: what it says, and that it does not outlive the front."""
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from serve.worker import BUSY, SETTINGS, busy_file
+from serve import frame
 from tests import artefact
 
 ROOT = Path(__file__).resolve().parents[2]
-START = """
-import sys
-from mms.service import Service
-from serve import worker
-service = Service("model", sys.argv[1], None, worker.handle, None, 1)
-worker.handle(None, service.context)
-print("loaded", flush=True)
-parameter = {"name": "body", "contentType": "application/octet-stream", "value": bytearray(b"no picture")}
-header = {"name": bytearray(b"Kennel-Content-Type"), "value": bytearray(b"image/jpeg")}
-print(service.predict([{"requestId": bytearray(b"r"), "headers": [header], "parameters": [parameter]}]), flush=True)
+PARENT = """
+import os, socket, subprocess, sys, time
+ours, theirs = socket.socketpair()
+command = [sys.executable, "-m", "serve.worker", str(theirs.fileno()), sys.argv[1]]
+print(subprocess.Popen(command, pass_fds=[theirs.fileno()]).pid, flush=True)
+theirs.close()
+print(ours.recv(1000), flush=True)
 sys.stdin.read()
 """
 
 
-def _start(folder: Path, base: Path) -> subprocess.Popen[str]:
-    properties = {"model_dir": str(base / "model"), "engine": "openvino", "threads": 1}
-    (folder / SETTINGS).write_text(json.dumps({"socket": str(folder / "w"), "properties": properties}))
-    command = [sys.executable, "-c", START, str(folder)]
-    environ = os.environ | {"PYTHONPATH": str(ROOT)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environ, text=True, process_group=0, **pipes)
+def _start(base: Path) -> tuple[subprocess.Popen[str], socket.socket]:
+    ours, theirs = socket.socketpair()
+    ours.settimeout(30)
+    command = [sys.executable, "-m", "serve.worker", str(theirs.fileno()), _properties(base)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], text=True, **pipes)
+    theirs.close()
+    return process, ours
 
 
-@pytest.fixture()
-def front(short_tmp: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(short_tmp / "w"))
-    listener.listen()
-    listener.settimeout(30)
-    return listener
+def _properties(base: Path) -> str:
+    return json.dumps({"model_dir": str(base / "model"), "engine": "openvino", "threads": 1})
 
 
-def _read_until(link: socket.socket, end: bytes) -> bytes:
-    heard = b""
-    link.settimeout(30)
-    while not heard.endswith(end):
-        piece = link.recv(100)
-        if not piece:
-            break
-        heard += piece
-    return heard
-
-
-def test_a_worker_tells_when_it_is_ready_and_not_busy_and_ends_with_the_front(front: socket.socket, short_tmp: Path) -> None:
-    process = _start(short_tmp, artefact.small())
-    link, _ = front.accept()
-    assert _read_until(link, b"\n") == b"ready float32\n"
-    assert process.stdout.readline() == "loaded\n"
-    assert "kennel-answer" in process.stdout.readline()
-    busy = Path(busy_file(short_tmp / "w", process.pid))
-    assert BUSY.unpack(busy.read_bytes()) == (0.0,), "it has answered"
+def test_a_worker_says_that_it_is_ready_answers_batches_and_ends_with_the_socket(dogs: list[bytes]) -> None:
+    process, link = _start(artefact.small())
+    with link.makefile("rb") as stream:
+        assert frame.read(stream)[0][0]["ready"] == "float32"
+        requests = [({"id": "r1", "Content-Type": "image/jpeg"}, b"no picture"), ({"id": "r2"}, dogs[0])]
+        for _ in range(2):
+            link.sendall(frame.pack(requests))
+            (bad, told), (good, answer) = frame.read(stream)
+            assert bad["status"] == 400 and json.loads(told)["request_id"] == "r1"
+            assert good["status"] == 200 and len(json.loads(answer)["predictions"]) == 5
     link.close()
-    assert process.wait(10) == -9
-    process.communicate()
+    assert process.wait(10) == 0
+    assert process.communicate() == ("", "")
 
 
-def test_a_model_that_does_not_fit_is_told_in_one_line(front: socket.socket, short_tmp: Path, tmp_path: Path) -> None:
+def test_a_model_that_does_not_fit_is_told_in_one_line(tmp_path: Path) -> None:
     base = artefact.copy(artefact.small(), tmp_path / "ml")
     artefact.rewrite(base, classes=("a", "b"))
-    process = _start(short_tmp, base)
-    link, _ = front.accept()
-    heard = _read_until(link, b"\n").decode()
-    assert heard == "failed model.xml: output is [1,5]; model.json lists 2 classes\n"
+    process, link = _start(base)
+    with link.makefile("rb") as stream:
+        assert frame.read(stream)[0][0]["failed"] == "model.xml: output is [1,5]; model.json lists 2 classes"
     _, errors = process.communicate(timeout=10)
-    assert process.returncode == 1 and "Traceback" not in errors
+    link.close()
+    assert process.returncode == 1 and errors == ""
 
 
-def test_a_worker_without_a_front_does_not_live(short_tmp: Path) -> None:
-    process = _start(short_tmp, artefact.small())
-    assert process.wait(30) == -9
-    process.communicate()
+def test_a_worker_does_not_outlive_a_killed_front_even_when_it_hangs() -> None:
+    command = [sys.executable, "-c", PARENT, _properties(artefact.small())]
+    front = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pid = int(front.stdout.readline())
+    assert "float32" in front.stdout.readline()
+    worker = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGSTOP)
+    front.kill()
+    front.communicate()
+    import select
+
+    assert select.select([worker], [], [], 10)[0], "still there"
+    os.close(worker)

@@ -1,115 +1,136 @@
-"""What the front knows of the workers, with real processes at the other end of the socket."""
+"""The worker processes, really started: which are ready, what becomes of one that is killed, hangs or never loads."""
 
 import asyncio
+import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
+import pytest
 
-from serve.worker import BUSY, busy_file
+from serve.config import Config
+from serve.errors import RequestError
+from serve.link import Link
+from serve.relay import Relay
 from serve.workers import Workers
-
-CLIENT = """
-import socket, sys
-link = socket.socket(socket.AF_UNIX)
-link.connect(sys.argv[1])
-for line in sys.stdin:
-    link.sendall(line.encode())
-"""
+from tests import artefact
 
 
 class Room:
-    """The workers, and processes that play them."""
+    """Workers with a relay of their own, and the lines that would end the program."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "w"
-        self.reasons: list[str] = []
-        self.workers = Workers(changed=lambda: None, failed=self.reasons.append)
-        self.processes: list[subprocess.Popen[str]] = []
+    def __init__(self, config: Config) -> None:
+        self.ends: list[str] = []
+        died = RequestError(500, "WorkerDied", "x")
+        self.relay = Relay(batch=config.batch, in_flight_limit=config.in_flight_limit, queue_limit=9, died=lambda: died)
+        self.workers = Workers(config, self.relay, self.ends.append)
 
-    def start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-u", "-c", CLIENT, str(self.path)]
-        self.processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, text=True))
-        return self.processes[-1]
+    @property
+    def links(self) -> list[Link]:
+        return sorted(self.workers._links, key=lambda link: link.slot)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0.01)
 
 
-def say(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def with_room(test: Callable[[Room], Awaitable[None]], folder: Path) -> None:
+def with_room(test: Callable[[Room], Awaitable[None]], config: Config) -> None:
     async def run() -> None:
-        room = Room(folder)
-        await room.workers.listen(room.path)
+        room = Room(config)
+        room.workers.start()
         try:
             await test(room)
         finally:
-            for process in room.processes:
-                process.kill()
-                process.wait()
+            pids = [link.pid for link in room.links]
             room.workers.close()
+            assert not any(psutil.pid_exists(pid) for pid in pids)
 
     asyncio.run(run())
 
 
-def test_a_worker_is_known_by_its_process_and_gone_with_it(short_tmp: Path) -> None:
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return Config(model=artefact.small() / "model", workers=2)
+
+
+class Ask:
+    """A job that remembers its end."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body, self.deadline = body, float("inf")
+        self.end: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    def part(self) -> tuple[dict[str, str], bytes]:
+        return {"id": "x"}, self.body
+
+    def succeed(self, status: int, content_type: str, body: bytes) -> None:
+        self.end.set_result(status)
+
+    def fail(self, error: RequestError) -> None:
+        self.end.set_result(error.code)
+
+
+def test_each_slot_has_its_worker_and_a_killed_one_its_successor(config: Config, dogs: list[bytes]) -> None:
     async def test(room: Room) -> None:
-        process = room.start()
-        await room.until(lambda: room.workers.alive == 1)
-        assert next(iter(room.workers.links)).pid == process.pid and room.workers.ready == 0
-        say(process, "ready float32")
+        await room.until(lambda: room.workers.ready == 2)
+        assert [link.slot for link in room.links] == [0, 1] and room.workers.precision == "float32"
+        first, second = room.links
+        os.kill(second.pid, signal.SIGKILL)
+        await room.until(lambda: second not in room.links)
+        await room.until(lambda: room.workers.ready == 2)
+        assert room.links[0] is first and room.links[1].pid != second.pid and not room.ends
+        job = Ask(dogs[0])
+        room.relay.submit(job)
+        assert await job.end == 200
+
+    with_room(test, config)
+
+
+def test_one_that_hangs_is_killed_and_its_request_told(config: Config, dogs: list[bytes]) -> None:
+    async def test(room: Room) -> None:
         await room.until(lambda: room.workers.ready == 1)
-        process.kill()
-        await room.until(lambda: room.workers.alive == 0)
+        (hung,) = room.links
+        os.kill(hung.pid, signal.SIGSTOP)
+        job = Ask(dogs[0])
+        room.relay.submit(job)
+        room.workers.kill_hung()
+        await asyncio.sleep(0.1)
+        assert hung in room.links and not job.end.done()
+        await asyncio.sleep(0.5)
+        room.workers.kill_hung()
+        assert await job.end == "WorkerDied"
+        await room.until(lambda: room.workers.ready == 1)
+        assert room.links[0].pid != hung.pid
 
-    with_room(test, short_tmp)
+    with_room(test, replace(config, workers=1, request_timeout=0.5))
 
 
-def test_a_reason_is_passed_on(short_tmp: Path) -> None:
+def test_a_reason_ends_it_at_once(config: Config, tmp_path: Path) -> None:
+    base = artefact.copy(artefact.small(), tmp_path / "ml")
+    artefact.rewrite(base, classes=("a", "b"))
+
     async def test(room: Room) -> None:
-        say(room.start(), "failed model.xml: broken")
-        await room.until(lambda: room.reasons == ["model.xml: broken"])
+        await room.until(lambda: bool(room.ends))
+        assert room.ends[0] == "model.xml: output is [1,5]; model.json lists 2 classes"
 
-    with_room(test, short_tmp)
+    with_room(test, replace(config, model=base / "model", workers=1))
 
 
-def test_workers_that_end_while_loading_are_counted_until_one_is_ready(short_tmp: Path) -> None:
+def test_five_that_end_while_loading_end_it_with_pauses_that_grow(config: Config) -> None:
     async def test(room: Room) -> None:
-        for count in (1, 2, 3):
-            process = room.start()
-            await room.until(lambda: room.workers.alive == 1)
-            process.kill()
-            await room.until(lambda count=count: room.workers.lost_loading == count)
-        say(room.start(), "ready float32")
-        await room.until(lambda: room.workers.lost_loading == 0)
+        killed: dict[int, float] = {}
+        while not room.ends:
+            for link in room.links:
+                if link.pid not in killed:
+                    killed[link.pid] = time.monotonic()
+                    os.kill(link.pid, signal.SIGKILL)
+            await asyncio.sleep(0.01)
+        times = list(killed.values())
+        assert len(times) == 5 and "5 worker processes" in room.ends[0]
+        assert times[4] - times[3] > 2 * (times[2] - times[1]) > 0.4
 
-    with_room(test, short_tmp)
-
-
-def test_only_the_hung_and_the_stopped_are_killed(short_tmp: Path) -> None:
-    async def test(room: Room) -> None:
-        idle, busy, done, stopped = (room.start() for _ in range(4))
-        await room.until(lambda: room.workers.alive == 4)
-        Path(busy_file(room.path, busy.pid)).write_bytes(BUSY.pack(time.monotonic() - 0.2))
-        Path(busy_file(room.path, done.pid)).write_bytes(BUSY.pack(0.0))
-        stopped.send_signal(signal.SIGSTOP)
-        await room.until(lambda: psutil.Process(stopped.pid).status() == psutil.STATUS_STOPPED)
-        room.workers.kill_hung(60)
-        await room.until(lambda: room.workers.alive == 3)
-        room.workers.kill_hung(0.1)
-        await room.until(lambda: room.workers.alive == 2)
-        assert {link.pid for link in room.workers.links} == {idle.pid, done.pid}
-        assert not Path(busy_file(room.path, busy.pid)).exists()
-
-    with_room(test, short_tmp)
+    with_room(test, replace(config, workers=1))

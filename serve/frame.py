@@ -1,0 +1,60 @@
+"""What travels between the front and a worker: a list of parts, each a few named fields and the bytes that belong to them.
+
+On the wire: the length of a JSON list (four bytes, big-endian), that list of fields with the `size` of each body, the bodies.
+Both ends are ours and of the same version; nothing here judges what it reads.
+"""
+
+import json
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+Part = tuple[dict[str, Any], bytes]
+_LENGTH = struct.Struct(">I")
+
+
+def pack(parts: Sequence[tuple[Mapping[str, Any], bytes | bytearray]]) -> bytes:
+    fields = json.dumps([{**fields, "size": len(body)} for fields, body in parts]).encode("ascii")
+    return b"".join([_LENGTH.pack(len(fields)), fields, *(body for _, body in parts)])
+
+
+def read(stream: BinaryIO) -> list[Part]:
+    """The next frame of a blocking stream; empty at its end, also in the middle of a frame."""
+    length = stream.read(_LENGTH.size)
+    if len(length) < _LENGTH.size:
+        return []
+    fields = stream.read(_LENGTH.unpack(length)[0])
+    try:
+        sizes = json.loads(fields)
+    except ValueError:  # cut off
+        return []
+    parts = [(part, stream.read(part["size"])) for part in sizes]
+    return parts if all(len(body) == part["size"] for part, body in parts) else []
+
+
+class Frames:
+    """Frames out of pieces as they come."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[list[Part]]:
+        self._rest += data
+        while (frame := self._take()) is not None:
+            yield frame
+
+    def _take(self) -> list[Part] | None:
+        if len(self._rest) < _LENGTH.size:
+            return None
+        start = _LENGTH.size + _LENGTH.unpack_from(self._rest)[0]
+        if len(self._rest) < start:
+            return None
+        fields = json.loads(self._rest[_LENGTH.size : start])
+        if len(self._rest) < start + sum(part["size"] for part in fields):
+            return None
+        parts = []
+        for part in fields:
+            parts.append((part, bytes(self._rest[start : start + part["size"]])))
+            start += part["size"]
+        del self._rest[:start]
+        return parts
