@@ -172,7 +172,7 @@ def _java(
 
 def environment(*packages: str) -> Path:
     """The Python of an environment that holds these packages, and sees ours behind its own."""
-    folder = ENVIRONMENTS / packages[0]
+    folder = ENVIRONMENTS / "+".join(packages)
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
         print(f"installing {' '.join(packages)} into {folder}", flush=True)
