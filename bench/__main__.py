@@ -5,14 +5,12 @@ It writes bench/results.json, all results in one with the machine they come from
 """
 
 import json
-import platform
 import subprocess
 import sys
 from pathlib import Path
 
 from bench import plots
-from bench.machine import processor
-from contract import cgroup
+from bench.machine import described
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
@@ -30,8 +28,7 @@ def main(names: list[str]) -> int:
         if subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=ROOT).returncode:
             failed.append(name)
     together = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))}
-    machine = {"processor": processor(), "cpus": cgroup.cpus(), "python": platform.python_version()}
-    (ROOT / "bench" / "results.json").write_text(json.dumps({"machine": machine} | together, indent=1) + "\n", "utf-8")
+    (ROOT / "bench" / "results.json").write_text(json.dumps({"machine": described()} | together, indent=1) + "\n", "utf-8")
     for file in plots.draw(together, ROOT / "docs"):
         print(f"written  {file.relative_to(ROOT)}")
     print("written  bench/results.json" + (f"; not run to their end: {', '.join(failed)}" if failed else ""))

@@ -9,8 +9,6 @@ not show: PNG and WebP, which only Pillow reads here, or other sizes of picture.
 import argparse
 import io
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.machine import processor
+from bench.machine import described
 from bench.pictures import DATA, camera_sized, photographs
 from contract import manifest
 from contract.picture import open_picture
@@ -49,7 +47,7 @@ def main() -> int:
     small = photographs(given.pictures, 100)
     large = [camera_sized(body, seed) for seed, body in enumerate(small[::10])]
     facts: dict[str, object] = {
-        "machine": {"processor": processor(), "python": platform.python_version(), "load_before": round(os.getloadavg()[0], 2)},
+        "machine": described(),
         "cpu_ms": {"photographs": _times(small, given.rounds), "camera": _times(large, given.rounds)},
         "mean_bytes": {"photographs": round(statistics.mean(map(len, small))), "camera": round(statistics.mean(map(len, large)))},
     }

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -23,8 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.machine import processor
-from contract import cgroup
+from bench.machine import described
 from scripts.engine import Refused, ask
 from tests import artefact
 from tests.containers import ServeContainer
@@ -40,7 +38,7 @@ TARGETS = {"serve-cpu MB": 700.0, "first answer s": 4.0, "rebuild s": 5.0, "push
 NOT_SHOWN = [
     "the first build: packages come out of pip's cache or over a network, and that decides",
     "a pull over a network: the registry is on the same machine",
-    "an idle machine, where load_before is not near 0",
+    "an idle machine, where load is not near 0",
 ]
 
 
@@ -48,7 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    load_before = round(os.getloadavg()[0], 2)  # what else the machine was doing; near 0 or the figures mean little
+    machine = described()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_names_kept())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-images-")))
@@ -65,13 +63,7 @@ def main() -> int:
             for name, value in _round(tree, images["serve-cpu"], number).items():
                 seen.setdefault(name, []).append(value)
     facts = {
-        "machine": {
-            "cpus": cgroup.cpus(),
-            "processor": processor(),
-            "python": platform.python_version(),
-            "load_before": load_before,
-            "load_after": round(os.getloadavg()[0], 2),
-        },
+        "machine": machine,
         "rounds": options.rounds,
         "megabytes": sizes,
         "first_push_megabytes": {image: round(size / 1e6, 1) for image, size in first_push.items()},
@@ -176,7 +168,7 @@ def _round(tree: Tree, serve: str, number: int) -> dict[str, float]:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    table = Table(title=f"The images, {facts['machine']['cpus']} CPUs, load before {facts['machine']['load_before']}")
+    table = Table(title=f"The images, {facts['machine']['cpus']} CPUs, load before {facts['machine']['load']}")
     table.add_column("measure")
     table.add_column("median", justify="right")
     for image, size in facts["megabytes"].items():

@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -31,7 +30,7 @@ from botocore.credentials import Credentials
 from rich.console import Console
 from rich.table import Table
 
-from bench.machine import free_port, processor
+from bench.machine import described, free_port
 from contract import cgroup
 from tests.local_server import LocalServer, ask, job_request, make_endpoint, wait_for_job
 
@@ -75,7 +74,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=300, help="of each kind in each round")
     options = parser.parse_args()
-    load_before = round(os.getloadavg()[0], 2)  # what else the machine was doing; near 0 or the figures mean little
+    machine = described()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-local-")))
         server = LocalServer(folder / "root")
@@ -85,13 +84,7 @@ def main() -> int:
         seen = _measure(server, ours, moto, folder, options.rounds, options.calls)
     rows = _rows({name: statistics.median(values) for name, values in seen.items()})
     facts = {
-        "machine": {
-            "cpus": cgroup.cpus(),
-            "processor": processor(),
-            "python": platform.python_version(),
-            "load_before": load_before,
-            "load_after": round(os.getloadavg()[0], 2),
-        },
+        "machine": machine,
         "moto": version("moto"),
         "rounds": options.rounds,
         "calls": options.calls,

@@ -10,8 +10,6 @@ import argparse
 import contextlib
 import json
 import multiprocessing
-import os
-import platform
 import statistics
 import sys
 import time
@@ -25,7 +23,7 @@ from rich.table import Table
 
 from bench import peers, pictures
 from bench.load import Load, run
-from bench.machine import processor
+from bench.machine import described
 from bench.peers import Peer
 from bench.pictures import DATA
 from contract import cgroup, manifest
@@ -87,7 +85,7 @@ def main() -> int:
     given = parser.parse_args()
     photographs = pictures.photographs(given.pictures / "test", 100)
     camera = [pictures.camera_sized(body, seed) for seed, body in enumerate(photographs[::10])]
-    load_before = round(os.getloadavg()[0], 2)  # what else the machine was doing; near 0 or the figures mean little
+    machine = described()
     base = _artefact(given.weights, given.pictures / "train")
     with contextlib.ExitStack() as stack:
         servers = {name: stack.enter_context(Server(base, KENNEL_PRECISION=name)) for name in PRECISIONS}
@@ -107,12 +105,7 @@ def main() -> int:
         parts = _parts(fast, photographs, given.seconds)
         memory = {name: round(size / 2**20) for name, size in fast.rss().items()}
     facts = {
-        "machine": {
-            "cpus": cgroup.cpus(),
-            "processor": processor(),
-            "python": platform.python_version(),
-            "load_before": load_before,
-        },
+        "machine": machine,
         "pictures": {"photographs": _described(photographs), "camera": _described(camera)},
         "seconds": given.seconds,
         "rounds": given.rounds,

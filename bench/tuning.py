@@ -9,7 +9,6 @@ table says so. `work`: without what every job pays to start.
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -22,8 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.machine import processor
-from contract import cgroup
+from bench.machine import described
 from contract.layout import Layout
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,7 +141,7 @@ def _result(line: argparse.Namespace, costs: dict[str, list[Cost]]) -> dict:
         passes["features_passes_of_work"] = (cpu["features"] - cpu["start"] + trials * head) / one_pass
         rows.append({"trials": trials, "plain_cpu": plain, "features_cpu": kept, "ratio": plain / kept} | passes)
     return {
-        "machine": {"processor": processor(), "cpus": cgroup.cpus(), "system": platform.platform()},
+        "machine": described(),
         "settings": {
             "epochs": line.epochs,
             "measured_epochs": line.measured or line.epochs,

@@ -52,7 +52,7 @@ def number(value: float | None) -> str:
     if size >= 1e7 or (size and size < 1e-3):
         mantissa, _, power = f"{value:.2e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
-    if size >= 1000 or value == int(value):
+    if size >= 999.5 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.3g}"
 

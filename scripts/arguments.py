@@ -66,7 +66,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _name(parser, "training job")
     parser.add_argument("--no-best", action="store_true", help="leave what tuning found aside")
     parser.add_argument(
-        "--fine-tune", action="store_true", help="all layers of pretrained weights, by a recipe, not the head alone"
+        "--fine-tune", action="store_true", help="the last block of pretrained weights too, by a recipe, not the head alone"
     )
     parser.add_argument("--no-hooks", action="store_true", help="no DebugHookConfig: AWS takes it from existing customers only")
     parser.add_argument("--save-interval", type=int, default=100, help="steps between saved tensors (default: %(default)s)")

@@ -22,19 +22,20 @@ PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "
 """Hyperparameters with pretrained weights: a new head."""
 FINE_TUNE = {
     "arch": "resnet18",
-    "train-layers": "all",
-    "epochs": "6",
+    "train-layers": "last",
+    "picture-size": "288",
+    "epochs": "5",
     "lr": "0.003",
     "batch-size": "32",
     "weight-decay": "0.05",
-    "backbone-factor": "0.03",
-    "layer-decay": "0.7",
+    "backbone-factor": "0.05",
+    "batch-norm": "kept",
     "warmup": "0.1",
     "label-smoothing": "0.1",
-    "average": "0.99",
+    "average": "0.98",
     "precision": "auto",
 }
-"""Hyperparameters of `--fine-tune`: the whole network from pretrained weights, its early layers least."""
+"""Hyperparameters of `--fine-tune`: the last block and the head of pretrained weights, on larger pictures."""
 SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0", "profile": "off", "export": "weights"}
 PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0", "profile": "off", "export": "weights"}
 """What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers."""

@@ -54,6 +54,8 @@ class Config:
     """Of the learning rate, for the stage before the head; the head has all of it."""
     layer_decay: float = 1.0
     """Of a stage's learning rate, for the stage before it."""
+    batch_norm: str = "trained"
+    """Statistics of BatchNorms that are trained: `trained` with the batches, or `kept` as the pretrained weights have them."""
     label_smoothing: float = 0.0
     """Share of each training label that is spread over all classes."""
     average: float = 0.0
@@ -296,6 +298,7 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "warmup": _number(0, 1, above=False),
     "backbone-factor": _number(0, 1, above=True),
     "layer-decay": _number(0, 1, above=True),
+    "batch-norm": _choice("kept", "trained"),
     "label-smoothing": _number(0, 0.9, above=False),
     "average": _number(0, 0.99999, above=False),
     "precision": _choice("float32", "bfloat16", "auto"),

@@ -22,17 +22,22 @@ _FIXED_SIZE = {"vit": "image_size", "maxvit": "input_size"}
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`module`: the classifier. `head`: the name of its last layer. `trained`: the modules whose parameters are trained."""
+    """`module`: the classifier. `head`: the name of its last layer. `trained`: the modules whose parameters are trained.
+    `keep_statistics`: whether those of their BatchNorms stay as they are, all the same."""
 
     module: nn.Module
     head: str
     trained: tuple[nn.Module, ...]
+    keep_statistics: bool = False
 
     def train(self) -> None:
         """Training mode for what is trained. What is frozen stays in evaluation mode: its BatchNorm statistics, too, are kept."""
         self.module.eval()
         for part in self.trained:
             part.train()
+            for layer in part.modules() if self.keep_statistics else ():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                    layer.eval()
 
     def parameters(self) -> list[nn.Parameter]:
         return [parameter for parameter in self.module.parameters() if parameter.requires_grad]
@@ -68,7 +73,7 @@ def head_name(module: nn.Module, classes: int) -> str:
     return name
 
 
-def freeze(module: nn.Module, head: str, train_layers: str) -> Network:
+def freeze(module: nn.Module, head: str, train_layers: str, *, keep_statistics: bool = False) -> Network:
     """Leave only the asked-for parameters trainable: `head`, `last` (the head and the block before it) or `all`."""
     if train_layers == "all":
         trained: tuple[nn.Module, ...] = (module,)
@@ -79,7 +84,7 @@ def freeze(module: nn.Module, head: str, train_layers: str) -> Network:
     module.requires_grad_(False)
     for part in trained:
         part.requires_grad_(True)
-    return Network(module, head, trained)
+    return Network(module, head, trained, keep_statistics)
 
 
 def _last_block(module: nn.Module, head: str) -> nn.Module:

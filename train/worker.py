@@ -237,7 +237,7 @@ def _network(job: Job, classes: int, ranks: Ranks) -> tuple[Network, str]:
         path = network.pretrained_file(job.layout.channel("pretrained"))
         source = network.load_pretrained(module, settings.arch, head, path)
     module.to(device=ranks.device, memory_format=torch.channels_last)
-    return network.freeze(module, head, settings.train_layers), source
+    return network.freeze(module, head, settings.train_layers, keep_statistics=settings.batch_norm == "kept"), source
 
 
 def _loader(job: Job, collection: Collection, spec: Preprocessing, ranks: Ranks, cpus: int, kept: Cache | None) -> Loader:

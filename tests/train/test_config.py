@@ -25,6 +25,7 @@ GOLDEN = {
     "warmup": 0.0,
     "backbone-factor": 1.0,
     "layer-decay": 1.0,
+    "batch-norm": "trained",
     "label-smoothing": 0.0,
     "average": 0.0,
     "precision": "float32",

@@ -45,6 +45,16 @@ def test_what_is_frozen_keeps_its_statistics() -> None:
     assert len(network.freeze(module, "fc", "all").parameters()) == len(list(module.parameters()))
 
 
+def test_statistics_can_be_kept_while_everything_else_is_trained() -> None:
+    module = network.build("resnet18", 3, 32)
+    net = network.freeze(module, "fc", "all", keep_statistics=True)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    net.train()
+    module(torch.randn(4, 3, 32, 32)).sum().backward()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    assert module.training and all(parameter.grad is not None for parameter in module.parameters())
+
+
 def test_a_picture_size_the_network_cannot_take_is_refused_in_words() -> None:
     with pytest.raises(ConfigError, match="picture-size: alexnet does not take pictures of 32 pixels"):
         network.build("alexnet", 3, 32)
