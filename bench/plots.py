@@ -53,7 +53,8 @@ def _serving(found: Mapping[str, Any]) -> list[Bar]:
     rows = [row for row in found["rows"] if row["connections"] == 4 and row["pictures"] == "photographs"]
     rows.sort(key=lambda row: -row["rate"])
     return [
-        Bar(row["peer"], row["rate"], f"{row['rate']:.0f}/s, p99 {row['p99']:.0f} ms", "serve" in row["peer"]) for row in rows
+        Bar(row["peer"], row["rate"], f"{row['rate']:.0f}/s, p99 {row['p99']:.0f} ms", row["peer"].startswith("serve,"))
+        for row in rows
     ]
 
 

@@ -177,7 +177,7 @@ def _loop_of(precision: str, base: Path, bodies: Sequence[bytes]) -> Contender:
         used = sum(cpu for _, cpu in parts)
         return len(times) / seconds, times[len(times) // 2], times[int(len(times) * 0.99)], used / len(times)
 
-    return Contender(f"bare loop of decode and predict, {precision}", "photographs", measure)
+    return Contender(f"no server, {precision}", "photographs", measure)
 
 
 def _loop(base: Path, precision: str, bodies: Sequence[bytes], seconds: float) -> tuple[list[float], float]:

@@ -102,4 +102,4 @@ def test_fine_tuning_takes_its_recipe_and_not_what_tuning_found(kennel: Kennel) 
     (kennel.folder / ".kennel" / "best.json").write_text(json.dumps({"hyperparameters": {"lr": "0.5"}, "tuning_job": "t"}))
     (job,) = json.loads(kennel.run("train", "--fine-tune", "--set", "epochs=2", "--dry-run").stdout)
     sent = job["request"]["HyperParameters"]
-    assert sent["lr"] == "0.003" and sent["epochs"] == "2" and parse(sent).train_layers == "all"
+    assert sent["lr"] == "0.003" and sent["epochs"] == "2" and parse(sent).train_layers == "last"
