@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 
 from contract import cgroup
-from serve import formats, log
+from serve import formats, listener, log
 from serve.config import Config
 from serve.connection import Connection, Exchange, too_large
 from serve.errors import RequestError, ServeError
@@ -18,6 +18,8 @@ from serve.relay import Relay
 from serve.workers import Workers
 
 _SWEEP_SECONDS = 0.25
+_HANDSHAKE_SECONDS = 0.1
+"""How long one that has begun may take to end once the port takes no new ones."""
 _QUIET_SECONDS = 0.3
 """A connection accepted at the last moment has this long to send its request."""
 _LAST_WORDS_SECONDS = 1.0
@@ -116,7 +118,7 @@ class Front:
         self.draining = True
         log.event("draining", owed=self.relay.owed, connections=len(self.connections))
         await asyncio.sleep(self.config.drain_grace)
-        self._stop_listening()
+        await self._stop_listening()
         quiet_since = loop.time()
         while loop.time() - quiet_since < _QUIET_SECONDS and loop.time() - start < self.config.drain_limit:
             if any(connection.owing for connection in self.connections):
@@ -135,9 +137,11 @@ class Front:
         if self._server is not None:
             self._server.close()
 
-    def _stop_listening(self) -> None:
-        """Take in every connection the kernel has accepted for us, then close the port: closing it would reset them."""
+    async def _stop_listening(self) -> None:
+        """Close the port when nobody is on the way through it: the kernel resets what it has accepted for us and we have not."""
         assert self._server is not None and self._listener is not None
+        listener.refuse_newcomers(self._listener)
+        await asyncio.sleep(_HANDSHAKE_SECONDS)
         loop = asyncio.get_running_loop()
         with contextlib.suppress(BlockingIOError):
             while True:
