@@ -24,8 +24,8 @@ deb $mirror/debian $suite main
 deb $mirror/debian $suite-updates main
 deb $mirror/debian-security $suite-security main
 SOURCES
-quietly chroot "$root" apt-get update -o Acquire::Retries=5
-quietly chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get upgrade -o Acquire::Retries=5 --yes --no-install-recommends
+quietly chroot "$root" apt-get update
+quietly chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get upgrade --yes --no-install-recommends
 epoch=$(sed -n 's/^Date: //p' "$root"/var/lib/apt/lists/*Release | while read -r date; do date -d "$date" +%s; done | sort -n | tail -1)
 
 # What packages leave behind, and what nobody reads in a container; the copyright files stay.
