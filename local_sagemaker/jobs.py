@@ -1,5 +1,7 @@
 """The training jobs that run at the moment, and taking up those the last server left. One job is training_run.py."""
 
+from collections.abc import Callable
+
 from . import tags, training_state
 from .backend import NOT_ISOLATED
 from .backends import Backends
@@ -38,6 +40,13 @@ class Jobs(LiveJobs):
             ) from None
         self._begin(name)
         return arn
+
+    def update(self, name: str, change: Callable[[dict], None]) -> str:
+        """Changes a job's record, and starts the evaluators of rules that it has from now on; returns the ARN. Raises Missing."""
+        record = self._world.store.update(KIND, name, change)
+        if isinstance(run := self._runs.get(name), TrainingRun):
+            run.look_for_rules()
+        return record["arn"]
 
     def interrupt(self, name: str) -> None:
         """Takes the capacity of a managed spot training job back. Raises ValidationException for any other job."""

@@ -35,6 +35,10 @@ def check_request(world: World, request: Request) -> None:
         ("ProfilerConfig", "S3OutputPath"),
     ):
         _check_bucket(world, f"{member}.{name}", request.get(member, {}).get(name))
+    _check_rules(world, request)
+
+
+def _check_rules(world: World, request: Request) -> None:
     rule_state.check(request)
     for member in rule_state.MEMBERS:
         for rule in request.get(member, []):
@@ -105,6 +109,28 @@ def stop_training_job(world: World, request: Request) -> Reply:
     return {}
 
 
+def update_training_job(world: World, request: Request) -> Reply:
+    """UpdateTrainingJob: profiler rules for a job that runs, beside those that it has."""
+    member, name = "ProfilerRuleConfigurations", request["TrainingJobName"]
+    if not (rules := request.get(member)):
+        raise validation(f"{member} is needed: it is what can be updated.")
+
+    def change(record: dict[str, Any]) -> None:
+        if record["status"] != "InProgress":
+            raise validation(f"The request was rejected because the training job is in status {record['status']}.")
+        changed = {**record["request"], member: [*record["request"].get(member, []), *rules]}
+        if len(changed[member]) > rule_state.MOST:
+            raise validation(f"{member}: a training job can have {rule_state.MOST}, and this would be {len(changed[member])}.")
+        _check_rules(world, changed)
+        record["request"] = changed
+        record["modified"] = world.clock()
+
+    try:
+        return {"TrainingJobArn": world.jobs.update(name, change)}
+    except Missing:
+        raise _not_found() from None
+
+
 def delete_training_job(world: World, request: Request) -> Reply:
     """DeleteTrainingJob: an ended job and what it left on this disk, not what it put in S3."""
     try:
@@ -168,6 +194,7 @@ OPERATIONS = {
     "CreateTrainingJob": Operation(create_training_job, CREATE_MEMBERS),
     "DescribeTrainingJob": Operation(describe_training_job, "TrainingJobName"),
     "StopTrainingJob": Operation(stop_training_job, "TrainingJobName"),
+    "UpdateTrainingJob": Operation(update_training_job, "TrainingJobName ProfilerRuleConfigurations"),
     "DeleteTrainingJob": Operation(delete_training_job, "TrainingJobName"),
     "ListTrainingJobs": Operation(
         list_training_jobs,

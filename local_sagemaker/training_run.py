@@ -71,6 +71,12 @@ class TrainingRun(JobThread):
             record["history"],
         )
         self._interrupt = threading.Event()
+        self._new_rules = threading.Event()
+
+    def look_for_rules(self) -> None:
+        """The job has new ones."""
+        self._new_rules.set()
+        self._wake.set()
 
     def interrupt(self) -> None:
         """Takes the spot capacity back."""
@@ -120,6 +126,9 @@ class TrainingRun(JobThread):
             if len(codes) == len(self._containers.hosts):
                 break
             self._containers.sample_system()
+            if self._new_rules.is_set():
+                self._new_rules.clear()
+                self._patiently(lambda: self._evaluations.begin(self._record()))
             now = time.monotonic()
             if now - pushed >= SYNC_EVERY:
                 if problem := self._containers.push():

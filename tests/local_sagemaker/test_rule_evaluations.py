@@ -108,6 +108,34 @@ def test_a_profiler_rule_looks_at_the_profile(server: LocalServer) -> None:
     assert server.s3.head_object(Bucket="bucket", Key="profile/profiled/profiler-output/system/training_job_end.ts")
 
 
+def test_a_rule_is_added_while_the_job_runs(server: LocalServer) -> None:
+    hyper = {"HyperParameters": {"wait": "20"}}
+    server.sagemaker.create_training_job(**job_request("grows", ProfilerRuleConfigurations=[rule("first")], **hyper, **PROFILER))
+
+    def update(name: str, *rules: dict[str, Any]) -> str:
+        return server.sagemaker.update_training_job(TrainingJobName=name, ProfilerRuleConfigurations=list(rules))[
+            "TrainingJobArn"
+        ]
+
+    wait_until(lambda: server.sagemaker.describe_training_job(TrainingJobName="grows")["SecondaryStatus"] == "Training", 20)
+    assert update("grows", rule("second", message=MET, exit="1")).endswith(":training-job/grows")
+    found = settled(server, "grows", "Profiler")
+    assert [found[name]["RuleEvaluationStatus"] for name in ("first", "second")] == ["NoIssuesFound", "IssuesFound"]
+    with pytest.raises(ClientError, match="'second' is given more than once"):
+        update("grows", rule("second"))
+    with pytest.raises(ClientError, match="a training job can have 20, and this would be 22"):
+        update("grows", *(rule(f"r{number}") for number in range(20)))
+    assert server.sagemaker.describe_training_job(TrainingJobName="grows")["TrainingJobStatus"] == "InProgress"
+    server.sagemaker.stop_training_job(TrainingJobName="grows")
+    wait_for_job(server, "grows")
+    with pytest.raises(ClientError, match="the training job is in status Stopped"):
+        update("grows", rule("third"))
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        update("nobody", rule("third"))
+    with pytest.raises(ClientError, match="ProfilerConfig"):
+        server.sagemaker.update_training_job(TrainingJobName="grows", ProfilerConfig={"DisableProfiler": True})
+
+
 def test_an_evaluator_stops_its_training_job(server: LocalServer) -> None:
     start(server, "stopped-by-rule", rule("stopper", stop="stopped-by-rule", message=MET, exit="1"), wait="60")
     job = wait_for_job(server, "stopped-by-rule")
