@@ -27,12 +27,17 @@ def main(names: list[str]) -> int:
         print(f"bench.{name}", flush=True)
         if subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=ROOT).returncode:
             failed.append(name)
+    join()
+    print("written  bench/results.json" + (f"; not run to their end: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+def join() -> None:
+    """Write bench/results.json and the plots out of what the benchmarks have found, this time or before."""
     together = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))}
     (ROOT / "bench" / "results.json").write_text(json.dumps({"machine": described()} | together, indent=1) + "\n", "utf-8")
     for file in plots.draw(together, ROOT / "docs"):
         print(f"written  {file.relative_to(ROOT)}")
-    print("written  bench/results.json" + (f"; not run to their end: {', '.join(failed)}" if failed else ""))
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":
