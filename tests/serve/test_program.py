@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests import artefact
@@ -102,3 +103,11 @@ def test_any_other_argument_is_refused() -> None:
         [sys.executable, "-m", "serve", "train"], cwd=ROOT, capture_output=True, text=True, env=dict(os.environ)
     )
     assert done.returncode == 2 and "'train'" in done.stderr
+
+
+def test_requests_that_wait_are_taken_up_together_and_answered_as_alone(dogs: list[bytes]) -> None:
+    with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=1, KENNEL_BATCH=4) as server:
+        alone = [server.invoke(dog).json() for dog in dogs]
+        with ThreadPoolExecutor(len(dogs)) as pool:
+            together = list(pool.map(lambda dog: server.invoke(dog).json(), dogs))
+        assert together == alone
