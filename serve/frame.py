@@ -7,7 +7,7 @@ Both ends are ours and of the same version; nothing here judges what it reads.
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 Part = tuple[dict[str, Any], bytes]
 _LENGTH = struct.Struct(">I")
@@ -16,20 +16,6 @@ _LENGTH = struct.Struct(">I")
 def pack(parts: Sequence[tuple[Mapping[str, Any], bytes | bytearray]]) -> bytes:
     fields = json.dumps([{**fields, "size": len(body)} for fields, body in parts]).encode("ascii")
     return b"".join([_LENGTH.pack(len(fields)), fields, *(body for _, body in parts)])
-
-
-def read(stream: BinaryIO) -> list[Part]:
-    """The next frame of a blocking stream; empty at its end, also in the middle of a frame."""
-    length = stream.read(_LENGTH.size)
-    if len(length) < _LENGTH.size:
-        return []
-    fields = stream.read(_LENGTH.unpack(length)[0])
-    try:
-        sizes = json.loads(fields)
-    except ValueError:  # cut off
-        return []
-    parts = [(part, stream.read(part["size"])) for part in sizes]
-    return parts if all(len(body) == part["size"] for part, body in parts) else []
 
 
 class Frames:

@@ -20,6 +20,8 @@ from serve.context import Context
 from serve.errors import ServeError
 
 _PR_SET_PDEATHSIG = 1
+_PIECE = 1 << 18
+"""Bytes read at a time: somewhat more than a Unix socket holds."""
 
 
 def main() -> int:
@@ -35,12 +37,14 @@ def main() -> int:
     except Exception as error:
         link.sendall(frame.pack([({"failed": _reason(error)}, b"")]))
         return 1
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError), link.makefile("rb") as stream:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         link.sendall(frame.pack([({"ready": handler.precision}, b"")]))
-        while batch := frame.read(stream):
-            context = Context(properties, [fields for fields, _ in batch])
-            bodies = handler.handle([{"body": body} for _, body in batch], context)
-            link.sendall(frame.pack(list(zip(context.answers, bodies, strict=True))))
+        frames = frame.Frames()
+        while data := link.recv(_PIECE):
+            for batch in frames.feed(data):
+                context = Context(properties, [fields for fields, _ in batch])
+                bodies = handler.handle([{"body": body} for _, body in batch], context)
+                link.sendall(frame.pack(list(zip(context.answers, bodies, strict=True))))
     return 0
 
 

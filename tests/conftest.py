@@ -5,7 +5,6 @@ it. Without an engine it skips, and says so; with --no-skips a skip is a failure
 """
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -87,16 +86,6 @@ def built_images(engine: docker.DockerClient) -> Mapping[str, str]:
     )
     assert done.returncode == 0, done.stderr
     return {name: entry["image"] for name, entry in json.loads((home / "images.json").read_text()).items()}
-
-
-@pytest.fixture()
-def short_tmp(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A temporary folder with a short name: Unix sockets take at most 107 bytes of path."""
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="k-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture()
