@@ -11,7 +11,7 @@ export TARGET ?= local
 export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images compat check bench lock base build push clean
+.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-bench compat check bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -73,6 +73,9 @@ check: $(VENV)/.ready ## lint, format and the shape of the project
 
 bench: $(VENV)/.ready ## every benchmark beside its peers (ARGS="serving tuning" for some), then bench/results.json and the plots
 	$(RUN) -m bench $(ARGS)
+
+test-bench: $(VENV)/.ready ## every benchmark but that of the images, small: that it runs, not what it finds
+	$(RUN) -m pytest -q tests/bench
 
 lock: ## resolve docker/locks/*.in again, with the versions of docker/versions.json (needs uv)
 	@docker/lock.sh

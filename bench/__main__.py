@@ -9,11 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench import plots
+from bench import plots, results
 from bench.machine import described
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "bench" / "results"
 BENCHES = ("serving", "decoding", "tuning", "training", "fine_tuning", "profile", "images", "local_server")
 
 
@@ -34,7 +33,7 @@ def main(names: list[str]) -> int:
 
 def join() -> None:
     """Write bench/results.json and the plots out of what the benchmarks have found, this time or before."""
-    together = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))}
+    together = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(results.FOLDER.glob("*.json"))}
     (ROOT / "bench" / "results.json").write_text(json.dumps({"machine": described()} | together, indent=1) + "\n", "utf-8")
     for file in plots.draw(together, ROOT / "docs"):
         print(f"written  {file.relative_to(ROOT)}")

@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bench import results
 from bench.machine import described
 from bench.pictures import DATA, camera_sized, photographs
 from contract import manifest
 from contract.picture import open_picture
 from contract.preprocess import Preprocessing, crop_pixels
 
-RESULTS = Path(__file__).resolve().parent / "results" / "decoding.json"
 PACKAGES = ("simplejpeg==1.9.0", "opencv-python-headless==5.0.0.93")
 SPEC = Preprocessing()
 REDUCED = 2 * SPEC.resize
@@ -53,7 +53,7 @@ def main() -> int:
     }
     if given.model:
         facts["camera_sized_answers"] = _answers(given.model, photographs(given.pictures, 40))
-    RESULTS.write_text(json.dumps(facts, indent=2) + "\n")
+    results.write("decoding", facts)
     print(json.dumps(facts, indent=2))
     return 0
 

@@ -1,76 +1,53 @@
-"""`python -m bench.fine_tuning [SEEDS]`: a frozen backbone with a new head against `kennel train --fine-tune`, on real dogs.
+"""`python -m bench.fine_tuning`: a frozen backbone with a new head against `kennel train --fine-tune`, on real dogs.
 
 Each seed trains both ways through the train program, one after the other. Validation says which is better; the test split is
 only reported. Its 404 pictures give a standard error of about 1.5 points to one run, and a few per cent of its labels are wrong.
 Writes bench/results/fine_tuning.json after every run, so that what was measured stays when it is interrupted.
 """
 
+import argparse
 import json
-import os
-import resource
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from bench.machine import processor
-from contract import cgroup
-from scripts.config import FINE_TUNE, PRETRAINED
+from bench import jobs, results
+from bench.machine import described
+from bench.pictures import DATA
+from scripts.config import FINE_TUNE, PRETRAINED, SPLITS
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
-RESULTS = ROOT / "bench" / "results" / "fine_tuning.json"
 WAYS = {"frozen": PRETRAINED, "fine-tune": FINE_TUNE}
 
 
 def main() -> int:
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    if not (DATA / "dogs").is_dir():
-        print("no real pictures: ../shared/data is absent", file=sys.stderr)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--data", type=Path, default=DATA / "dogs", help="a folder with train, valid and test")
+    parser.add_argument("--weights", type=Path, default=DATA / "weights" / "resnet18-imagenet.pth")
+    given = parser.parse_args()
+    if not given.data.is_dir() or not given.weights.is_file():
+        print(f"bench.fine_tuning: needs photographs and weights; {given.data} or {given.weights} is not there", file=sys.stderr)
         return 2
     rows: list[dict[str, Any]] = []
-    for seed in range(seeds):
+    for seed in range(given.seeds):
         for way, hyperparameters in WAYS.items():
-            rows.append({"way": way, "seed": seed, **run(hyperparameters | {"seed": str(seed)})})
+            rows.append({"way": way, "seed": seed, **run(hyperparameters | {"seed": str(seed)}, given.data, given.weights)})
             print(json.dumps(rows[-1]), flush=True)
-            about = {"processor": processor(), "cpus": cgroup.cpus(), "hyperparameters": WAYS}
-            RESULTS.write_text(json.dumps(about | {"summary": _summary(rows), "runs": rows}, indent=1) + "\n")
+            about = {"machine": described(), "hyperparameters": WAYS}
+            results.write("fine_tuning", about | {"summary": _summary(rows), "runs": rows})
     return 0
 
 
-def run(hyperparameters: dict[str, str]) -> dict[str, float]:
-    """One job: its last metrics, wall and CPU seconds. Raises CalledProcessError when it fails."""
-    base = Path(tempfile.mkdtemp(prefix="bench-fine-tuning-"))
-    channels = {"train": "train", "validation": "valid", "test": "test"}
-    settings = base / "input" / "config"
-    settings.mkdir(parents=True)
-    (base / "input" / "data" / "pretrained").mkdir(parents=True)
-    for channel, split in channels.items():
-        (base / "input" / "data" / channel).symlink_to(DATA / "dogs" / split)
-    shutil.copy(DATA / "weights" / "resnet18-imagenet.pth", base / "input" / "data" / "pretrained")
-    bodies = {
-        "hyperparameters": hyperparameters,
-        "inputdataconfig": {name: {"TrainingInputMode": "File"} for name in (*channels, "pretrained")},
-        "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"},
-    }
-    for name, body in bodies.items():
-        (settings / f"{name}.json").write_text(json.dumps(body))
-    environ = os.environ | {"SAGEMAKER_BASE_DIR": str(base), "OMP_WAIT_POLICY": "PASSIVE"}
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    try:
-        done = subprocess.run([sys.executable, "-m", "train"], cwd=ROOT, env=environ, check=True, capture_output=True, text=True)
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - started
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    lines = [line.removeprefix("metric ").rstrip(";") for line in done.stdout.splitlines() if line.startswith("metric ")]
-    last = {name: float(value) for name, value in (line.split("=") for line in lines)}
+def run(hyperparameters: dict[str, str], data: Path, weights: Path) -> dict[str, float]:
+    """One job: its last metrics, wall and CPU seconds. Raises RuntimeError when it fails."""
+    with tempfile.TemporaryDirectory(prefix="bench-fine-tuning-") as folder:
+        channels = {channel: data / split for channel, split in SPLITS.items()}
+        channels["pretrained"] = jobs.pretrained(Path(folder, "pretrained"), weights)
+        ended = jobs.run(Path(folder, "ml"), hyperparameters, channels)
     wanted = ("validation:accuracy", "validation:loss", "test:accuracy", "test:loss")
-    return {name: last[name] for name in wanted} | {"wall_s": round(wall, 1), "cpu_s": round(cpu, 1)}
+    return {name: ended.metrics[name] for name in wanted} | {"wall_s": ended.seconds, "cpu_s": ended.cpu}
 
 
 def _summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:

@@ -22,15 +22,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench import results
 from bench.machine import described
+from bench.pictures import DATA
 from scripts.engine import Refused, ask
 from tests import artefact
 from tests.containers import ServeContainer
 from tests.local_server import LocalServer
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
-RESULTS = ROOT / "bench" / "results" / "images.json"
 IMAGES = ("train", "serve-cpu", "serve-gpu", "rules")
 CHANGED = {"train": "train/network.py", "serve-cpu": "serve/formats.py"}
 """An image to the file that is changed for it."""
@@ -72,8 +72,7 @@ def main() -> int:
         "targets": TARGETS,
         "does_not_show": NOT_SHOWN,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(facts, indent=2) + "\n")
+    results.write("images", facts)
     _print(facts)
     return 0
 

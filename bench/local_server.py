@@ -30,11 +30,11 @@ from botocore.credentials import Credentials
 from rich.console import Console
 from rich.table import Table
 
+from bench import results
 from bench.machine import described, free_port
 from contract import cgroup
 from tests.local_server import LocalServer, ask, job_request, make_endpoint, wait_for_job
 
-RESULTS = Path(__file__).resolve().parent / "results" / "local_server.json"
 BODY = base64.b64encode(os.urandom(45_000))[:45_000]
 """As large as a photograph that a launcher sends; text, for moto's server answers 500 to bytes that are not UTF-8."""
 MEGABYTES = 200
@@ -92,8 +92,7 @@ def main() -> int:
         "all": {name: [round(value, 3) for value in values] for name, values in seen.items()},
         "does_not_show": NOT_SHOWN,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(facts, indent=2) + "\n")
+    results.write("local_server", facts)
     _print(rows)
     return 0
 

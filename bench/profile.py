@@ -10,7 +10,6 @@ clock: its share of a second is charged for the CPU time of a step, as on a mach
 import argparse
 import contextlib
 import csv
-import json
 import os
 import signal
 import statistics
@@ -26,10 +25,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.machine import processor
+from bench import results
+from bench.machine import described
 from tests.train.jobs import ROOT, Container
 
-RESULTS = ROOT / "bench" / "results" / "profile.json"
 BATCH = 16
 
 
@@ -143,7 +142,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--every", type=int, default=20, help="steps of a turn; 100 to spread nothing")
-    given, console = parser.parse_args(), Console()
+    given, console, machine = parser.parse_args(), Console(), described()
     found = measure(given.rounds, given.every, console)
     table = Table("setting", "CPU ms a step", "ratio", "of all rounds", "at most")
     rows = {}
@@ -159,8 +158,8 @@ def main() -> int:
         spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
         table.add_row(name, f"{row['cpu_ms']:.1f}", f"{row['ratio']:.3f}", spread, str(LIMITS.get(name, "")))
     console.print(table)
-    body = {"processor": processor(), "steps_a_turn": given.every, "rounds": given.rounds, "settings": rows}
-    RESULTS.write_text(json.dumps(body, indent=1) + "\n")
+    body = {"machine": machine, "steps_a_turn": given.every, "rounds": given.rounds, "settings": rows}
+    results.write("profile", body)
     return int(any(rows[name]["ratio"] > limit for name, limit in LIMITS.items()))
 
 

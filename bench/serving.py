@@ -8,7 +8,7 @@ accuracy (the training program judges that), or other networks.
 
 import argparse
 import contextlib
-import json
+import functools
 import multiprocessing
 import statistics
 import sys
@@ -21,7 +21,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench import peers, pictures
+from bench import peers, pictures, results
 from bench.load import Load, run
 from bench.machine import described
 from bench.peers import Peer
@@ -34,16 +34,22 @@ from serve import engine
 from tests import artefact
 from tests.server import Server
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "bench" / "results" / "serving.json"
 CONNECTIONS = (1, 4)
 GROWTH = (1, 4, 16, 64)
+PEERS = {
+    "multi-model-server": peers.multi_model_server,
+    "multi-model-server-as-it-comes": functools.partial(peers.multi_model_server, threads=None),
+    "torchserve": peers.torchserve,
+    "litserve": peers.litserve,
+}
+"""Each worker with one thread, but where the name says otherwise."""
 NOT_SHOWN = "no GPU; no network between client and server, which share the CPUs; no accuracy; no network but ResNet18"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One peer at one number of connections. Latencies in milliseconds, memory in MiB, all medians over the rounds.
+    """One peer at one number of connections. Latencies in milliseconds, memory in MiB, what processes share counted once; all
+    are medians over the rounds.
 
     `cpu`: CPU milliseconds a request of all its processes; what a busy machine distorts least.
     """
@@ -72,7 +78,7 @@ class Contender:
     def memory(self) -> float:
         if not self.process:
             return 0.0
-        return sum(process.memory_info().rss for process in _tree(psutil.Process(self.process))) / 2**20
+        return _memory(_tree(psutil.Process(self.process)))
 
 
 def main() -> int:
@@ -81,7 +87,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pictures", type=Path, default=DATA / "dogs")
     parser.add_argument("--weights", type=Path, default=DATA / "weights" / "resnet18-imagenet.pth")
-    parser.add_argument("--without", choices=("torchserve", "litserve"), action="append", default=[], help="leave this peer out")
+    parser.add_argument("--without", choices=tuple(PEERS), action="append", default=[], help="leave this peer out")
     given = parser.parse_args()
     photographs = pictures.photographs(given.pictures / "test", 100)
     camera = [pictures.camera_sized(body, seed) for seed, body in enumerate(photographs[::10])]
@@ -93,17 +99,17 @@ def main() -> int:
         start_up = _start_up(base, photographs[0])
         contenders = [_served(f"serve, {name}", "photographs", photographs, server) for name, server in servers.items()]
         contenders += [_loop_of(name, base, photographs) for name in PRECISIONS]
-        for name in ("multi_model_server", "torchserve", "litserve"):
+        for name, start in PEERS.items():
             if name not in given.without:
-                peer = stack.enter_context(getattr(peers, name)(given.weights, photographs[0]))
+                peer = stack.enter_context(start(given.weights, photographs[0]))
                 contenders.append(_over_http(f"{name}, eager torch", "photographs", photographs, peer))
-                if name == "multi_model_server":
+                if name == "multi-model-server":
                     contenders.append(_over_http(f"{name}, eager torch", "camera", camera, peer))
         contenders.append(_served("serve, int8", "camera", camera, fast))
         rows = _measured(contenders, CONNECTIONS, given.rounds, given.seconds)
         growth = _measured([contenders[0]], GROWTH, 1, given.seconds)
         parts = _parts(fast, photographs, given.seconds)
-        memory = {name: round(size / 2**20) for name, size in fast.rss().items()}
+        memory = {"front": _memory([psutil.Process(fast.process.pid)]), "workers": _memory(fast.workers())}
     facts = {
         "machine": machine,
         "pictures": {"photographs": _described(photographs), "camera": _described(camera)},
@@ -116,8 +122,7 @@ def main() -> int:
         "growth": [asdict(row) for row in growth],
         "not_shown": NOT_SHOWN,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(facts, indent=2) + "\n")
+    results.write("serving", facts)
     _print(rows, growth, facts)
     return 0
 
@@ -223,6 +228,11 @@ def _parts(server: Server, bodies: Sequence[bytes], seconds: float) -> dict[str,
     before = {name: _cpu_seconds(processes) for name, processes in parts.items()}
     asked = len(run(Load(bodies=bodies, clients=4, port=server.port), seconds).samples)
     return {name: round((_cpu_seconds(parts[name]) - used) / asked * 1000, 2) for name, used in before.items()}
+
+
+def _memory(processes: Sequence[psutil.Process]) -> float:
+    """MiB of these processes, a page that several share counted once: the workers map the same weights."""
+    return round(sum(process.memory_full_info().pss for process in processes) / 2**20, 1)
 
 
 def _tree(process: psutil.Process) -> list[psutil.Process]:

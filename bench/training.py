@@ -5,7 +5,7 @@ decoding is in them). `share` is the rate as a part of that with pictures from m
 pictures costs nothing. It does not show waiting: with loader workers, decoding runs beside the network where a core is free.
 """
 
-import json
+import argparse
 import sys
 import tempfile
 import time
@@ -17,22 +17,23 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from bench.machine import processor
+from bench import results
+from bench.machine import described
+from bench.pictures import DATA
 from contract import cgroup
 from contract.preprocess import Preprocessing
 from train import cache, machine, network
 from train.checkpoint import Checkpoints
 from train.config import Config, Place
 from train.hook import NoHook
+from train.inputs import Inputs
 from train.loader import Batch, Loader
 from train.loop import Loop
 from train.pictures import Collection, collect
 from train.ranks import Ranks
 from train.report import Report
 
-ROOT = Path(__file__).resolve().parent.parent
-DOGS = ROOT.parent / "shared" / "data" / "dogs"
-BATCH, ROUNDS = 16, 3
+BATCH = 16
 
 
 class Memory:
@@ -46,21 +47,28 @@ class Memory:
 
 
 def main() -> int:
-    if not DOGS.is_dir():
-        print("no real pictures: ../shared/data is absent", file=sys.stderr)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA / "dogs", help="a folder with train and valid")
+    parser.add_argument("--picture-size", type=int, default=224)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    if not given.data.is_dir():
+        print(f"bench.training: needs photographs; {given.data} is not there", file=sys.stderr)
         return 2
     torch.set_num_threads(cgroup.cpus())
-    collection = collect({"train": DOGS / "train", "validation": DOGS / "valid"})
-    indices = collection.indices("train")[:: len(collection.indices("train")) // (BATCH * (ROUNDS + 2))][: BATCH * (ROUNDS + 2)]
-    batches = [indices[at : at + BATCH] for at in range(0, len(indices), BATCH)]
+    machine_was = described()
+    collection = collect({"train": given.data / "train", "validation": given.data / "valid"})
+    found, count = collection.indices("train"), BATCH * (given.rounds + 2)
+    indices = [found[at * len(found) // count] for at in range(count)]
+    batches = [indices[at : at + BATCH] for at in range(0, count, BATCH)]
+    spec = Preprocessing(resize=round(given.picture_size * 256 / 224), crop=given.picture_size)
     with tempfile.TemporaryDirectory(prefix="bench-training-") as folder:
-        rows = _measure(collection, batches, Path(folder))
+        rows = _measure(collection, spec, batches, Path(folder))
     best = {dtype: rows[f"memory, {dtype}"] for dtype in ("float32", "bfloat16")}
     body = {name: {"cpu_s": round(cost, 4), "share": round(best[name.split(", ")[1]] / cost, 3)} for name, cost in rows.items()}
-    about = {"processor": processor(), "cpus": cgroup.cpus(), "bfloat16_in_hardware": machine.computes_bfloat16(), "batch": BATCH}
     gain = round(best["float32"] / best["bfloat16"], 2)
-    results = ROOT / "bench" / "results" / "training.json"
-    results.write_text(json.dumps(about | {"bfloat16_gain": gain, "steps": body}, indent=1) + "\n")
+    settings = {"batch": BATCH, "picture_size": given.picture_size, "bfloat16_in_hardware": machine.computes_bfloat16()}
+    results.write("training", {"machine": machine_was, "settings": settings, "bfloat16_gain": gain, "steps": body})
     table = Table("pictures from, numbers", "CPU s a step", "share of memory's rate")
     for name, row in body.items():
         table.add_row(name, f"{row['cpu_s']:.3f}", f"{row['share']:.3f}")
@@ -68,10 +76,9 @@ def main() -> int:
     return 0
 
 
-def _measure(collection: Collection, batches: list[list[int]], folder: Path) -> dict[str, float]:
+def _measure(collection: Collection, spec: Preprocessing, batches: list[list[int]], folder: Path) -> dict[str, float]:
     """The least CPU seconds that one step of each kind took; the first two of each are not counted."""
     kept = cache.create(folder / "pictures", len(collection.pictures))
-    spec = Preprocessing()
     loaders = {name: _loader(collection, spec, used) for name, used in (("decoder", None), ("cache", kept))}
     for _ in loaders["cache"].checks(batches):
         pass
@@ -107,7 +114,7 @@ def _loop(collection: Collection, spec: Preprocessing, loader: Loader, dtype: to
     net.train()
     return Loop(
         config=config,
-        spec=spec,
+        inputs=Inputs(spec, torch.device("cpu")),
         network=net,
         ranks=Ranks(Place(), folder / "stop"),
         loader=loader,

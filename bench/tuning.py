@@ -7,26 +7,21 @@ table says so. `work`: without what every job pays to start.
 """
 
 import argparse
-import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from bench import jobs, results
 from bench.machine import described
+from bench.pictures import DATA
 from contract.layout import Layout
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
-RESULTS = ROOT / "bench" / "results" / "tuning.json"
 TRIALS = (1, 5, 20, 100)
 HEADS = 3
 """Trials on features in each round; one takes seconds."""
@@ -51,6 +46,7 @@ def main() -> int:
     given.add_argument("--measured", type=int, help="epochs of the plain trial that is run; more are a sum (default: all)")
     given.add_argument("--picture-size", type=int, default=224, help="(default: %(default)s)")
     given.add_argument("--views", type=int, default=2, help="augmented views that are kept (default: %(default)s)")
+    given.add_argument("--precision", default="auto", help="of training steps, both ways (default: %(default)s)")
     line = given.parse_args()
     if not line.data.is_dir() or not line.weights.is_file():
         print(f"bench.tuning: needs photographs and weights; {line.data} or {line.weights} is not there", file=sys.stderr)
@@ -63,16 +59,17 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     result = _result(line, costs)
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    results.write("tuning", result)
     _print(result)
     return 0
 
 
 def _round(folder: Path, line: argparse.Namespace, costs: dict[str, list[Cost]]) -> None:
-    pictures = {"train": line.data / "train", "validation": line.data / "valid", "pretrained": _channel(folder, line.weights)}
-    two = {"train": _two(folder / "two", line.data / "train"), "pretrained": pictures["pretrained"]}
+    given = jobs.pretrained(folder / "pretrained", line.weights)
+    pictures = {"train": line.data / "train", "validation": line.data / "valid", "pretrained": given}
+    two = {"train": _two(folder / "two", line.data / "train"), "pretrained": given}
     common = {"arch": "resnet18", "train-layers": "head", "epochs": str(line.epochs), "views": str(line.views)}
-    common |= {"picture-size": str(line.picture_size)}
+    common |= {"picture-size": str(line.picture_size), "precision": line.precision}
     trial = common | {"batch-size": "32", "export": "weights"}
     measured = {"epochs": str(line.measured or line.epochs)}
     costs["plain"].append(_job(folder / "plain", trial | measured | {"lr": RATES[0]}, pictures))
@@ -84,46 +81,18 @@ def _round(folder: Path, line: argparse.Namespace, costs: dict[str, list[Cost]])
     costs["start"].append(_job(folder / "start", trial | {"epochs": "1"}, two | {"validation": two["train"]}))
 
 
-def _channel(folder: Path, file: Path) -> Path:
-    place = folder / "pretrained"
-    place.mkdir(parents=True)
-    (place / file.name).symlink_to(file.resolve())
-    return place
-
-
 def _two(folder: Path, pictures: Path) -> Path:
     """One picture of each of two classes."""
     for source in sorted(path for path in pictures.iterdir() if path.is_dir())[:2]:
         (folder / source.name).mkdir(parents=True)
-        picture = min(source.glob("*.jpg"))
+        picture = min(source.iterdir())
         shutil.copy(picture, folder / source.name / picture.name)
     return folder
 
 
 def _job(folder: Path, hyperparameters: dict[str, str], channels: dict[str, Path]) -> Cost:
-    layout = Layout(folder)
-    layout.config.mkdir(parents=True)
-    for name, place in channels.items():
-        layout.channel(name).parent.mkdir(exist_ok=True)
-        layout.channel(name).symlink_to(place.resolve())
-    for name, body in {
-        "hyperparameters": hyperparameters,
-        "inputdataconfig": {name: {"TrainingInputMode": "File"} for name in channels},
-        "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"},
-        "checkpointconfig": {"S3Uri": "s3://bench/checkpoints/", "LocalPath": "/opt/ml/checkpoints"},
-    }.items():
-        (layout.config / f"{name}.json").write_text(json.dumps(body))
-    own = {"SAGEMAKER_BASE_DIR": str(folder), "OMP_WAIT_POLICY": "PASSIVE"}
-    started = time.monotonic()
-    with (folder / "log").open("wb") as log:
-        program = subprocess.Popen([sys.executable, "-m", "train"], cwd=ROOT, env=os.environ | own, stdout=log, stderr=log)
-        _, status, used = os.wait4(program.pid, 0)
-    program.returncode = os.waitstatus_to_exitcode(status)
-    if program.returncode:
-        raise RuntimeError(f"{folder.name}: {(folder / 'log').read_text()[-500:]}")
-    history = layout.output_data / "history.json"
-    accuracy = json.loads(history.read_text())[-1]["validation:accuracy"] if history.exists() else 0.0
-    cost = Cost(round(used.ru_utime + used.ru_stime, 2), round(time.monotonic() - started, 2), round(accuracy, 4))
+    ended = jobs.run(folder, hyperparameters, channels)
+    cost = Cost(ended.cpu, ended.seconds, round(ended.metrics.get("validation:accuracy", 0.0), 4))
     print(f"{folder.parent.name} {folder.name}: {cost.cpu:.1f} CPU s, {cost.seconds:.1f} s", flush=True)
     return cost
 
@@ -147,6 +116,7 @@ def _result(line: argparse.Namespace, costs: dict[str, list[Cost]]) -> dict:
             "measured_epochs": line.measured or line.epochs,
             "views": line.views,
             "picture_size": line.picture_size,
+            "precision": line.precision,
             "rounds": line.rounds,
             "pictures": line.data.name,
         },

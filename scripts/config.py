@@ -18,7 +18,14 @@ PORT = 4566
 
 SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epochs": "12", "lr": "0.001", "batch-size": "32"}
 """Hyperparameters without pretrained weights: the whole of a small-picture network."""
-PRETRAINED = {"arch": "resnet18", "train-layers": "head", "epochs": "4", "lr": "0.005", "batch-size": "32"}
+PRETRAINED = {
+    "arch": "resnet18",
+    "train-layers": "head",
+    "epochs": "4",
+    "lr": "0.005",
+    "batch-size": "32",
+    "precision": "auto",
+}
 """Hyperparameters with pretrained weights: a new head."""
 FINE_TUNE = {
     "arch": "resnet18",

@@ -163,10 +163,9 @@ class Server:
             time.sleep(0.05)
         raise AssertionError(f"{len(self.workers())} workers after {seconds} s, not {count}")
 
-    def rss(self) -> dict[str, int]:
-        """Bytes resident: the front, and the workers together."""
-        front, *workers = self.tree()
-        return {"front": front.memory_info().rss, "workers": sum(process.memory_info().rss for process in workers)}
+    def rss(self) -> int:
+        """Bytes of the front that are resident."""
+        return psutil.Process(self.process.pid).memory_info().rss
 
 
 def alive(processes: list[psutil.Process]) -> list[int]:

@@ -27,23 +27,35 @@ from train.pictures import Collection
 from train.report import Report
 
 
-def recipe(config: Config, collection: Collection, pretrained: Path | None) -> dict[str, Any]:
-    """All that the values depend on. Reads every picture's bytes, which takes a hundredth of what decoding them does."""
+def recipe(config: Config, collection: Collection, pretrained: Path | None, numbers: torch.dtype) -> dict[str, Any]:
+    """All that the values depend on. `numbers`: in which training pictures are computed, for `precision` may leave that to the
+    machine. Reads every picture's bytes, which takes a hundredth of what decoding them does."""
     listing = hashlib.sha256()
     for picture in collection.pictures:
         content = digest(picture.path) if not picture.problem else picture.problem
         listing.update(f"{picture.name}\0{picture.label}\0{content}\n".encode("utf-8", "surrogateescape"))
     shared = {name: getattr(config, name) for name in SHARED}
     weights = digest(pretrained) if pretrained else ""
-    return shared | {"format": FORMAT, "pictures": listing.hexdigest(), "pretrained": weights}
+    computed = {"numbers": str(numbers).removeprefix("torch.")}
+    return shared | computed | {"format": FORMAT, "pictures": listing.hexdigest(), "pretrained": weights}
 
 
 class Backbone:
-    """The network without its head. `stop`: whether to stop, asked at every batch."""
+    """The network without its head. `numbers`: of training pictures; evaluation is float32, as in place. `stop`: whether to
+    stop, asked at every batch."""
 
-    def __init__(self, network: Network, loader: Loader, inputs: Inputs, report: Report, stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        loader: Loader,
+        inputs: Inputs,
+        report: Report,
+        *,
+        numbers: torch.dtype,
+        stop: Callable[[], bool],
+    ) -> None:
         self._module, self._head = network.module.eval(), network.module.get_submodule(network.head)
-        self._loader, self._inputs, self._report, self._stop = loader, inputs, report, stop
+        self._loader, self._inputs, self._report, self._numbers, self._stop = loader, inputs, report, numbers, stop
         self._given: torch.Tensor | None = None
         self._head.register_forward_pre_hook(self._keep)
 
@@ -62,19 +74,24 @@ class Backbone:
         for number, pictures in enumerate(loaded):
             if self._stop():
                 return None
-            logits = self._module(self._inputs.of(pictures))
-            given = self._given
-            if given is None or given.ndim != 2 or type(self._head) is not nn.Linear or not _same(self._head(given), logits):
-                raise ConfigError("task: features need a network that ends in a Linear layer, and arch does more after its last")
+            given = self._passed(self._inputs.of(pictures), torch.float32 if view is None else self._numbers)
             if not bool(given.isfinite().all()):
                 raise FeaturesError(f"{what}: a value is not finite; are the pretrained weights sound?")
-            kept.append(given.cpu())
+            kept.append(given.float().cpu())
             self._report.progress(f"{what} {number + 1}/{len(batches)}")
         seconds = time.monotonic() - started
         self._report.say(
             f"features of {what}: {len(indices):,} pictures in {seconds:.1f} s, {len(indices) / seconds:.0f} a second"
         )
         return torch.cat(kept)
+
+    def _passed(self, inputs: torch.Tensor, numbers: torch.dtype) -> torch.Tensor:
+        """What the head is given for these inputs."""
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=numbers == torch.bfloat16):
+            logits, given = self._module(inputs), self._given
+            if given is None or given.ndim != 2 or type(self._head) is not nn.Linear or not _same(self._head(given), logits):
+                raise ConfigError("task: features need a network that ends in a Linear layer, and arch does more after its last")
+        return given
 
 
 def keep(

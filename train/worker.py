@@ -208,13 +208,14 @@ def _keep_features(job: Job, ranks: Ranks, report: Report, own: Path) -> None:
     collection, folder, pretrained = _collect(job), job.checkpoints, None
     if "pretrained" in job.channels:
         pretrained = network.pretrained_file(job.layout.channel("pretrained"))
-    recipe = backbone.recipe(job.config, collection, pretrained)
+    numbers = precision.chosen(job.config.precision, ranks.device, job.hook_config)
+    recipe = backbone.recipe(job.config, collection, pretrained, numbers)
     reason = features.problem(folder, recipe)
     if reason is None:
         return report.say(f"features are in {folder} already, whole and of these pictures and weights")
     report.say(f"features are computed: {reason}")
     material = _of_pictures(job, collection, ranks, report, own)
-    frozen = backbone.Backbone(material.network, material.loader, material.inputs, report, ranks.stop_asked)
+    frozen = backbone.Backbone(material.network, material.loader, material.inputs, report, numbers=numbers, stop=ranks.stop_asked)
     size = backbone.keep(
         folder,
         recipe,

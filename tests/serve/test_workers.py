@@ -134,3 +134,14 @@ def test_five_that_end_while_loading_end_it_with_pauses_that_grow(config: Config
         assert times[4] - times[3] > 2 * (times[2] - times[1]) > 0.4
 
     with_room(test, replace(config, workers=1))
+
+
+def test_workers_share_the_weights_that_they_map(config: Config) -> None:
+    async def test(room: Room) -> None:
+        await room.until(lambda: room.workers.ready == 2)
+        for link in room.links:
+            maps = [row for row in psutil.Process(link.pid).memory_maps() if row.path == str(config.model / "model.bin")]
+            assert maps and sum(row.rss for row in maps) > 0
+            assert not any(row.private_dirty for row in maps), "a copy of its own"
+
+    with_room(test, config)

@@ -61,6 +61,23 @@ def test_with_a_view_an_epoch_a_head_takes_the_very_steps_of_training_in_place(t
         assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), rel=1e-4)
 
 
+def test_bfloat16_is_the_plain_ways_bfloat16_in_training_and_float32_in_evaluation(trained: Trained, tmp_path: Path) -> None:
+    plain = Container(tmp_path / "plain", **SETTINGS, precision="bfloat16")
+    made = features_job(tmp_path / "features", precision="bfloat16")
+    attempt(plain, tmp_path / "1")
+    attempt(made, tmp_path / "2")
+    head = head_job(tmp_path / "head", made, precision="bfloat16")
+    attempt(head, tmp_path / "3")
+    for ours, theirs in zip(head.steps(), plain.steps(), strict=True):
+        assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), rel=1e-4)
+    exact, fast = (load_file(job.layout.checkpoints / VALUES) for job in (trained.made, made))
+    assert torch.equal(exact["validation"], fast["validation"]) and not torch.equal(exact["train"], fast["train"])
+    assert torch.equal(fast["train"], fast["train"].bfloat16().float()), "what a step in place gives its head"
+    assert json.loads((made.layout.checkpoints / MARKER).read_text())["recipe"]["numbers"] == "bfloat16"
+    other = head_job(tmp_path / "float32", made)
+    assert "channel features: made with precision 'bfloat16'" in attempt(other, tmp_path / "4", code=1)
+
+
 def test_it_prints_the_same_metrics_with_the_same_values(trained: Trained) -> None:
     found = metrics.scan(trained.run.out)
     ours, plain = (json.loads((job.layout.output_data / "history.json").read_text()) for job in (trained.head, trained.plain))

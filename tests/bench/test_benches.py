@@ -1,0 +1,59 @@
+"""Every benchmark that needs no engine runs to its end on a few real dogs, and what it found can be drawn.
+
+What they find here means nothing; that they still fit the programs that they measure is the point. `make test-bench`.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import plots
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.slow
+CLASSES, PICTURES = 3, 8
+SMALL = {
+    "serving": "--seconds 0.3 --rounds 1 --pictures {dogs} "
+    "--without multi-model-server --without multi-model-server-as-it-comes --without torchserve --without litserve",
+    "decoding": "--rounds 1 --pictures {dogs}/test",
+    "tuning": "--rounds 1 --epochs 2 --measured 1 --picture-size 64 --data {dogs}",
+    "training": "--rounds 1 --picture-size 64 --data {dogs}",
+    "fine_tuning": "--seeds 1 --data {dogs}",
+    "profile": "--rounds 1 --every 4",
+    "local_server": "--rounds 1 --calls 5",
+}
+
+
+@pytest.fixture(scope="module")
+def dogs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few pictures of a few breeds, in the folders of the whole set."""
+    folder = tmp_path_factory.mktemp("dogs")
+    for split in ("train", "valid", "test"):
+        for breed in sorted((shared_data / "dogs" / split).iterdir())[:CLASSES]:
+            (folder / split / breed.name).mkdir(parents=True)
+            for picture in sorted(breed.iterdir())[:PICTURES]:
+                shutil.copy(picture, folder / split / breed.name)
+    return folder
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_benchmark_runs_to_its_end(name: str, dogs: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", f"bench.{name}", *SMALL[name].format(dogs=dogs).split()]
+    environ = os.environ | {"KENNEL_BENCH_RESULTS": str(tmp_path / "results")}
+    run = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=500)
+    # Beside other work bench.profile may find hooks dearer than they may be, and says so with 1.
+    assert run.returncode == 0 or (name == "profile" and run.returncode == 1 and "Traceback" not in run.stderr), run.stderr
+    found = json.loads((tmp_path / "results" / f"{name}.json").read_text())
+    assert found["machine"]["cpus"] >= 1 and "\n" in run.stdout
+    drawn = list(plots.draw({name: found}, tmp_path))
+    assert len(drawn) == (name in ("serving", "tuning", "profile", "local_server"))
+
+
+def test_a_name_that_is_none_is_refused() -> None:
+    run = subprocess.run([sys.executable, "-m", "bench", "severing"], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 2 and run.stderr.startswith("bench: severing: no such benchmark; there are serving, decoding,")
