@@ -13,7 +13,7 @@ from bench import plots, results
 from bench.machine import described
 
 ROOT = Path(__file__).resolve().parent.parent
-BENCHES = ("serving", "decoding", "tuning", "training", "fine_tuning", "profile", "images", "local_server")
+BENCHES = ("serving", "decoding", "tuning", "training", "growth", "fine_tuning", "profile", "images", "local_server")
 
 
 def main(names: list[str]) -> int:

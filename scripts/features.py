@@ -22,7 +22,7 @@ from scripts.say import Say, command
 from scripts.target import Target
 
 CHANNEL = "features"
-_VALUES = ("arch", "picture-size", "augment", "seed", "views", "precision")
+_VALUES = ("arch", "picture-size", "crop-pct", "augment", "seed", "views", "precision")
 """Hyperparameters of a trial that its features must have been made with."""
 _PASSED = (*_VALUES, "train-layers", "max-bad-images", "loader-workers")
 _TOLD = re.compile(r"^features ")

@@ -46,6 +46,8 @@ class Config:
     seed: int = 0
     picture_size: int = 224
     """Side of the network's input in pixels."""
+    crop_pct: float = 0.875
+    """Of a picture's shorter side, the share that evaluating and serving cut from the middle; 1 for all of it."""
     schedule: str = "cosine"
     """Of the learning rate, by step: `cosine` falls to nought, `constant` stays."""
     warmup: float = 0.0
@@ -87,8 +89,8 @@ class Config:
 
     @property
     def resize(self) -> int:
-        """Pixels the shorter side is scaled to before the centre crop, in torchvision's usual ratio of 256 to 224."""
-        return round(self.picture_size * 256 / 224)
+        """Pixels the shorter side is scaled to before the centre crop; by default 256 for 224, as torchvision's weights expect."""
+        return round(self.picture_size / self.crop_pct)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +296,7 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "batch-size": _whole(1, 65_536),
     "seed": _whole(0, 2**32 - 1),
     "picture-size": _whole(8, 2_048),
+    "crop-pct": _number(0.5, 1, above=False),
     "schedule": _choice("constant", "cosine"),
     "warmup": _number(0, 1, above=False),
     "backbone-factor": _number(0, 1, above=True),

@@ -31,7 +31,7 @@ from train.pictures import Collection, Picture
 MARKER, VALUES, NETWORK = "features.json", "features.safetensors", "network.safetensors"
 FORMAT = 1
 """Of the files, and of what their values mean: another one makes earlier features stale."""
-SHARED = ("arch", "picture_size", "augment", "seed", "views", "precision")
+SHARED = ("arch", "picture_size", "crop_pct", "augment", "seed", "views", "precision")
 """Hyperparameters that a job on features must share with the one that computed them."""
 
 

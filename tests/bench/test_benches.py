@@ -23,6 +23,7 @@ SMALL = {
     "decoding": "--rounds 1 --pictures {dogs}/test",
     "tuning": "--rounds 1 --epochs 2 --measured 1 --picture-size 64 --data {dogs}",
     "training": "--rounds 1 --picture-size 64 --data {dogs}",
+    "growth": "--rounds 1 --photographs {dogs}/train --pictures 40 --classes 2",
     "fine_tuning": "--seeds 1 --data {dogs}",
     "profile": "--rounds 1 --every 4",
     "local_server": "--rounds 1 --calls 5",

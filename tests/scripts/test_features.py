@@ -44,8 +44,8 @@ def test_the_place_follows_what_is_asked_for(kennel: Kennel) -> None:
     usual = place()
     assert usual.startswith("s3://kennel-local/kennel/features/") and usual.endswith("/")
     assert usual == place("--set", "epochs=9", "--set", "max-bad-images=0", "--jobs", "3")
-    changed = [("views=3",), ("seed=1",), ("picture_size=64",), ("augment=none",), ("arch=resnet34",)]
-    assert len({usual, place("--data-name", "cats"), *(place("--set", *words) for words in changed)}) == 7
+    changed = [("views=3",), ("seed=1",), ("picture_size=64",), ("crop_pct=1",), ("augment=none",), ("arch=resnet34",)]
+    assert len({usual, place("--data-name", "cats"), *(place("--set", *words) for words in changed)}) == 8
 
 
 def test_they_are_made_once_and_a_second_tuning_starts_no_job(local: Kennel, server: LocalServer, pictures: Path) -> None:

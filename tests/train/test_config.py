@@ -21,6 +21,7 @@ GOLDEN = {
     "batch-size": 64,
     "seed": 0,
     "picture-size": 224,
+    "crop-pct": 0.875,
     "schedule": "cosine",
     "warmup": 0.0,
     "backbone-factor": 1.0,
@@ -88,6 +89,7 @@ def test_the_architectures_are_torchvisions() -> None:
 
 def test_the_picture_is_scaled_in_torchvisions_ratio() -> None:
     assert [Config(picture_size=size).resize for size in (224, 64, 32)] == [256, 73, 37]
+    assert [Config(picture_size=size, crop_pct=share).resize for size, share in ((288, 1), (2048, 0.5))] == [288, 4096]
 
 
 @given(st.dictionaries(st.text(max_size=300), st.text(max_size=2500) | st.integers() | st.floats() | st.none(), max_size=100))
