@@ -31,18 +31,18 @@ FINE_TUNE = {
     "arch": "resnet18",
     "train-layers": "last",
     "picture-size": "288",
-    "epochs": "5",
+    "crop-pct": "1",
+    "epochs": "8",
     "lr": "0.003",
     "batch-size": "32",
     "weight-decay": "0.05",
     "backbone-factor": "0.05",
     "batch-norm": "kept",
     "warmup": "0.1",
-    "label-smoothing": "0.1",
     "average": "0.98",
     "precision": "auto",
 }
-"""Hyperparameters of `--fine-tune`: the last block and the head of pretrained weights, on larger pictures."""
+"""Hyperparameters of `--fine-tune`: the last block and the head of pretrained weights, on larger pictures and all of them."""
 SCRATCH_TRIAL = {"epochs": "2", "picture-size": "32", "loader-workers": "0", "profile": "off", "export": "weights"}
 PRETRAINED_TRIAL = {"epochs": "2", "picture-size": "128", "loader-workers": "0", "profile": "off", "export": "weights"}
 """What one job of a tuning has instead: enough to tell good from bad. Several run at a time, so none starts helpers."""

@@ -127,8 +127,7 @@ class Connection(asyncio.Protocol):
         self._deaf = True
         for exchange in (self._handling, self._reading, *self._queue):
             if exchange is not None:
-                self._service.hold(-len(exchange.body))
-                exchange.body = bytearray()
+                self._let_go(exchange)
         if self._handling is not None:
             self._service.gone(self._handling)
         self._handling = self._reading = None
@@ -228,8 +227,7 @@ class Connection(asyncio.Protocol):
             return
         exchange, self._reading = self._reading or Exchange(self), None
         exchange.error, exchange.keep_alive = error, False
-        self._service.hold(-len(exchange.body))
-        exchange.body = bytearray()
+        self._let_go(exchange)
         self._deaf = True
         self._queue.append(exchange)
         self._pump()
@@ -238,7 +236,7 @@ class Connection(asyncio.Protocol):
         """Write one answer; called through Exchange.answer."""
         if exchange is not self._handling:
             return
-        self._service.hold(-len(exchange.body))
+        self._let_go(exchange)
         self._handling = None
         close = not exchange.keep_alive or (self._service.draining and not self._queue and self._reading is None)
         head = f"{_REASONS[status]}Content-Length: {len(body)}\r\nX-Request-Id: {exchange.request_id}\r\n{headers}"
@@ -253,6 +251,11 @@ class Connection(asyncio.Protocol):
             self._expect(self._config.header_timeout if self._reading or self._head_size else self._config.idle_timeout)
         self._transport.resume_reading()
         self._pump()
+
+    def _let_go(self, exchange: Exchange) -> None:
+        """Of its body, here and now: an exchange and its job hold each other, and what collects such pairs comes late."""
+        self._service.hold(-len(exchange.body))
+        exchange.body = bytearray()
 
     def _half_close(self) -> None:
         self._deaf = True

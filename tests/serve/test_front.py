@@ -32,6 +32,16 @@ def test_the_custom_attribute_sets_how_many(server: Server, dogs: list[bytes]) -
     assert bad.status == 400 and bad.json()["code"] == "BadAttributes"
 
 
+def test_a_body_is_out_of_memory_once_it_is_answered(server: Server) -> None:
+    body, before = b"\0" * 5_000_000, server.rss()
+    seen = 0
+    for _ in range(60):
+        assert server.invoke(body).status == 400
+        seen = max(seen, server.rss())
+    # One comes in, one goes to a worker, and the allocator keeps some; sixty of them would be 300 MB.
+    assert seen - before < 60_000_000
+
+
 def test_every_error_has_the_same_short_body(server: Server, dogs: list[bytes]) -> None:
     answers = {
         404: server.request("GET", "/"),
