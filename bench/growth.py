@@ -2,8 +2,8 @@
 
 `python -m bench.growth`: ResNet18 at 64 pixels, a new head, one epoch, then the artefact in float32; CPU seconds of all processes
 of the train program, medians over the rounds. The pictures are copies of the same photographs and their classes are made up, so
-what they teach is nothing and accuracy is not looked at. Written to bench/results/growth.json. How cost grows with trials and with
-connections, bench.tuning and bench.serving say. It does not show larger pictures, where each costs more, or more pictures than
+what they teach is nothing and accuracy is not looked at. Written to bench/results/growth.json. bench.tuning and bench.serving say
+how cost grows with trials and connections. It does not show larger pictures, where each costs more, or more pictures than
 memory holds.
 """
 

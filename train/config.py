@@ -89,7 +89,7 @@ class Config:
 
     @property
     def resize(self) -> int:
-        """Pixels the shorter side is scaled to before the centre crop; by default 256 for 224, as torchvision's weights expect."""
+        """Pixels the shorter side is scaled to before the centre crop; 256 for 224, as torchvision's weights expect."""
         return round(self.picture_size / self.crop_pct)
 
 
