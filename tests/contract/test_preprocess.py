@@ -19,7 +19,7 @@ def textured(width: int, height: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("spec", [Preprocessing(), Preprocessing(resize=73, crop=64)])
+@pytest.mark.parametrize("spec", [Preprocessing(), Preprocessing(resize=73, crop=64), Preprocessing(resize=288, crop=288)])
 def test_pixels_equal_torchvisions_within_one_grey_level(size: tuple[int, int], spec: Preprocessing) -> None:
     picture = textured(*size)
     theirs = transforms.Compose([transforms.Resize(spec.resize), transforms.CenterCrop(spec.crop)])(picture)
