@@ -21,7 +21,7 @@ from PIL import Image
 
 from bench import results
 from bench.machine import described
-from bench.pictures import DATA, camera_sized, photographs
+from bench.pictures import DATA, camera_sized, photographs, require
 from contract import manifest
 from contract.picture import open_picture
 from contract.preprocess import Preprocessing, crop_pixels
@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="a model artefact's folder, to compare answers with")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    require(parser, given.pictures)
     if not given.inside:
         from bench.peers import environment
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench import jobs, results
 from bench.machine import described
-from bench.pictures import DATA
+from bench.pictures import DATA, require
 from scripts.config import FINE_TUNE, PRETRAINED, SPLITS
 
 WAYS = {"frozen": PRETRAINED, "fine-tune": FINE_TUNE}
@@ -27,9 +27,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=DATA / "dogs", help="a folder with train, valid and test")
     parser.add_argument("--weights", type=Path, default=DATA / "weights" / "resnet18-imagenet.pth")
     given = parser.parse_args()
-    if not given.data.is_dir() or not given.weights.is_file():
-        print(f"bench.fine_tuning: needs photographs and weights; {given.data} or {given.weights} is not there", file=sys.stderr)
-        return 2
+    require(parser, given.data, given.weights)
     rows: list[dict[str, Any]] = []
     for seed in range(given.seeds):
         for way, hyperparameters in WAYS.items():

@@ -19,14 +19,20 @@ from rich.table import Table
 
 from bench import jobs, results
 from bench.machine import described
-from bench.pictures import DATA
+from bench.pictures import DATA, require
 from contract.layout import Layout
 
 PICTURES, CLASSES = (500, 1_000, 2_000, 4_000), (10, 100, 1_000)
 FEW, SOME = 10, 2_000
 """Classes while pictures grow, and pictures while classes grow."""
-HYPERPARAMETERS = {"train-layers": "head", "picture-size": "64", "batch-size": "32", "epochs": "1", "profile": "off"}
-HYPERPARAMETERS |= {"serve-precision": "float32"}
+HYPERPARAMETERS = {
+    "train-layers": "head",
+    "picture-size": "64",
+    "batch-size": "32",
+    "epochs": "1",
+    "profile": "off",
+    "serve-precision": "float32",
+}
 """Judging int8 would begin at 100 validation pictures, a step among the small jobs that growth does not make."""
 
 
@@ -38,10 +44,8 @@ def main() -> int:
     parser.add_argument("--classes", type=int, nargs="+", default=CLASSES, help="how many, in turn, of 2,000 pictures")
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
+    require(parser, given.photographs, given.weights)
     photographs = sorted(given.photographs.rglob("*.jpg"))
-    if not photographs or not given.weights.is_file():
-        print(f"bench.growth: needs photographs and weights; {given.photographs} or {given.weights} has none", file=sys.stderr)
-        return 2
     asked = [(count, FEW) for count in given.pictures] + [(SOME, count) for count in given.classes]
     seen: dict[tuple[int, int], list[tuple[float, float]]] = {}
     machine = described()

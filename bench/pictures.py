@@ -1,5 +1,6 @@
 """The pictures that benchmarks send: photographs, and the same as large as a camera makes them. Nothing is measured here."""
 
+import argparse
 import io
 from pathlib import Path
 
@@ -9,6 +10,13 @@ from PIL import Image
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 CAMERA = 3_000
 """Pixels of a camera-sized picture's shorter side: 12 million in all."""
+
+
+def require(parser: argparse.ArgumentParser, *paths: Path) -> None:
+    """End the program, with 2 and one line, when a file or folder that it needs is not there."""
+    for path in paths:
+        if not path.exists():
+            parser.error(f"{path} is not there; photographs and pretrained weights are needed")
 
 
 def photographs(folder: Path, count: int) -> list[bytes]:

@@ -89,6 +89,7 @@ def main() -> int:
     parser.add_argument("--weights", type=Path, default=DATA / "weights" / "resnet18-imagenet.pth")
     parser.add_argument("--without", choices=tuple(PEERS), action="append", default=[], help="leave this peer out")
     given = parser.parse_args()
+    pictures.require(parser, given.pictures, given.weights)
     photographs = pictures.photographs(given.pictures / "test", 100)
     camera = [pictures.camera_sized(body, seed) for seed, body in enumerate(photographs[::10])]
     machine = described()

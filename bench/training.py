@@ -19,7 +19,7 @@ from torch import nn
 
 from bench import results
 from bench.machine import described
-from bench.pictures import DATA
+from bench.pictures import DATA, require
 from contract import cgroup
 from contract.preprocess import Preprocessing
 from train import cache, machine, network
@@ -52,16 +52,14 @@ def main() -> int:
     parser.add_argument("--picture-size", type=int, default=224)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    if not given.data.is_dir():
-        print(f"bench.training: needs photographs; {given.data} is not there", file=sys.stderr)
-        return 2
+    require(parser, given.data)
     torch.set_num_threads(cgroup.cpus())
     machine_was = described()
     collection = collect({"train": given.data / "train", "validation": given.data / "valid"})
     found, count = collection.indices("train"), BATCH * (given.rounds + 2)
     indices = [found[at * len(found) // count] for at in range(count)]
     batches = [indices[at : at + BATCH] for at in range(0, count, BATCH)]
-    spec = Preprocessing(resize=round(given.picture_size * 256 / 224), crop=given.picture_size)
+    spec = Preprocessing(resize=Config(picture_size=given.picture_size).resize, crop=given.picture_size)
     with tempfile.TemporaryDirectory(prefix="bench-training-") as folder:
         rows = _measure(collection, spec, batches, Path(folder))
     best = {dtype: rows[f"memory, {dtype}"] for dtype in ("float32", "bfloat16")}

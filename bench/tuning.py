@@ -11,15 +11,16 @@ import shutil
 import statistics
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from bench import jobs, results
+from bench.jobs import Ended
 from bench.machine import described
-from bench.pictures import DATA
+from bench.pictures import DATA, require
 from contract.layout import Layout
 
 TRIALS = (1, 5, 20, 100)
@@ -28,46 +29,32 @@ HEADS = 3
 RATES = ("0.001", "0.003", "0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of one job from its start to its end: CPU seconds of all its processes, seconds on the clock, validation accuracy."""
-
-    cpu: float
-    seconds: float
-    accuracy: float
-
-
 def main() -> int:
-    given = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    given.add_argument("--data", type=Path, default=DATA / "dogs", help="a folder with train and valid (default: %(default)s)")
-    given.add_argument("--weights", type=Path, default=DATA / "weights" / "resnet18-imagenet.pth", help="(default: %(default)s)")
-    given.add_argument("--rounds", type=int, default=2, help="(default: %(default)s)")
-    given.add_argument("--epochs", type=int, default=5, help="of a trial, two or more (default: %(default)s)")
-    given.add_argument("--measured", type=int, help="epochs of the plain trial that is run; more are a sum (default: all)")
-    given.add_argument("--picture-size", type=int, default=224, help="(default: %(default)s)")
-    given.add_argument("--views", type=int, default=2, help="augmented views that are kept (default: %(default)s)")
-    given.add_argument("--precision", default="auto", help="of training steps, both ways (default: %(default)s)")
-    line = given.parse_args()
-    if not line.data.is_dir() or not line.weights.is_file():
-        print(f"bench.tuning: needs photographs and weights; {line.data} or {line.weights} is not there", file=sys.stderr)
-        return 2
-    costs: dict[str, list[Cost]] = {"plain": [], "features": [], "head": [], "short head": [], "start": []}
-    folder = Path(tempfile.mkdtemp(prefix="bench-tuning-"))
-    try:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=DATA / "dogs", help="a folder with train and valid (default: %(default)s)")
+    parser.add_argument("--weights", type=Path, default=DATA / "weights" / "resnet18-imagenet.pth", help="(default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=2, help="(default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=5, help="of a trial, two or more (default: %(default)s)")
+    parser.add_argument("--measured", type=int, help="epochs of the plain trial that is run; more are a sum (default: all)")
+    parser.add_argument("--picture-size", type=int, default=224, help="(default: %(default)s)")
+    parser.add_argument("--views", type=int, default=2, help="augmented views that are kept (default: %(default)s)")
+    parser.add_argument("--precision", default="auto", help="of training steps, both ways (default: %(default)s)")
+    line = parser.parse_args()
+    require(parser, line.data, line.weights)
+    costs: dict[str, list[Ended]] = {"plain": [], "features": [], "head": [], "short head": [], "start": []}
+    with tempfile.TemporaryDirectory(prefix="bench-tuning-") as folder:
         for number in range(line.rounds):
-            _round(folder / str(number), line, costs)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            _round(Path(folder, str(number)), line, costs)
     result = _result(line, costs)
     results.write("tuning", result)
     _print(result)
     return 0
 
 
-def _round(folder: Path, line: argparse.Namespace, costs: dict[str, list[Cost]]) -> None:
-    given = jobs.pretrained(folder / "pretrained", line.weights)
-    pictures = {"train": line.data / "train", "validation": line.data / "valid", "pretrained": given}
-    two = {"train": _two(folder / "two", line.data / "train"), "pretrained": given}
+def _round(folder: Path, line: argparse.Namespace, costs: dict[str, list[Ended]]) -> None:
+    weights = jobs.pretrained(folder / "pretrained", line.weights)
+    pictures = {"train": line.data / "train", "validation": line.data / "valid", "pretrained": weights}
+    two = {"train": _two(folder / "two", line.data / "train"), "pretrained": weights}
     common = {"arch": "resnet18", "train-layers": "head", "epochs": str(line.epochs), "views": str(line.views)}
     common |= {"picture-size": str(line.picture_size), "precision": line.precision}
     trial = common | {"batch-size": "32", "export": "weights"}
@@ -90,14 +77,13 @@ def _two(folder: Path, pictures: Path) -> Path:
     return folder
 
 
-def _job(folder: Path, hyperparameters: dict[str, str], channels: dict[str, Path]) -> Cost:
+def _job(folder: Path, hyperparameters: dict[str, str], channels: dict[str, Path]) -> Ended:
     ended = jobs.run(folder, hyperparameters, channels)
-    cost = Cost(ended.cpu, ended.seconds, round(ended.metrics.get("validation:accuracy", 0.0), 4))
-    print(f"{folder.parent.name} {folder.name}: {cost.cpu:.1f} CPU s, {cost.seconds:.1f} s", flush=True)
-    return cost
+    print(f"{folder.parent.name} {folder.name}: {ended.cpu:.1f} CPU s, {ended.seconds:.1f} s", flush=True)
+    return ended
 
 
-def _result(line: argparse.Namespace, costs: dict[str, list[Cost]]) -> dict:
+def _result(line: argparse.Namespace, costs: dict[str, list[Ended]]) -> dict:
     cpu = {name: statistics.median(cost.cpu for cost in found) for name, found in costs.items()}
     one_pass = (cpu["plain"] - cpu["start"]) / (line.measured or line.epochs)
     trial = cpu["start"] + line.epochs * one_pass

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench import plots
+from bench.__main__ import BENCHES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.slow
@@ -53,6 +54,18 @@ def test_a_benchmark_runs_to_its_end(name: str, dogs: Path, tmp_path: Path) -> N
     assert found["machine"]["cpus"] >= 1 and "\n" in run.stdout
     drawn = list(plots.draw({name: found}, tmp_path))
     assert len(drawn) == (name in ("serving", "tuning", "profile", "local_server"))
+
+
+def test_no_benchmark_is_left_out_but_that_of_the_images() -> None:
+    assert set(SMALL) == set(BENCHES) - {"images"}
+
+
+@pytest.mark.parametrize("name", ["serving", "decoding", "tuning", "fine_tuning"])
+def test_without_photographs_it_says_so(name: str, tmp_path: Path) -> None:
+    option = "--pictures" if name in ("serving", "decoding") else "--data"
+    command = [sys.executable, "-m", f"bench.{name}", option, str(tmp_path / "none")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 2 and f"{tmp_path / 'none'} is not there; photographs" in run.stderr
 
 
 def test_a_name_that_is_none_is_refused() -> None:

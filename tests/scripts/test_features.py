@@ -7,6 +7,14 @@ import pytest
 from local_server import LocalServer
 from person import Kennel
 
+from scripts import features
+
+
+def test_what_names_a_folder_is_what_a_trial_must_share_with_its_features() -> None:
+    from train.features import SHARED
+
+    assert {name.replace("-", "_") for name in features._VALUES} == set(SHARED)
+
 
 def ready(kennel: Kennel, pictures: Path) -> Kennel:
     weights = kennel.folder / "w.pth"
