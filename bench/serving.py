@@ -2,7 +2,7 @@
 
 `python -m bench.serving`: ResNet18 at 224 pixels on the same photographs, all in one run and in turn, several rounds; the table
 shows the median round. Then camera-sized pictures, growth with connections, and the CPU time of each part of the program.
-Written to bench/results/serving.json. What it does not show: a GPU, a network between client and server (both share the CPUs),
+Written to bench/results/serving.json. What it does not show: a GPU where there is none, a network between client and server (both share the CPUs),
 accuracy (the training program judges that), or other networks.
 """
 
@@ -30,7 +30,7 @@ from contract import cgroup, manifest
 from contract.picture import open_picture
 from contract.precision import PRECISIONS, Precision
 from contract.preprocess import crop_pixels, prepare
-from serve import engine
+from serve import config, engine
 from tests import artefact
 from tests.server import Server
 
@@ -43,7 +43,12 @@ PEERS = {
     "litserve": peers.litserve,
 }
 """Each worker with one thread, but where the name says otherwise."""
-NOT_SHOWN = "no GPU; no network between client and server, which share the CPUs; no accuracy; no network but ResNet18"
+ON_CPU = {"KENNEL_ENGINE": "openvino"}
+GPU = "serve, bfloat16 on the GPU"
+"""A row of its own, where there is one. Its peers are the CPU's."""
+NOT_SHOWN = (
+    "a GPU where no row names one; no network between client and server, which share the CPUs; no accuracy; no network but ResNet18"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +100,14 @@ def main() -> int:
     machine = described()
     base = _artefact(given.weights, given.pictures / "train")
     with contextlib.ExitStack() as stack:
-        servers = {name: stack.enter_context(Server(base, KENNEL_PRECISION=name)) for name in PRECISIONS}
+        servers = {name: stack.enter_context(Server(base, **ON_CPU, KENNEL_PRECISION=name)) for name in PRECISIONS}
         fast = servers["int8"]
         start_up = _start_up(base, photographs[0])
         contenders = [_served(f"serve, {name}", "photographs", photographs, server) for name, server in servers.items()]
+        if config.gpu_count():
+            on_gpu = stack.enter_context(Server(base, KENNEL_ENGINE="torch", KENNEL_PRECISION="bfloat16"))
+            contenders.append(_served(GPU, "photographs", photographs, on_gpu))
+            contenders.append(_served(GPU, "camera", camera, on_gpu))
         contenders += [_loop_of(name, base, photographs) for name in PRECISIONS]
         for name, start in PEERS.items():
             if name not in given.without:
@@ -108,7 +117,8 @@ def main() -> int:
                     contenders.append(_over_http(f"{name}, eager torch", "camera", camera, peer))
         contenders.append(_served("serve, int8", "camera", camera, fast))
         rows = _measured(contenders, CONNECTIONS, given.rounds, given.seconds)
-        growth = _measured([contenders[0]], GROWTH, 1, given.seconds)
+        growing = [contender for contender in contenders if contender.name in (GPU, "serve, int8")]
+        growth = _measured([each for each in growing if each.pictures == "photographs"], GROWTH, 1, given.seconds)
         parts = _parts(fast, photographs, given.seconds)
         memory = {"front": _memory([psutil.Process(fast.process.pid)]), "workers": _memory(fast.workers())}
     facts = {
@@ -147,7 +157,7 @@ def _start_up(base: Path, body: bytes) -> float:
     """Seconds from `serve` to its first correct answer, the median of three starts."""
     seen = []
     for _ in range(3):
-        with Server(base) as server:
+        with Server(base, **ON_CPU) as server:
             assert server.invoke(body).status == 200
             seen.append(time.monotonic() - server.started)
     return statistics.median(seen)
@@ -246,7 +256,7 @@ def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
 
 def _print(rows: Sequence[Row], growth: Sequence[Row], facts: dict) -> None:
     console = Console(width=120)
-    for title, shown in ((f"ResNet18, 224 px, {cgroup.cpus()} CPUs", rows), ("serve, int8, as connections grow", growth)):
+    for title, shown in ((f"ResNet18, 224 px, {cgroup.cpus()} CPUs", rows), ("as connections grow", growth)):
         table = Table(title=title)
         for column in ("peer", "pictures", "connections", "requests/s", "p50 ms", "p99 ms", "CPU ms", "memory MiB"):
             table.add_column(column, justify="left" if column in ("peer", "pictures") else "right")

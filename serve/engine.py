@@ -1,6 +1,6 @@
 """The small interface every engine keeps to, and the choice between them. It holds no engine and imports none until asked.
 
-An engine module offers `load(folder, manifest, threads, gpu, precision)`, which raises EngineError for a model that does not fit.
+An engine module offers `load`, with the arguments of the one here, which raises EngineError for a model that does not fit.
 Preprocessing is split where bytes become numbers: whoever asks an engine scales and cuts, the engine normalises, for that costs
 a tenth of an int8 prediction in numpy and next to nothing in the network.
 """
@@ -39,9 +39,15 @@ def out_of_memory(error: Exception) -> bool:
     )
 
 
-def load(name: str, folder: Path, manifest: Manifest, *, threads: int, gpu: int | None, precision: str = AUTO) -> Engine:
-    """Load the artefact in `folder` with the engine called `name` ("openvino" or "torch"), in `precision` or in the best one."""
-    return import_module(f"serve.engine_{name}").load(folder, manifest, threads=threads, gpu=gpu, precision=precision)
+def load(
+    name: str, folder: Path, manifest: Manifest, *, threads: int, batch: int = 1, gpu: int | None = None, precision: str = AUTO
+) -> Engine:
+    """Load the artefact in `folder` with the engine called `name` ("openvino" or "torch"), in `precision` or in the best one.
+
+    `batch`: pictures it will be asked about at one time, at most, as far as it gains from knowing. `gpu`: of CUDA, None for CPUs.
+    """
+    module = import_module(f"serve.engine_{name}")
+    return module.load(folder, manifest, threads=threads, batch=batch, gpu=gpu, precision=precision)
 
 
 def choose(asked: str, manifest: Manifest, *, able: Collection[str], fast: Collection[str]) -> str:

@@ -1,7 +1,7 @@
 """The CPU engine: OpenVINO runs the artefact's network in int8, bfloat16 or float32. It never looks at the safetensors."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +19,40 @@ from serve.errors import EngineError  # noqa: E402
 
 _INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 """Of /proc/cpuinfo. OpenVINO runs int8 on any processor, and says so, but only with one of these is it much faster."""
+_SIZES = {"int8": (2, 1)}
+"""Pictures a network is compiled for, most first; one, where nothing is said. Two int8 pictures together cost 7 % less than in turn
+and 22 MiB a worker; in bfloat16 and float32 it is 3 % and 72 or 98 MiB."""
 
 
 class OpenVinoEngine:
-    """One compiled network with one stream: requests of one worker come one after the other."""
+    """The network compiled for some fixed numbers of pictures, with one stream: one worker's requests come one after the other.
 
-    def __init__(self, compiled: ov.CompiledModel, precision: str) -> None:
+    Fixed, because a shape left open is slower; and with an input of its own that pictures are copied into, because an input
+    that is another one each time costs the plugin 0.2 of an int8 picture's 9.5 ms.
+    """
+
+    def __init__(self, networks: Iterable[ov.CompiledModel], precision: str) -> None:
+        """`networks`: for different numbers of pictures, most first, one picture last."""
         self.precision = precision
-        self._request = compiled.create_infer_request()
+        self._requests: list[tuple[np.ndarray, ov.InferRequest]] = []
+        for network in networks:
+            pixels, request = np.zeros(network.inputs[0].shape, np.uint8), network.create_infer_request()
+            request.set_input_tensor(ov.Tensor(pixels, shared_memory=True))
+            request.infer()  # the first takes longer
+            self._requests.append((pixels, request))
 
     def predict(self, pixels: np.ndarray) -> np.ndarray:
-        # Compiled for one picture: a fixed shape is faster, and on a CPU a batch gains nothing over its pictures in turn.
-        answers = [self._request.infer([picture[np.newaxis]], share_inputs=True)[0] for picture in pixels]
+        answers, rest = [], pixels
+        for taken, request in self._requests:
+            while len(rest) >= len(taken):
+                taken[:], rest = rest[: len(taken)], rest[len(taken) :]
+                answers.append(request.infer()[0])
         return np.concatenate(answers)
 
 
-def load(folder: Path, manifest: Manifest, *, threads: int, gpu: int | None, precision: str) -> OpenVinoEngine:
+def load(
+    folder: Path, manifest: Manifest, *, threads: int, batch: int = 1, gpu: int | None = None, precision: str = engine.AUTO
+) -> OpenVinoEngine:
     """Compile the network for `threads` threads. Raises EngineError naming the file and what does not fit."""
     core = ov.Core()
     fast = fast_precisions(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
@@ -58,7 +76,12 @@ def load(folder: Path, manifest: Manifest, *, threads: int, gpu: int | None, pre
             # Pinning knows nothing of the neighbours: two workers would be pinned to the same core.
             "ENABLE_CPU_PINNING": False,
         }
-        return OpenVinoEngine(core.compile_model(network, "CPU", settings), chosen)
+        compiled = []
+        for size in _SIZES.get(chosen, (1,)):
+            if size <= batch:
+                network.reshape([size, *network.inputs[0].shape[1:]])
+                compiled.append(core.compile_model(network, "CPU", settings))
+        return OpenVinoEngine(compiled, chosen)
     except RuntimeError as error:
         raise EngineError(f"{file}: OpenVINO cannot load it ({_first_line(error)})") from None
 

@@ -49,7 +49,7 @@ class PictureClassifier:
     def initialize(self, context: Any) -> None:
         """Load the artefact in `model_dir` and answer one picture of each format, so that the first caller waits for nothing.
 
-        Reads `model_dir`, `engine`, `precision`, `threads`, `gpu_id` and `default_accept` of the system properties. Raises
+        Reads `model_dir`, `engine`, `precision`, `threads`, `batch`, `gpu_id` and `default_accept` of the system properties. Raises
         ArtefactError or EngineError with one line naming the file at fault.
         """
         properties = context.system_properties
@@ -61,10 +61,12 @@ class PictureClassifier:
             folder,
             self._manifest,
             threads=properties["threads"],
+            batch=properties.get("batch", 1),
             gpu=properties.get("gpu_id"),
             precision=properties.get("precision", engine.AUTO),
         )
-        self._pool = ThreadPoolExecutor(properties["threads"])  # pictures of one batch are decoded side by side
+        # Pictures of one batch are decoded side by side, where there are threads for that.
+        self._each = ThreadPoolExecutor(properties["threads"]).map if properties["threads"] > 1 else map
         for body in warmup.pictures():
             logits = self.inference([Item(request_id="warm-up", picture=self._decode(body))])
             if logits.shape != (1, len(self._manifest.classes)):
@@ -96,7 +98,7 @@ class PictureClassifier:
                 self._fail([item], error)
             return item
 
-        return list((self._pool.map if len(data) > 1 else map)(one, range(len(data))))
+        return list((self._each if len(data) > 1 else map)(one, range(len(data))))
 
     def inference(self, items: list[Item]) -> np.ndarray:
         """Logits float32 [pictures without error, classes]."""

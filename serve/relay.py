@@ -1,9 +1,11 @@
 """Requests on their way to the workers and back: a bounded queue, a deadline for each, a batch for every worker that is idle.
 
 A worker is given nothing while it works, so a request that a slow picture precedes goes to whoever is free first, and one whose
-client leaves while it waits costs nothing. It judges no request, and starts no worker.
+client leaves while it waits costs nothing. No request waits for company, but those that come in one turn of the event loop are
+seen together. It judges no request, and starts no worker.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -41,7 +43,7 @@ class Relay:
         if len(self._waiting) + len(self._in_hand()) >= self._limit:
             raise RequestError(503, "Overloaded", "all workers are busy and the queue is full; try again", retry_after=1)
         self._waiting[job] = None
-        self._dispatch()
+        asyncio.get_running_loop().call_soon(self._dispatch)
 
     def cancel(self, job: Job) -> None:
         """Forget a job: at once while it waits, else its answer is dropped when it comes."""
@@ -87,9 +89,9 @@ class Relay:
             job.fail(error)
 
     def _dispatch(self) -> None:
-        for link in self._links:
-            if not self._waiting:
-                return
-            if link.idle:
-                count = min(self._batch, len(self._waiting))
+        idle = [link for link in self._links if link.idle]
+        for turn, link in enumerate(idle):
+            # A fair share: what waits is not made one batch while another worker has nothing to do.
+            count = min(self._batch, -(-len(self._waiting) // (len(idle) - turn)))
+            if count:
                 link.send([self._waiting.popitem(last=False)[0] for _ in range(count)])

@@ -42,7 +42,7 @@ def test_the_contracts_variables_are_read() -> None:
     assert found.workers == 3 and found.in_flight_limit == 12 and found.request_timeout == 120
     assert found.body_limit == 100 << 20 and found.upload_budget >= 2 * found.body_limit
     assert found.startup_timeout == 30 and found.default_accept == "text/csv"
-    assert found.batch == 4 and config.from_environ({"KENNEL_ENGINE": "openvino"}).batch == 1
+    assert found.batch == 4 and config.from_environ({"KENNEL_ENGINE": "openvino"}).batch == 2
 
 
 def test_seconds_win_over_minutes() -> None:

@@ -1,5 +1,7 @@
 """The relay with workers that we play: order, batches, limits, deadlines, losses."""
 
+import asyncio
+
 import pytest
 
 from serve.errors import RequestError
@@ -56,9 +58,14 @@ def _relay(batch: int = 1, workers: int = 2, queue: int = 5) -> tuple[Relay, lis
 
 
 def _asked(relay: Relay, names: str, deadline: float = float("inf")) -> list[Ask]:
+    """All of them in one turn of the event loop, and the turn after it."""
     jobs = [Ask(name, deadline) for name in names]
-    for job in jobs:
-        relay.submit(job)
+
+    async def submit() -> None:
+        for job in jobs:
+            relay.submit(job)
+
+    asyncio.run(submit())
     return jobs
 
 
@@ -75,13 +82,23 @@ def test_each_worker_has_one_at_a_time_and_the_next_is_the_oldest() -> None:
 
 def test_an_idle_worker_takes_up_what_waits_as_one_batch() -> None:
     relay, (link,) = _relay(batch=3, workers=1)
-    jobs = _asked(relay, "abcde")
+    jobs = _asked(relay, "a")
     assert link.names == "a", "the first waits for no company"
+    jobs += _asked(relay, "bcde")
     link.done()
     assert link.names == "bcd"
     link.done()
     link.done()
     assert [job.ends for job in jobs] == [[(200, name.encode())] for name in "abcde"] and relay.owed == 0
+
+
+def test_what_comes_in_one_turn_is_shared_among_the_idle() -> None:
+    relay, links = _relay(batch=4)
+    _asked(relay, "abc")
+    assert sorted(len(link.jobs) for link in links) == [1, 2]
+    relay, (link,) = _relay(batch=4, workers=1)
+    _asked(relay, "abcde")
+    assert link.names == "abcd"
 
 
 def test_the_queue_is_bounded_beyond_what_is_in_hand() -> None:
