@@ -2,8 +2,8 @@
 
 `python -m bench.serving`: ResNet18 at 224 pixels on the same photographs, all in one run and in turn, several rounds; the table
 shows the median round. Then camera-sized pictures, growth with connections, and the CPU time of each part of the program.
-Written to bench/results/serving.json. What it does not show: a GPU where there is none, a network between client and server (both share the CPUs),
-accuracy (the training program judges that), or other networks.
+Written to bench/results/serving.json. What it does not show: a GPU where there is none, a network between client and server
+(both share the CPUs), accuracy (the training program judges that), or other networks.
 """
 
 import argparse
@@ -47,7 +47,8 @@ ON_CPU = {"KENNEL_ENGINE": "openvino"}
 GPU = "serve, bfloat16 on the GPU"
 """A row of its own, where there is one. Its peers are the CPU's."""
 NOT_SHOWN = (
-    "a GPU where no row names one; no network between client and server, which share the CPUs; no accuracy; no network but ResNet18"
+    "a GPU where no row names one; no network between client and server, which share the CPUs; no accuracy;"
+    " no network but ResNet18"
 )
 
 

@@ -20,8 +20,8 @@ from serve.errors import EngineError  # noqa: E402
 _INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 """Of /proc/cpuinfo. OpenVINO runs int8 on any processor, and says so, but only with one of these is it much faster."""
 _SIZES = {"int8": (2, 1)}
-"""Pictures a network is compiled for, most first; one, where nothing is said. Two int8 pictures together cost 7 % less than in turn
-and 22 MiB a worker; in bfloat16 and float32 it is 3 % and 72 or 98 MiB."""
+"""Pictures a network is compiled for, most first; one, where nothing is said. Two int8 pictures together cost 7 % less than in
+turn and 22 MiB a worker; in bfloat16 and float32 it is 3 % and 72 or 98 MiB."""
 
 
 class OpenVinoEngine:

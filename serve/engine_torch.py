@@ -14,7 +14,6 @@ from contract.preprocess import Preprocessing, affine
 from serve import engine
 from serve.errors import EngineError
 
-
 Forward = Callable[[torch.Tensor], torch.Tensor]
 """uint8 [n, crop, crop, 3] to logits float32 [n, classes], on one device."""
 

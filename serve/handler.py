@@ -49,8 +49,8 @@ class PictureClassifier:
     def initialize(self, context: Any) -> None:
         """Load the artefact in `model_dir` and answer one picture of each format, so that the first caller waits for nothing.
 
-        Reads `model_dir`, `engine`, `precision`, `threads`, `batch`, `gpu_id` and `default_accept` of the system properties. Raises
-        ArtefactError or EngineError with one line naming the file at fault.
+        Reads `model_dir`, `engine`, `precision`, `threads`, `batch`, `gpu_id` and `default_accept` of the system properties.
+        Raises ArtefactError or EngineError with one line naming the file at fault.
         """
         properties = context.system_properties
         folder = Path(properties["model_dir"])

@@ -23,7 +23,8 @@ class Relay:
         self._batch = batch
         self._limit = in_flight_limit + queue_limit
         self._died = died
-        self._waiting: OrderedDict[Job, None] = OrderedDict()
+        self._waiting: OrderedDict[Job, bool] = OrderedDict()
+        """Oldest first, and whether it is to be a batch of its own."""
         self._links: set[Link] = set()
         self._abandoned: set[Job] = set()
         """In a worker's hands, and nobody waits for the answer any more."""
@@ -42,7 +43,7 @@ class Relay:
         """Take a job. Raises RequestError 503 when the queue is full."""
         if len(self._waiting) + len(self._in_hand()) >= self._limit:
             raise RequestError(503, "Overloaded", "all workers are busy and the queue is full; try again", retry_after=1)
-        self._waiting[job] = None
+        self._waiting[job] = False
         asyncio.get_running_loop().call_soon(self._dispatch)
 
     def cancel(self, job: Job) -> None:
@@ -69,11 +70,16 @@ class Relay:
         self._abandoned.difference_update(jobs)
 
     def lost(self, link: Link, jobs: list[Job]) -> None:
-        """A worker is gone, and `jobs` with it: asked again, they might end the next one as well."""
+        """A worker is gone, and `jobs` with it. One that was alone may be the reason; several are asked again, each alone."""
         self._links.discard(link)
-        if jobs:
+        if len(jobs) == 1:
             self._fail(jobs, self._died())
-            self._abandoned.difference_update(jobs)
+        else:
+            for job in reversed([job for job in jobs if job not in self._abandoned]):
+                self._waiting[job] = True
+                self._waiting.move_to_end(job, last=False)
+        self._abandoned.difference_update(jobs)
+        self._dispatch()
 
     def _in_hand(self) -> list[Job]:
         return [job for link in self._links for job in link.jobs]
@@ -93,5 +99,18 @@ class Relay:
         for turn, link in enumerate(idle):
             # A fair share: what waits is not made one batch while another worker has nothing to do.
             count = min(self._batch, -(-len(self._waiting) // (len(idle) - turn)))
-            if count:
-                link.send([self._waiting.popitem(last=False)[0] for _ in range(count)])
+            if batch := self._take(count):
+                link.send(batch)
+
+    def _take(self, count: int) -> list[Job]:
+        """The oldest, `count` at most."""
+        taken: list[Job] = []
+        while self._waiting and len(taken) < count:
+            job, alone = next(iter(self._waiting.items()))
+            if alone and taken:
+                break
+            del self._waiting[job]
+            taken.append(job)
+            if alone:
+                break
+        return taken

@@ -1,4 +1,4 @@
-"""Row 17: a worker that hangs (SIGSTOP): its caller gets 504, it is killed and replaced, the others go on."""
+"""Row 17: a worker that hangs (SIGSTOP): whoever it holds, two at most, gets 504; it is killed and replaced, the others go on."""
 
 import threading
 import time
@@ -28,9 +28,10 @@ def test_a_hung_worker_is_told_killed_and_replaced(shared_data: Path) -> None:
             thread.join()
         late = [(answer, seconds) for answer, seconds in answers if answer.status != 200]
         print(f"12 requests, one worker of two stopped: {len(late)} late, {[round(seconds, 1) for _, seconds in late]} s")
-        assert len(late) == 1
-        assert late[0][0].status == 504 and late[0][0].json()["code"] == "Timeout"
-        assert TIMEOUT <= late[0][1] < TIMEOUT + 2
+        assert 1 <= len(late) <= 2, "what it was given at one time"
+        for answer, seconds in late:
+            assert answer.status == 504 and answer.json()["code"] == "Timeout"
+            assert TIMEOUT <= seconds < TIMEOUT + 2
         server.wait_workers(2)
         deadline = time.monotonic() + 5
         while hung.is_running() and hung.status() != "zombie" and time.monotonic() < deadline:

@@ -120,6 +120,21 @@ def test_a_lost_worker_costs_what_it_had_in_hand_and_no_more() -> None:
     assert next(link for link in links if link.jobs).names == "c"
 
 
+def test_of_several_that_a_worker_took_with_it_only_the_reason_is_lost() -> None:
+    relay, (link,) = _relay(batch=3, workers=1)
+    jobs = _asked(relay, "abcd")
+    relay.cancel(jobs[1])
+    link.die()
+    assert relay.owed == 3 and not any(job.ends for job in jobs)
+    Played(relay).die()
+    assert jobs[0].ends == ["WorkerDied"]
+    last = Played(relay)
+    assert last.names == "c", "alone, too"
+    last.done()
+    last.done()
+    assert [job.ends for job in jobs] == [["WorkerDied"], [], [(200, b"c")], [(200, b"d")]] and relay.owed == 0
+
+
 def test_without_a_worker_requests_wait_for_the_next_one() -> None:
     relay, links = _relay()
     for link in links:
