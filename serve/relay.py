@@ -72,8 +72,9 @@ class Relay:
     def lost(self, link: Link, jobs: list[Job]) -> None:
         """A worker is gone, and `jobs` with it. One that was alone may be the reason; several are asked again, each alone."""
         self._links.discard(link)
+        error = self._died()  # asked about every death: it goes by what has happened since the one before
         if len(jobs) == 1:
-            self._fail(jobs, self._died())
+            self._fail(jobs, error)
         else:
             for job in reversed([job for job in jobs if job not in self._abandoned]):
                 self._waiting[job] = True
