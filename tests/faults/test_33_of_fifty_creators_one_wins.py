@@ -1,5 +1,6 @@
 """Row 33: 50 threads create the same job or endpoint: exactly one 200. States move along allowed edges only; no child is lost."""
 
+import contextlib
 import random
 import threading
 import time
@@ -130,7 +131,8 @@ def test_stops_deletes_and_creates_at_random_keep_to_the_allowed_edges(server: L
     assert seen and seen <= EDGES
     for job in server.sagemaker.list_training_jobs()["TrainingJobSummaries"]:
         if job["TrainingJobStatus"] == "InProgress":
-            server.sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
+            with contextlib.suppress(ClientError):  # it may have ended meanwhile
+                server.sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
         wait_for_job(server, job["TrainingJobName"])
     wait_until(lambda: container_count(server.root) == 0)
     assert "Traceback" not in (server.root / "server.log").read_text()
