@@ -54,10 +54,14 @@ class Workers:
             self._start(slot)
 
     def kill_hung(self) -> None:
-        """Kill every worker that has been busy with one batch for longer than a request may take; another is started then."""
+        """Kill every worker that has been busy with one batch for longer than a request may take; another is started then.
+
+        With several requests, half as long: each is asked again alone and has the other half for it.
+        """
         for link in self._links:
-            if link.busy_seconds() >= self._config.request_timeout:
-                log.event("worker_killed", "error", pid=link.pid, reason=f"no answer for {self._config.request_timeout:.0f} s")
+            limit = self._config.request_timeout / (2 if len(link.jobs) > 1 else 1)
+            if link.busy_seconds() >= limit:
+                log.event("worker_killed", "error", pid=link.pid, reason=f"no answer for {limit:.1f} s")
                 _kill(link.pid)
 
     def close(self) -> None:
