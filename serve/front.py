@@ -4,7 +4,6 @@ It answers /ping from what the workers' sockets say at this moment and never dec
 """
 
 import asyncio
-import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -141,15 +140,16 @@ class Front:
         """Close the port when nobody is on the way through it: the kernel resets what it has accepted for us and we have not."""
         assert self._server is not None and self._listener is not None
         listener.refuse_newcomers(self._listener)
+        asyncio.get_running_loop().add_reader(self._listener, self._accept_last)  # in the place of the server's own
         await asyncio.sleep(_HANDSHAKE_SECONDS)
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                link, _ = self._listener.accept()
-                link.setblocking(False)
-                task = loop.create_task(loop.connect_accepted_socket(lambda: Connection(self), link))
-                self._last.add(task)
+        self._accept_last()
         self._server.close()
+
+    def _accept_last(self) -> None:
+        assert self._listener is not None
+        loop = asyncio.get_running_loop()
+        for link in listener.last_callers(self._listener):
+            self._last.add(loop.create_task(loop.connect_accepted_socket(lambda: Connection(self), link)))
 
     # -- what a connection asks (connection.Service) --------------------------------------------------------------------
 

@@ -2,30 +2,32 @@
 that client has a connection, sends its request, and is reset. So the kernel is told first to let no new one begin.
 """
 
-import contextlib
-import ctypes
 import socket
-import struct
+from collections.abc import Iterator
 
-_SO_ATTACH_FILTER = 26
-_INSTRUCTION = struct.Struct("HBBI")
-_NO_SYN = b"".join(
-    _INSTRUCTION.pack(*line)
-    for line in (
-        (0x30, 0, 0, 13),  # load the TCP header's byte of flags
-        (0x45, 0, 1, 0x02),  # SYN set: the next line; else the one after
-        (0x06, 0, 0, 0),  # drop
-        (0x06, 0, 0, 0xFFFFFFFF),  # keep
-    )
-)
-"""A classic BPF program; the kernel runs it on each packet that a listening socket gets."""
+_IP_MINTTL = 21
+"""From Linux's in.h; Python has no name for it."""
 
 
 def refuse_newcomers(listener: socket.socket) -> None:
     """Drop every SYN from now on: handshakes that have begun are completed, no other begins. A client that is dropped tries again
-    by itself, a second later, and is refused once the socket is closed. Without effect where the kernel has no such filters.
+    by itself, a second later, and is refused once the socket is closed.
+
+    The socket asks for packets with the greatest time to live, meant for neighbours that send such (RFC 5082); clients start at 64
+    or 128, and packets of a handshake that has begun are not asked for it. A packet filter would say what is meant, but there are
+    kernels that keep it for CAP_NET_ADMIN, which a container has not. For IPv4.
     """
-    program = ctypes.create_string_buffer(_NO_SYN, len(_NO_SYN))
-    described = struct.pack("HP", len(_NO_SYN) // _INSTRUCTION.size, ctypes.addressof(program))
-    with contextlib.suppress(OSError):
-        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
+    listener.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 255)
+
+
+def last_callers(listener: socket.socket) -> Iterator[socket.socket]:
+    """Take whom the queue of a non-blocking listener holds. Each had been given the listener's demand; what the client sent in the
+    meantime was dropped, and comes again a fifth of a second later."""
+    while True:
+        try:
+            link, _ = listener.accept()
+        except BlockingIOError:
+            return
+        link.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 0)
+        link.setblocking(False)
+        yield link
