@@ -1,19 +1,22 @@
 """`make bench`, `python -m bench [NAME ...]`: every benchmark in turn, each a program of its own, then what they found together.
 
 It writes bench/results.json, all results in one with the machine they come from, and the plots that the README shows
-(docs/bench-*.svg). A benchmark that cannot run here says why; its earlier result, which says whose machine it is of, stays.
+(docs/bench-*.svg). A benchmark that cannot run here says why, bench.gpu where it is named; its earlier result, which says whose
+machine it is of, stays.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from bench import plots, results
 from bench.machine import described
+from contract import gpus
 
 ROOT = Path(__file__).resolve().parent.parent
-BENCHES = ("serving", "decoding", "tuning", "training", "growth", "fine_tuning", "profile", "images", "local_server")
+BENCHES = ("serving", "decoding", "tuning", "training", "growth", "fine_tuning", "profile", "images", "local_server", "gpu")
 
 
 def main(names: list[str]) -> int:
@@ -22,7 +25,7 @@ def main(names: list[str]) -> int:
         print(f"bench: {unknown[0]}: no such benchmark; there are {', '.join(BENCHES)}", file=sys.stderr)
         return 2
     failed = []
-    for name in names or BENCHES:
+    for name in names or [name for name in BENCHES if name != "gpu" or gpus.count(os.environ)]:
         print(f"bench.{name}", flush=True)
         if subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=ROOT).returncode:
             failed.append(name)

@@ -1,8 +1,8 @@
-"""The peers of the serving bench: what a person writes from each project's own examples, ResNet18 in eager torch.
+"""The peers of the serving benches: what a person writes from each project's own examples, ResNet18 in eager torch.
 
 None is installed with Kennel: the first run puts each into an environment of its own under .kennel/bench, where torch is the one
-that is here already. Everybody gets as many workers as there are CPUs, and each worker one thread: with torch's default, as many
-threads as CPUs, the workers wait for each other. multi-model-server is there both ways.
+that is here already. On CPUs everybody gets as many workers as there are CPUs, and each worker one thread: with torch's default,
+as many threads as CPUs, the workers wait for each other. multi-model-server is there both ways.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class Model:
     def __init__(self):
         self.network = torchvision.models.resnet18(weights=None)
         self.network.load_state_dict(torch.load({weights!r}, weights_only=True))
-        self.network.eval()
+        self.network.eval().to({device!r})
         self.prepare = transforms.Compose([
             transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(),
             transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -53,7 +53,7 @@ class Model:
     def answer(self, body):
         picture = self.prepare(Image.open(io.BytesIO(body)).convert("RGB"))
         with torch.no_grad():
-            chances, places = self.network(picture[None]).softmax(1)[0].topk(5)
+            chances, places = self.network(picture[None].to({device!r})).softmax(1)[0].topk(5)
         return [[int(place), float(chance)] for place, chance in zip(places, chances)]
 """
 _HANDLER = """
@@ -85,7 +85,7 @@ class Api(litserve.LitAPI):
         return {{"predictions": answer}}
 
 if __name__ == "__main__":
-    server = litserve.LitServer(Api(), accelerator="cpu", workers_per_device={workers})
+    server = litserve.LitServer(Api(), accelerator={device!r}, devices=1, workers_per_device={workers})
     server.run(host="127.0.0.1", port={port}, generate_client_file=False, log_level="warning")
 """
 
@@ -111,14 +111,29 @@ class Peer:
         return head.encode() + picture + f"\r\n--{_BOUNDARY}--\r\n".encode()
 
 
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What every peer runs, on a device of torch's."""
+
+    weights: Path
+    device: str = "cpu"
+
+    @property
+    def text(self) -> str:
+        return _MODEL.format(weights=str(self.weights), device=self.device)
+
+
 @contextlib.contextmanager
-def multi_model_server(weights: Path, picture: bytes, threads: int | None = 1) -> Iterator[Peer]:
+def multi_model_server(
+    weights: Path, picture: bytes, threads: int | None = 1, workers: int | None = None, device: str = "cpu"
+) -> Iterator[Peer]:
     """multi-model-server as its own launcher starts it: on TCP, with its default settings. `threads`: of a worker, None for
-    torch's default."""
+    torch's default. `workers`: None for one a CPU."""
     python = environment(*MMS)
     command = [str(python.parent / "multi-model-server"), "--start", "--foreground", "--mms-config", "config"]
     command += ["--model-store", "store", "--models", "model=model"]
-    with _java(python, weights, picture, command, {"engine": {"engineName": "torch"}}, "", threads) as peer:
+    settings = f"default_workers_per_model={workers or cgroup.cpus()}\n"
+    with _java(python, _Model(weights, device), picture, command, {"engine": {"engineName": "torch"}}, settings, threads) as peer:
         yield peer
 
 
@@ -128,17 +143,17 @@ def torchserve(weights: Path, picture: bytes) -> Iterator[Peer]:
     python = environment(*TORCHSERVE)
     command = [str(python.parent / "torchserve"), "--start", "--foreground", "--ts-config", "config", "--disable-token-auth"]
     command += ["--model-store", "store", "--models", "model=model"]
-    with _java(python, weights, picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
+    with _java(python, _Model(weights), picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
         yield peer
 
 
 @contextlib.contextmanager
-def litserve(weights: Path, picture: bytes) -> Iterator[Peer]:
-    """LitServe: one process for HTTP, and the workers."""
+def litserve(weights: Path, picture: bytes, workers: int | None = None, device: str = "cpu") -> Iterator[Peer]:
+    """LitServe: one process for HTTP, and the workers, None for one a CPU."""
     python, port = environment(*LITSERVE), free_port()
     with tempfile.TemporaryDirectory(prefix="peer-") as folder:
-        Path(folder, "eager.py").write_text(_MODEL.format(weights=str(weights)))
-        Path(folder, "server.py").write_text(_LITSERVE.format(workers=cgroup.cpus(), port=port))
+        Path(folder, "eager.py").write_text(_Model(weights, device).text)
+        Path(folder, "server.py").write_text(_LITSERVE.format(workers=workers or cgroup.cpus(), port=port, device=device))
         with _running([str(python), "server.py"], Path(folder), dict(os.environ)) as process:
             peer = Peer(port, "/predict", process, form=True)
             _wait(peer, picture)
@@ -148,7 +163,7 @@ def litserve(weights: Path, picture: bytes) -> Iterator[Peer]:
 @contextlib.contextmanager
 def _java(
     python: Path,
-    weights: Path,
+    model: _Model,
     picture: bytes,
     command: list[str],
     more: dict[str, object],
@@ -162,7 +177,7 @@ def _java(
         folder, port = Path(name), free_port()
         described = folder / "store" / "model" / "MAR-INF"
         described.mkdir(parents=True)
-        (described.parent / "eager.py").write_text(_MODEL.format(weights=str(weights)))
+        (described.parent / "eager.py").write_text(model.text)
         (described.parent / "handler.py").write_text(_HANDLER)
         manifest = {"runtime": "python", "model": {"modelName": "model", "modelVersion": "1.0", "handler": "handler.py"}} | more
         (described / "MANIFEST.json").write_text(json.dumps(manifest))

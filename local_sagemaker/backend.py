@@ -106,6 +106,10 @@ class Container(Protocol):
         ...
 
 
+WITHOUT_GPUS = {"CUDA_VISIBLE_DEVICES": ""}
+"""For jobs of several hosts: all are on this machine and would share its GPUs, and NCCL works with one rank a GPU."""
+
+
 class Backend(Protocol):
     """Where containers run."""
 
@@ -117,7 +121,8 @@ class Backend(Protocol):
         ...
 
     def cluster_environment(self, hosts: int) -> dict[str, str]:
-        """What the program needs beside resourceconfig.json to reach host algo-1: empty where host names resolve."""
+        """What the program needs beside resourceconfig.json when it runs on so many hosts: where algo-1 is, if that name does not
+        resolve, and to leave a GPU alone that two hosts would share."""
         ...
 
     def seen_base(self, folder: Path) -> str:

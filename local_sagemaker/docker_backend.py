@@ -15,7 +15,7 @@ from typing import Any
 
 from docker.types import DeviceRequest, LogConfig, Mount
 
-from .backend import SERVING_PORT, CannotStart, Container, ContainerSpec, note_of, write_note
+from .backend import SERVING_PORT, WITHOUT_GPUS, CannotStart, Container, ContainerSpec, note_of, write_note
 from .docker_container import DockerContainer, EndedContainer
 from .docker_engine import ENGINE_ERRORS, FOLDER, NETWORK, ROOT, Engine, PullReference, in_short
 
@@ -43,7 +43,7 @@ class DockerBackend:
 
     def cluster_environment(self, hosts: int) -> dict[str, str]:
         """Host names resolve."""
-        return {}
+        return WITHOUT_GPUS if hosts > 1 else {}
 
     def seen_base(self, folder: Path) -> str:
         """Where the platform puts it."""

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import psutil
 
-from .backend import CannotStart, ContainerSpec, Image, base_of, note_of, write_note
+from .backend import WITHOUT_GPUS, CannotStart, ContainerSpec, Image, base_of, note_of, write_note
 
 INIT = Path(__file__).with_name("container_init.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -119,7 +119,8 @@ class ProcessBackend:
 
     def cluster_environment(self, hosts: int) -> dict[str, str]:
         """Hosts are processes of this machine and algo-1 is no host name here: MASTER_ADDR and MASTER_PORT say where it is."""
-        return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())} if hosts > 1 else {}
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+        return place | WITHOUT_GPUS if hosts > 1 else {}
 
     def seen_base(self, folder: Path) -> str:
         """There is no mount: the program sees the folder where it lies."""

@@ -13,6 +13,7 @@ from sagemaker_inference import parameters
 from sagemaker_inference.content_types import JSON
 
 from contract import cgroup
+from contract.gpus import count as count_gpus
 from contract.layout import Layout
 from contract.precision import PRECISIONS
 from serve.engine import AUTO
@@ -24,6 +25,10 @@ ENGINES = ("openvino", "torch")
 _MIB = 1 << 20
 _WORKER_BYTES = 400 * _MIB
 """One OpenVINO worker with ResNet18, measured at 250 MiB, and room for a large picture."""
+_GPU_WORKER_BYTES = 1200 * _MIB
+"""One torch worker with ResNet18 and what CUDA takes of the host's memory, measured at 930 MiB, and the same room."""
+_WORKERS_A_GPU = 4
+"""A worker prepares pictures on a CPU while the GPU, which is fast, belongs to another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +45,8 @@ class Config:
     """KENNEL_PRECISION; auto: the fastest that training accepted and this processor does fast."""
     gpus: int = 0
     workers: int = 1
-    """Processes that hold the model, SAGEMAKER_MODEL_SERVER_WORKERS; one a CPU (or GPU), fewer when memory is short."""
+    """Processes that hold the model, SAGEMAKER_MODEL_SERVER_WORKERS; one a CPU, at most four a GPU, fewer when memory
+    is short."""
     threads: int = 1
     """Threads of one worker's network: the CPUs divided among the workers."""
     batch: int = 1
@@ -76,7 +82,7 @@ class Config:
 def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
     """Raises ConfigError with every problem, one after the other in one line."""
     read = _Reader(environ)
-    gpus = gpu_count()
+    gpus = count_gpus(environ)
     engine = read.choice("KENNEL_ENGINE", "torch" if gpus else "openvino", ENGINES)
     precision = read.choice("KENNEL_PRECISION", AUTO, (AUTO, *PRECISIONS))
     gpus = gpus if engine == "torch" else 0
@@ -115,14 +121,9 @@ def child_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return dict(environ)
 
 
-def gpu_count(devices: Path = Path("/dev")) -> int:
-    """NVIDIA devices handed to this container."""
-    return sum(1 for path in devices.glob("nvidia[0-9]*") if path.name[6:].isdigit())
-
-
 def _default_workers(cpus: int, gpus: int) -> int:
     if gpus:
-        return gpus
+        return max(gpus, min(cpus, _WORKERS_A_GPU * gpus, cgroup.memory_left() // _GPU_WORKER_BYTES))
     return max(1, min(cpus, cgroup.memory_left() // _WORKER_BYTES))
 
 

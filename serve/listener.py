@@ -13,16 +13,16 @@ def refuse_newcomers(listener: socket.socket) -> None:
     """Drop every SYN from now on: handshakes that have begun are completed, no other begins. A client that is dropped tries again
     by itself, a second later, and is refused once the socket is closed.
 
-    The socket asks for packets with the greatest time to live, meant for neighbours that send such (RFC 5082); clients start at 64
-    or 128, and packets of a handshake that has begun are not asked for it. A packet filter would say what is meant, but there are
-    kernels that keep it for CAP_NET_ADMIN, which a container has not. For IPv4.
+    The socket asks for packets with the greatest time to live, meant for neighbours that send such (RFC 5082). Clients start at
+    64 or 128, and packets of a handshake that has begun are not asked for it. A packet filter would say what is meant, but there
+    are kernels that keep it for CAP_NET_ADMIN, which a container has not. For IPv4.
     """
     listener.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 255)
 
 
 def last_callers(listener: socket.socket) -> Iterator[socket.socket]:
-    """Take whom the queue of a non-blocking listener holds. Each had been given the listener's demand; what the client sent in the
-    meantime was dropped, and comes again a fifth of a second later."""
+    """Take whom the queue of a non-blocking listener holds. Each had been given the listener's demand; what its client sent in
+    the meantime was dropped, and comes again a fifth of a second later."""
     while True:
         try:
             link, _ = listener.accept()

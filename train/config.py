@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from contract import gpus
 from contract.layout import DEFAULT_BASE, Layout
 from train.errors import ConfigError
 from train.values import arch as _arch
@@ -196,11 +197,13 @@ def read_job() -> Job:
         hosts=hosts,
         current_host=platform.current_host,
         network_interface=platform.network_interface_name,
-        gpus=platform.num_gpus,
+        gpus=gpus.visible(os.environ, platform.num_gpus),
         checkpoints=_checkpoints(layout),
         hook_config=layout.debug_hook_config if layout.debug_hook_config.is_file() else None,
     )
     _check_features(job)
+    if job.gpus and job.processes > job.gpus:
+        raise ConfigError(f"processes: {job.processes}, but this host has {job.gpus} GPU(s); leave it auto for one process a GPU")
     if config.batch_size < job.world_size:
         raise ConfigError(f"batch-size: {config.batch_size} is less than the {job.world_size} processes that share it")
     return job

@@ -14,6 +14,7 @@ import pytest
 
 from bench import plots
 from bench.__main__ import BENCHES
+from contract import gpus
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.slow
@@ -28,6 +29,7 @@ SMALL = {
     "fine_tuning": "--seeds 1 --data {dogs}",
     "profile": "--rounds 1 --every 4",
     "local_server": "--rounds 1 --calls 5",
+    "gpu": "--cpu --seconds 0.3 --rounds 1 --data {dogs} --without multi-model-server --without litserve",
 }
 
 
@@ -66,6 +68,12 @@ def test_without_photographs_it_says_so(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", f"bench.{name}", option, str(tmp_path / "none")]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 2 and f"{tmp_path / 'none'} is not there; photographs" in run.stderr
+
+
+@pytest.mark.skipif(gpus.count(os.environ) > 0, reason="a GPU is here")
+def test_without_a_gpu_that_of_the_gpu_says_so(shared_data: Path) -> None:
+    run = subprocess.run([sys.executable, "-m", "bench.gpu"], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 2 and run.stderr.endswith("no NVIDIA GPU here; --cpu shows that it runs\n")
 
 
 def test_a_name_that_is_none_is_refused() -> None:

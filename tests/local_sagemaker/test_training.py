@@ -217,7 +217,7 @@ def test_hosts_are_processes_that_share_the_data_and_give_one_model(server: Loca
     source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/shards/", "S3DataDistributionType": "ShardedByS3Key"}
     script = (
         'cd $SAGEMAKER_BASE_DIR; host=$(sed \'s/.*current_host": "\\([^"]*\\).*/\\1/\' input/config/resourceconfig.json);'
-        " echo $MASTER_ADDR; ls input/data/train > model/$host.txt; echo $host > model/same.txt"
+        " echo $MASTER_ADDR, GPUs ${CUDA_VISIBLE_DEVICES-all}; ls input/data/train > model/$host.txt; echo $host > model/same.txt"
     )
     job = run(
         server,
@@ -233,7 +233,7 @@ def test_hosts_are_processes_that_share_the_data_and_give_one_model(server: Loca
     assert job["TrainingJobStatus"] == "Completed", job
     files = unpack(server, job["ModelArtifacts"]["S3ModelArtifacts"])
     assert files == {"algo-1.txt": b"0.txt\n2.txt\n", "algo-2.txt": b"1.txt\n3.txt\n", "same.txt": b"algo-1\n"}
-    assert log_lines(server, "hosts", "algo-2") == ["127.0.0.1"]
+    assert log_lines(server, "hosts", "algo-2") == ["127.0.0.1, GPUs"]
 
 
 def test_one_failing_host_ends_the_others(server: LocalServer) -> None:

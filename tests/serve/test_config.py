@@ -1,11 +1,10 @@
 """The environment becomes one frozen configuration, or one line with everything that is wrong."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
-from contract import cgroup
+from contract import cgroup, gpus
 from serve import config
 from serve.errors import ConfigError
 
@@ -16,7 +15,7 @@ def test_the_defaults_are_sagemakers() -> None:
     assert found.body_limit == 6_291_456
     assert found.request_timeout == 55
     assert found.default_accept == "application/json"
-    assert found.engine == "openvino" or config.gpu_count()
+    assert found.engine == "openvino" or gpus.count({})
     assert 1 <= found.workers <= cgroup.cpus()
     assert found.workers * found.threads <= max(cgroup.cpus(), found.workers)
 
@@ -77,7 +76,6 @@ def test_an_empty_variable_counts_as_unset() -> None:
     assert config.from_environ({"SAGEMAKER_BIND_TO_PORT": ""}).port == 8080
 
 
-def test_gpus_are_counted_by_their_devices(tmp_path: Path) -> None:
-    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia0x"):
-        (tmp_path / name).touch()
-    assert config.gpu_count(tmp_path) == 2
+@pytest.mark.parametrize(("cpus", "gpus", "workers"), [(4, 1, 4), (16, 1, 4), (2, 1, 2), (2, 4, 4)])
+def test_a_gpu_has_as_many_workers_as_cpus_up_to_four(cpus: int, gpus: int, workers: int) -> None:
+    assert config._default_workers(cpus, gpus) == workers

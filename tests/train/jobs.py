@@ -27,8 +27,9 @@ from contract.layout import Layout
 from train.config import Job, parse
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ENVIRON = {"OMP_NUM_THREADS": "1"}
-"""So small a network gains nothing from threads, and on a busy machine they wait for each other."""
+ENVIRON = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+"""So small a network gains nothing from threads, and on a busy machine they wait for each other. A GPU would give other numbers:
+what one does is tested by itself (test_gpu)."""
 SMALL = {"arch": "shufflenet_v2_x0_5", "picture-size": "32", "batch-size": "8", "train-layers": "all", "epochs": "2"}
 """Hyperparameters of a job whose steps take hundredths of a second."""
 CLASSES = ("a", "b", "c")
