@@ -2,6 +2,7 @@
 that client has a connection, sends its request, and is reset. So the kernel is told first to let no new one begin.
 """
 
+import contextlib
 import socket
 from collections.abc import Iterator
 
@@ -15,9 +16,10 @@ def refuse_newcomers(listener: socket.socket) -> None:
 
     The socket asks for packets with the greatest time to live, meant for neighbours that send such (RFC 5082). Clients start at
     64 or 128, and packets of a handshake that has begun are not asked for it. A packet filter would say what is meant, but there
-    are kernels that keep it for CAP_NET_ADMIN, which a container has not. For IPv4.
+    are kernels that keep it for CAP_NET_ADMIN, which a container has not. For IPv4; without effect where it is unknown.
     """
-    listener.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 255)
+    with contextlib.suppress(OSError):
+        listener.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 255)
 
 
 def last_callers(listener: socket.socket) -> Iterator[socket.socket]:
@@ -26,8 +28,9 @@ def last_callers(listener: socket.socket) -> Iterator[socket.socket]:
     while True:
         try:
             link, _ = listener.accept()
-        except BlockingIOError:
+        except OSError:  # nobody is left, or no descriptor for them
             return
-        link.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 0)
+        with contextlib.suppress(OSError):
+            link.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 0)
         link.setblocking(False)
         yield link

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from contract import cgroup
-from train.nvml import Nvml, Reading
+from contract.nvml import Nvml, Reading
 
 ROTATE_SECONDS = 60
 Row = tuple[str, str, str, float]

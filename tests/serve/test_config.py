@@ -1,12 +1,19 @@
 """The environment becomes one frozen configuration, or one line with everything that is wrong."""
 
 import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from contract import cgroup, gpus
 from serve import config
 from serve.errors import ConfigError
+from tests.contract import test_nvml
+from tests.server import ROOT
 
 
 def test_the_defaults_are_sagemakers() -> None:
@@ -79,3 +86,10 @@ def test_an_empty_variable_counts_as_unset() -> None:
 @pytest.mark.parametrize(("cpus", "gpus", "workers"), [(4, 1, 4), (16, 1, 4), (2, 1, 2), (2, 4, 4)])
 def test_a_gpu_has_as_many_workers_as_cpus_up_to_four(cpus: int, gpus: int, workers: int) -> None:
     assert config._default_workers(cpus, gpus) == workers
+
+
+def test_a_gpu_with_little_memory_has_fewer(tmp_path: Path) -> None:
+    shutil.copy(test_nvml.build(tmp_path, "-DFREE=3ULL"), tmp_path / "libnvidia-ml.so.1")
+    ask = [sys.executable, "-c", "from serve import config; print(config._default_workers(8, 1))"]
+    environ = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}
+    assert subprocess.run(ask, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout == "2\n"

@@ -13,8 +13,8 @@ from pathlib import Path
 from smdebug.profiler.analysis.utils.profiler_data_to_pandas import PandasFrame
 from smdebug.profiler.system_metrics_reader import LocalSystemMetricsReader
 
+from contract.nvml import Reading
 from tests.train.jobs import ROOT, wait_until
-from train.nvml import Reading
 from train.profile import ProfileSettings
 from train.sampler import Lines, Row, Sampler
 from train.supervisor import sampling
@@ -27,7 +27,7 @@ class TwoGpus:
     """What NVML would say of a busy GPU and of one that says little."""
 
     def read(self) -> list[Reading]:
-        return [Reading(90.0, 40.0, 25.0, 300.5, True), Reading(5.0, None, None, None, None)]
+        return [Reading(90.0, 40.0, 25.0, 60 << 30, 300.5, True), Reading(5.0, None, None, None, None, None)]
 
 
 def lines(folder: Path) -> list[dict]:

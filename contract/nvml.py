@@ -25,12 +25,13 @@ class _Memory(ctypes.Structure):
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One GPU at one moment; None for what it does not tell. `busy`: percent of the time a kernel ran. `memory_busy`: percent
-    of the time its memory was read or written. `memory_used`: percent of its memory that is taken. `power`: watts.
-    `slowed`: whether power or heat holds its clocks down."""
+    of the time its memory was read or written. `memory_used`: percent of its memory that is taken; `free`: bytes that are not.
+    `power`: watts. `slowed`: whether power or heat holds its clocks down."""
 
     busy: float | None
     memory_busy: float | None
     memory_used: float | None
+    free: int | None
     power: float | None
     slowed: bool | None
 
@@ -58,15 +59,15 @@ class Nvml:
         return [self._read(device) for device in self._devices]
 
     def _read(self, device: ctypes.c_void_p) -> Reading:
-        used, memory = self._ask("nvmlDeviceGetUtilizationRates", device, _Utilization), None
-        if found := self._ask("nvmlDeviceGetMemoryInfo", device, _Memory):
-            memory = 100 * found.used / found.total if found.total else None
+        used = self._ask("nvmlDeviceGetUtilizationRates", device, _Utilization)
+        memory = self._ask("nvmlDeviceGetMemoryInfo", device, _Memory)
         power = self._ask("nvmlDeviceGetPowerUsage", device, ctypes.c_uint)
         reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons", device, ctypes.c_ulonglong)
         return Reading(
             busy=float(used.gpu) if used else None,
             memory_busy=float(used.memory) if used else None,
-            memory_used=memory,
+            memory_used=100 * memory.used / memory.total if memory and memory.total else None,
+            free=memory.free if memory else None,
             power=power.value / 1000 if power is not None else None,
             slowed=bool(reasons.value & _SLOWED) if reasons is not None else None,
         )

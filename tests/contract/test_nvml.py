@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from train.nvml import Nvml, Reading
+from contract.nvml import Nvml, Reading
 
 SOURCE = """
+#ifndef FREE
+#define FREE 60ULL
+#endif
 typedef struct { unsigned gpu, memory; } utilization;
 typedef struct { unsigned long long total, free, used; } memory;
 static int gpus[2] = {0, 1};
@@ -16,7 +19,7 @@ int nvmlInit_v2(void) { return 0; }
 int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return 0; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) { *device = &gpus[index]; return 0; }
 int nvmlDeviceGetUtilizationRates(int *gpu, utilization *u) { u->gpu = 70 + *gpu; u->memory = 30; return 0; }
-int nvmlDeviceGetMemoryInfo(int *gpu, memory *m) { m->total = 80ULL << 30; m->used = 20ULL << 30; return 0; }
+int nvmlDeviceGetMemoryInfo(int *gpu, memory *m) { *m = (memory){80ULL << 30, FREE << 30, 20ULL << 30}; return 0; }
 int nvmlDeviceGetPowerUsage(int *gpu, unsigned *milliwatts) { *milliwatts = 350500; return *gpu ? 3 : 0; }
 #ifndef OLD
 int nvmlDeviceGetCurrentClocksThrottleReasons(int *gpu, unsigned long long *reasons) { *reasons = *gpu ? 0x1 : 0x4; return 0; }
@@ -36,7 +39,7 @@ def build(folder: Path, *flags: str) -> str:
 
 def test_each_gpu_is_read(tmp_path: Path) -> None:
     first, second = Nvml(build(tmp_path)).read()
-    assert first == Reading(busy=70.0, memory_busy=30.0, memory_used=25.0, power=350.5, slowed=True)
+    assert first == Reading(busy=70.0, memory_busy=30.0, memory_used=25.0, free=60 << 30, power=350.5, slowed=True)
     assert second.busy == 71.0
     assert second.power is None, "this one says NOT_SUPPORTED"
     assert second.slowed is False, "clocks that rest are not held down"
