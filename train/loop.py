@@ -174,7 +174,7 @@ class Loop:
         position, number = self.position, self.position.taken + 1
         rate = self._rate()
         torch.manual_seed(order.step_seed(self.config.seed, number, self.ranks.rank))
-        with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+        with torch.autocast(self.inputs.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
             logits, labels = self._forward(self._parallel, batch)
         logits = logits.float()
         loss = self.loss(logits, labels)
@@ -215,7 +215,7 @@ class Loop:
     def _forward(self, module: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits and labels."""
         self.profiler.mark(COPY)
-        inputs, labels = self.inputs.of(batch), batch.labels.to(self.ranks.device, non_blocking=True)
+        inputs, labels = self.inputs.of(batch), batch.labels.to(self.inputs.device, non_blocking=True)
         self.profiler.mark(FORWARD)
         return module(inputs), labels
 
