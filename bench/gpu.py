@@ -63,7 +63,7 @@ def main() -> int:
         facts[name] = found
         results.write("gpu", facts)
 
-    keep("network_ms", _network(base / "model", None if given.cpu else 0, given.rounds))
+    keep("network_ms", _network(base / "model", None if given.cpu else 0, given.rounds * given.seconds))
     console.print(_network_table(facts["network_ms"]))
     keep("serving", _serving(base, given))
     rows = [contenders.Row(**row) for row in facts["serving"]["rows"]]
@@ -78,8 +78,9 @@ def main() -> int:
     return 0
 
 
-def _network(folder: Path, gpu: int | None, rounds: int) -> dict[str, dict[str, float]]:
-    """Milliseconds of one call with so many pictures, and, as `load`, the seconds until every size has been called once."""
+def _network(folder: Path, gpu: int | None, seconds: float) -> dict[str, dict[str, float]]:
+    """Milliseconds of one call with so many pictures, the median of as many in turn as `seconds` allow, and, as `load`,
+    the seconds until every size has been called once."""
     about, loading = manifest.read(folder), {}
 
     def loaded(precision: str) -> engine_torch.TorchEngine:
@@ -100,7 +101,8 @@ def _network(folder: Path, gpu: int | None, rounds: int) -> dict[str, dict[str, 
             way(pixels)
         loading[name] = loading.get(name, 0.0) + time.monotonic() - started
     times: dict[tuple[str, int], list[float]] = {(name, size): [] for name in ways for size in SIZES}
-    for _ in range(20 * rounds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         for (name, size), found in times.items():
             started = time.monotonic()
             ways[name](given[size])
