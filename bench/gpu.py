@@ -2,8 +2,8 @@
 
 `python -m bench.gpu`: ResNet18 at 224 pixels on the first NVIDIA GPU, the peers on the same one. The network's figures hold the
 way of the pictures to the GPU and of the logits back. Written to bench/results/gpu.json after each of the three parts, so that
-what was measured stays when it is interrupted. What it does not show: several GPUs, a
-network between client and server (both share the CPUs), or other networks.
+what was measured stays when it is interrupted. What it does not show: several GPUs, a network between client and server (both
+share the CPUs), or other networks.
 """
 
 import argparse
@@ -52,9 +52,12 @@ def main() -> int:
     parser.add_argument("--cpu", action="store_true", help="run all of it on the CPU: that it runs, not what a GPU gives")
     given = parser.parse_args()
     pictures.require(parser, given.data, given.weights)
-    if not given.cpu and not (torch.cuda.is_available() and gpus.count(os.environ)):
+    if given.cpu:
+        os.environ[gpus.VISIBLE] = ""  # for this process, and for all that it starts
+    elif not (torch.cuda.is_available() and gpus.count(os.environ)):
         parser.error("no NVIDIA GPU here; --cpu shows that it runs")
-    machine = described() | {"torch": torch.__version__, "gpu": "none" if given.cpu else torch.cuda.get_device_name(0)}
+    gpu = None if given.cpu else 0
+    machine = described() | {"torch": torch.__version__, "gpu": "none" if gpu is None else torch.cuda.get_device_name(gpu)}
     base = artefact.imagenet(given.weights)
     artefact.rewrite(base, precision=Precision(accepted=("bfloat16", "float32")))
     console, facts = Console(width=120), {"machine": machine}
@@ -63,7 +66,7 @@ def main() -> int:
         facts[name] = found
         results.write("gpu", facts)
 
-    keep("network_ms", _network(base / "model", None if given.cpu else 0, given.rounds * given.seconds))
+    keep("network_ms", _network(base / "model", gpu, given.rounds * given.seconds))
     console.print(_network_table(facts["network_ms"]))
     keep("serving", _serving(base, given))
     rows = [contenders.Row(**row) for row in facts["serving"]["rows"]]
@@ -138,7 +141,7 @@ def _serving(base: Path, given: argparse.Namespace) -> dict[str, Any]:
         each = (_taken() - before) / sum(counts)
         found = [served(f"serve, workers: {count}", "photographs", photographs, server) for count, server in usual.items()]
         found.append(served("serve, workers: 1, batch: 1", "photographs", photographs, serve(1, 1)))
-        device, peers_workers = "cpu" if given.cpu else "cuda", min(4, cgroup.cpus())
+        device, peers_workers = "cuda" if torch.cuda.is_available() else "cpu", min(4, cgroup.cpus())
         for name, begin in PEERS.items():
             if name not in given.without:
                 peer = stack.enter_context(begin(given.weights, photographs[0], workers=peers_workers, device=device))

@@ -111,16 +111,9 @@ class Peer:
         return head.encode() + picture + f"\r\n--{_BOUNDARY}--\r\n".encode()
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """What every peer runs, on a device of torch's."""
-
-    weights: Path
-    device: str = "cpu"
-
-    @property
-    def text(self) -> str:
-        return _MODEL.format(weights=str(self.weights), device=self.device)
+def _model(weights: Path, device: str = "cpu") -> str:
+    """What every peer runs, on a device of torch's: the text of a module."""
+    return _MODEL.format(weights=str(weights), device=device)
 
 
 @contextlib.contextmanager
@@ -133,7 +126,7 @@ def multi_model_server(
     command = [str(python.parent / "multi-model-server"), "--start", "--foreground", "--mms-config", "config"]
     command += ["--model-store", "store", "--models", "model=model"]
     settings = f"default_workers_per_model={workers or cgroup.cpus()}\n"
-    with _java(python, _Model(weights, device), picture, command, {"engine": {"engineName": "torch"}}, settings, threads) as peer:
+    with _java(python, _model(weights, device), picture, command, {"engine": {"engineName": "torch"}}, settings, threads) as peer:
         yield peer
 
 
@@ -143,7 +136,7 @@ def torchserve(weights: Path, picture: bytes) -> Iterator[Peer]:
     python = environment(*TORCHSERVE)
     command = [str(python.parent / "torchserve"), "--start", "--foreground", "--ts-config", "config", "--disable-token-auth"]
     command += ["--model-store", "store", "--models", "model=model"]
-    with _java(python, _Model(weights), picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
+    with _java(python, _model(weights), picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
         yield peer
 
 
@@ -152,7 +145,7 @@ def litserve(weights: Path, picture: bytes, workers: int | None = None, device: 
     """LitServe: one process for HTTP, and the workers, None for one a CPU."""
     python, port = environment(*LITSERVE), free_port()
     with tempfile.TemporaryDirectory(prefix="peer-") as folder:
-        Path(folder, "eager.py").write_text(_Model(weights, device).text)
+        Path(folder, "eager.py").write_text(_model(weights, device))
         Path(folder, "server.py").write_text(_LITSERVE.format(workers=workers or cgroup.cpus(), port=port, device=device))
         with _running([str(python), "server.py"], Path(folder), dict(os.environ)) as process:
             peer = Peer(port, "/predict", process, form=True)
@@ -163,7 +156,7 @@ def litserve(weights: Path, picture: bytes, workers: int | None = None, device: 
 @contextlib.contextmanager
 def _java(
     python: Path,
-    model: _Model,
+    model: str,
     picture: bytes,
     command: list[str],
     more: dict[str, object],
@@ -177,7 +170,7 @@ def _java(
         folder, port = Path(name), free_port()
         described = folder / "store" / "model" / "MAR-INF"
         described.mkdir(parents=True)
-        (described.parent / "eager.py").write_text(model.text)
+        (described.parent / "eager.py").write_text(model)
         (described.parent / "handler.py").write_text(_HANDLER)
         manifest = {"runtime": "python", "model": {"modelName": "model", "modelVersion": "1.0", "handler": "handler.py"}} | more
         (described / "MANIFEST.json").write_text(json.dumps(manifest))
