@@ -85,7 +85,8 @@ def _job(folder: Path, hyperparameters: dict[str, str], channels: dict[str, Path
 
 def _result(line: argparse.Namespace, costs: dict[str, list[Ended]]) -> dict:
     cpu = {name: statistics.median(cost.cpu for cost in found) for name, found in costs.items()}
-    one_pass = (cpu["plain"] - cpu["start"]) / (line.measured or line.epochs)
+    # With a few pictures a trial costs what starting it costs, and a pass no more than the hundredth to which costs are rounded.
+    one_pass = max(0.01, cpu["plain"] - cpu["start"]) / (line.measured or line.epochs)
     trial = cpu["start"] + line.epochs * one_pass
     # Of a trial on features, without its start; never below nothing, for the two are a few hundredths of a second apart.
     head = max(0.0, cpu["head"] - cpu["short head"]) / (line.epochs - 1) * line.epochs
