@@ -14,7 +14,7 @@ from rich.table import Table
 
 from bench.load import Load, run
 from bench.peers import Peer
-from tests.server import Server
+from tests.support.server import Server
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ from bench.pictures import DATA
 from contract import cgroup, gpus, manifest
 from contract.precision import Precision
 from serve import engine_torch
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 SIZES = (1, 4, 16)
 """Pictures the network is given at one time."""

@@ -26,9 +26,9 @@ from bench import results
 from bench.machine import described
 from bench.pictures import DATA
 from scripts.engine import Refused, ask
-from tests import artefact
-from tests.containers import ServeContainer
-from tests.local_server import LocalServer
+from tests.support import artefact
+from tests.support.containers import ServeContainer
+from tests.support.local_server import LocalServer
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ("train", "serve-cpu", "serve-gpu", "rules")

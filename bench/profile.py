@@ -27,7 +27,7 @@ from rich.table import Table
 
 from bench import results
 from bench.machine import described
-from tests.train.jobs import ROOT, Container
+from tests.support.train_jobs import ROOT, Container
 
 BATCH = 16
 

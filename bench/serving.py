@@ -30,8 +30,8 @@ from contract.picture import open_picture
 from contract.precision import PRECISIONS, Precision
 from contract.preprocess import crop_pixels, prepare
 from serve import engine
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 CONNECTIONS = (1, 4)
 GROWTH = (1, 4, 16, 64)

@@ -18,12 +18,13 @@ PYTHON
 READ
 for name in dev torch train serve-cpu serve-gpu rules build source compat-cli compat-sdk-v2 compat-sdk-v3; do
     set -- --no-emit-index-url --no-header --no-annotate --generate-hashes
+    [ "$name" = dev ] || set -- "$@" --python-platform "$platform"
     case $name in
-        dev) set -- "$@" -c "$wanted" ;;
+        dev) set -- "$@" -c "$wanted" --universal ;;  # every Python that pyproject.toml takes, by markers
         compat-*) ;;
         *) set -- "$@" -c "$wanted" -c dev.txt ;;
     esac
     # What is built from source is named there whole; what it needs to run is in the images' locks.
     [ "$name" != source ] || set -- "$@" --no-deps
-    uv pip compile -q --no-config --python-version "$python" --python-platform "$platform" "$name.in" -o "$name.txt" "$@"
+    uv pip compile -q --no-config --python-version "$python" "$name.in" -o "$name.txt" "$@"
 done

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from compat_client import Client
-from person import Kennel, write_pictures
+
+from tests.support.compat_client import Client
+from tests.support.person import Kennel, write_pictures
 
 QUIET = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
 """The SDKs' own switch against telemetry, in their own configuration file."""

@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from compat_client import Client
+
+from tests.support.compat_client import Client
 
 pytestmark = pytest.mark.slow
 GROUP = "/aws/sagemaker/TrainingJobs"

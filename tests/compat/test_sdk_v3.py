@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from compat_client import HERE, Client
 
 from contract import metrics
+from tests.support.compat_client import HERE, Client
 
 pytestmark = pytest.mark.slow
 

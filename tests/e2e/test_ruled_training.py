@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_server import IMAGES, ROLE, LocalServer, job_request, wait_for_endpoint, wait_for_job, wait_until
 
 from scripts import rulebook
-from tests.train.jobs import draw
+from tests.support.local_server import IMAGES, ROLE, LocalServer, job_request, wait_for_endpoint, wait_for_job, wait_until
+from tests.support.train_jobs import draw
 
 pytestmark = pytest.mark.timeout(480)
 ROOT = Path(__file__).resolve().parents[2]

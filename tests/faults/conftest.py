@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_server import LocalServer
-from person import LOCAL, Kennel, dog_server, write_pictures
+
+from tests.support.local_server import LocalServer
+from tests.support.person import LOCAL, Kennel, dog_server, write_pictures
 
 
 @pytest.fixture(scope="module")

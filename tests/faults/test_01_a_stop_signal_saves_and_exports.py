@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract import manifest
-from tests.train.jobs import Container, ended, nursery, wait_until
+from tests.support.train_jobs import Container, ended, nursery, wait_until
 
 MOMENTS = 2
 """Random moments; 20 in the long form."""

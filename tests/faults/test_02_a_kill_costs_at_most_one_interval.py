@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.train.jobs import Container, nursery, wait_until
+from tests.support.train_jobs import Container, nursery, wait_until
 
 KILLS = 8
 """100 in the long form."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from tests.train.jobs import Container, nursery, wait_until
+from tests.support.train_jobs import Container, nursery, wait_until
 
 KILLS = 3
 RECIPE = {"average": "0.9", "warmup": "0.2", "backbone_factor": "0.1", "layer_decay": "0.7", "label_smoothing": "0.1"}

@@ -8,7 +8,7 @@ import random
 import shutil
 from pathlib import Path
 
-from tests.train.jobs import Container, nursery
+from tests.support.train_jobs import Container, nursery
 
 DAMAGES = 4
 

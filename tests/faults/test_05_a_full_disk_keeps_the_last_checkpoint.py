@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.train.jobs import Container, nursery
+from tests.support.train_jobs import Container, nursery
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path) -> None:

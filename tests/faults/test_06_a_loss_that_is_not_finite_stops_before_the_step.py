@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from tests.train.jobs import Container
+from tests.support.train_jobs import Container
 from train.checkpoint import Checkpoints
 from train.report import Report
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 from contract.preprocess import Preprocessing
-from tests.train.jobs import CLASSES, Container, nursery
+from tests.support.train_jobs import CLASSES, Container, nursery
 from train.loader import Loader
 from train.pictures import collect
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.jobs import Container
+from tests.support.train_jobs import Container
 from train.config import MESSAGE_LIMIT, names, parse
 from train.errors import ConfigError
 

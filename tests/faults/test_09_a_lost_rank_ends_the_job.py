@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.train.jobs import Container, ended, wait_until
+from tests.support.train_jobs import Container, ended, wait_until
 
 BUDGET = 150.0
 """Of a frozen rank: the others wait a minute for it, and torchrun half a minute for those it ends."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.containers import TrainContainer
-from tests.train.jobs import Container, ended, wait_until
+from tests.support.containers import TrainContainer
+from tests.support.train_jobs import Container, ended, wait_until
 
 BUDGET = 30.0
 

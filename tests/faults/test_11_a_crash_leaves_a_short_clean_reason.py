@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.train.jobs import ROOT, Container
+from tests.support.train_jobs import ROOT, Container
 
 SECRET = "tok-4f9aQ7zz81kd"
 

@@ -8,8 +8,8 @@ import pytest
 
 from contract import manifest
 from scripts.engine import ask
-from tests import containers
-from tests.containers import TrainContainer
+from tests.support import containers
+from tests.support.containers import TrainContainer
 
 COUNTERS = ("IpOutNoRoutes", "Ip6OutNoRoutes", "UdpOutDatagrams", "TcpAttemptFails")
 """Of a network without any way out: what asked for one, what sent a datagram (a name to resolve), what found nobody."""

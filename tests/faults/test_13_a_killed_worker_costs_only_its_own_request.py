@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench.load import Load, Result
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 KILLS, SECONDS_BETWEEN = 4, 2.5
 

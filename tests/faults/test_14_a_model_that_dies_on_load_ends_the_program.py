@@ -6,8 +6,8 @@ import signal
 import time
 from pathlib import Path
 
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 
 def test_wrong_shapes_end_the_program_with_one_line(tmp_path: Path) -> None:

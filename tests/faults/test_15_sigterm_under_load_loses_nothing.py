@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from bench.load import Load, Result
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 CLIENTS = 200
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import artefact
-from tests.server import Server, alive
+from tests.support import artefact
+from tests.support.server import Server, alive
 
 
 @pytest.mark.parametrize("delay", [0.4, 0.7, 1.2, 1.8])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import artefact
-from tests.server import Answer, Server
+from tests.support import artefact
+from tests.support.server import Answer, Server
 
 TIMEOUT = 3
 

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from bench.load import Load, run
-from tests import artefact
-from tests.server import Server, alive
+from tests.support import artefact
+from tests.support.server import Server, alive
 
 
 def test_ping_while_loading_is_never_200_before_the_model_answers(shared_data: Path) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 LIMIT = 6_291_456
 POST = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 from bench.load import Load
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 SLOW = 250
 """Of each kind."""

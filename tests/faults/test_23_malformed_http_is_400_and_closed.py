@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 FUZZ_ROUNDS = 300
 POST = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"

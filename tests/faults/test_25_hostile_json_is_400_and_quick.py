@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 GOOD = base64.b64encode(b"\xff\xd8\xff").decode()
 BODIES = {

@@ -10,9 +10,9 @@ import psutil
 from PIL import Image
 
 from scripts.engine import ask
-from tests import artefact, containers
-from tests.containers import ServeContainer
-from tests.server import Server
+from tests.support import artefact, containers
+from tests.support.containers import ServeContainer
+from tests.support.server import Server
 
 ROOM = 40 << 20
 """Bytes that are left: enough for any photograph, too little for the largest picture that is accepted."""

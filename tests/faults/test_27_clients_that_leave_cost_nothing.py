@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 TIMES = 1000
 

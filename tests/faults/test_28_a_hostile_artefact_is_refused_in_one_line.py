@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from contract import manifest
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 
 class Canary:

@@ -14,7 +14,8 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ParamValidationError
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from local_server import LocalServer, job_request, processing_request
+
+from tests.support.local_server import LocalServer, job_request, processing_request
 
 PIECES = [
     "..",

@@ -9,13 +9,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from local_server import LocalServer, job_request, wait_for_endpoint
 
 from contract.archive import Limits, unpack
 from contract.errors import ArchiveError
 from local_sagemaker import model_data
-from tests import containers
 from tests.contract.test_archive import CORPUS, HOSTILE, build, link, member, snapshot
+from tests.support import containers
+from tests.support.local_server import LocalServer, job_request, wait_for_endpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 ESCAPES = ("dot dot", "dot dot inside", "absolute", "symlink", "hard link", "device", "fifo")

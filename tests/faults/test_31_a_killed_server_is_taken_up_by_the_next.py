@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 from botocore.exceptions import HTTPClientError
-from local_server import (
+
+from tests.support.local_server import (
     PROCESSING_IMAGE,
     LocalServer,
     ask,

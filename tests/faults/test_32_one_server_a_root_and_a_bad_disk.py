@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from local_server import TESTS, LocalServer
+
+from tests.support.local_server import ROOT, LocalServer
 
 TRUST = '{"Statement": []}'
 INFINITE = resource.RLIM_INFINITY
@@ -26,7 +27,7 @@ def server(tmp_path: Path) -> Iterator[LocalServer]:
 
 def start_second(root: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "local_sagemaker", "--root", str(root), "--port", "0"]
-    return subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
 
 
 def test_a_second_server_is_refused_and_names_the_first(server: LocalServer) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 from botocore.exceptions import ClientError
-from local_server import LocalServer, job_request, make_config, wait_for_endpoint, wait_for_job, wait_until
+
+from tests.support.local_server import LocalServer, job_request, make_config, wait_for_endpoint, wait_for_job, wait_until
 
 EDGES = {
     ("InProgress", "Completed"),

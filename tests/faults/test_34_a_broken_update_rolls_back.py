@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from local_server import LocalServer, ask, make_config, make_endpoint, wait_until
+
+from tests.support.local_server import LocalServer, ask, make_config, make_endpoint, wait_until
 
 CANARY = {
     "BlueGreenUpdatePolicy": {

@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 import pytest
 from botocore.exceptions import ClientError
-from local_server import LocalServer, ask, make_config, make_endpoint, wait_for_endpoint, wait_until
+
+from tests.support.local_server import LocalServer, ask, make_config, make_endpoint, wait_for_endpoint, wait_until
 
 
 @pytest.fixture(scope="module")

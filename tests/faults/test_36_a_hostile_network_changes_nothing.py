@@ -11,7 +11,8 @@ import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from local_server import LocalServer
+
+from tests.support.local_server import LocalServer
 
 ROLE = b"Action=CreateRole&Version=2010-05-08&RoleName=evil&AssumeRolePolicyDocument=%7B%22Statement%22%3A%5B%5D%7D"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -13,13 +13,20 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-from local_server import PROCESSING_IMAGE, LocalServer, job_request, processing_request, wait_for_job, wait_for_processing
 
 from local_sagemaker import s3, services
 from local_sagemaker.errors import AwsError
 from local_sagemaker.models import JSON_SERVICES, operation_model, service_model
 from local_sagemaker.patterns import compiled
 from local_sagemaker.validate import check
+from tests.support.local_server import (
+    PROCESSING_IMAGE,
+    LocalServer,
+    job_request,
+    processing_request,
+    wait_for_job,
+    wait_for_processing,
+)
 
 SERVED = [(service, name) for service, operations in services.OPERATIONS.items() for name in operations]
 SERVED_S3 = [("s3", name) for name in s3.OPERATIONS]

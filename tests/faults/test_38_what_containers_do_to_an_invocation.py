@@ -15,10 +15,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from local_server import LocalServer, ask, make_endpoint, wait_until
 
 from local_sagemaker import router
 from local_sagemaker.errors import AwsError
+from tests.support.local_server import LocalServer, ask, make_endpoint, wait_until
 
 LIMIT = 6_291_456
 

@@ -4,8 +4,9 @@ import signal
 import time
 
 import pytest
-from local_server import LocalServer, wait_for_job, wait_until
-from person import Kennel
+
+from tests.support.local_server import LocalServer, wait_for_job, wait_until
+from tests.support.person import Kennel
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from fakes import FaultyProxy
-from local_server import LocalServer
-from person import LOCAL, Kennel, write_pictures
+from tests.support.fakes import FaultyProxy
+from tests.support.local_server import LocalServer
+from tests.support.person import LOCAL, Kennel, write_pictures
 
 
 def test_one_of_each_is_made(tmp_path: Path, server: LocalServer) -> None:

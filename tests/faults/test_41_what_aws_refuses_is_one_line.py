@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
-from fakes import FaultyProxy
-from local_server import LocalServer
-from person import AWS, Kennel
+
+from tests.support.fakes import FaultyProxy
+from tests.support.local_server import LocalServer
+from tests.support.person import AWS, Kennel
 
 THROTTLED = ("ThrottlingException", "Rate exceeded")
 

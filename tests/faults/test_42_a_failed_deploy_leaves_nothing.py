@@ -1,9 +1,10 @@
 """Row 42: a deploy fails after CreateModel, at any step. What the run made is gone, and the second run succeeds."""
 
 import pytest
-from fakes import FaultyProxy
-from local_server import LocalServer
-from person import LOCAL, Kennel, write_pictures
+
+from tests.support.fakes import FaultyProxy
+from tests.support.local_server import LocalServer
+from tests.support.person import LOCAL, Kennel, write_pictures
 
 LIMIT = ("ResourceLimitExceeded", "The account-level service limit is 0 Instances")
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from fakes import FaultyProxy
-from person import Kennel
+
+from tests.support.fakes import FaultyProxy
+from tests.support.person import Kennel
 
 LETTERS = "abcDEF123456"
 PLANTED = {

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from person import AWS, Kennel
 
 from scripts import policies
 from scripts.settings import read
+from tests.support.person import AWS, Kennel
 
 CREATE = {
     "train": ["train", "--data-name", "dogs"],

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from tests.image_layers import in_history, in_layer, strays
+from tests.support.image_layers import in_history, in_layer, strays
 
 KEY = "AKIA" + "ABCDEFGHIJKLMNOP"
 DOCKERFILE = """

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from scripts.engine import ask
-from tests import artefact, containers
-from tests.containers import WAYS, ServeContainer, TrainContainer
+from tests.support import artefact, containers
+from tests.support.containers import WAYS, ServeContainer, TrainContainer
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "12-the-images.md"
 

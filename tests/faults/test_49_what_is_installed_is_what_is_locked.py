@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import containers
+from tests.support import containers
 
 LOCKS = Path(__file__).resolve().parents[2] / "docker" / "locks"
 IMAGES = ("train", "serve-cpu", "serve-gpu", "rules")

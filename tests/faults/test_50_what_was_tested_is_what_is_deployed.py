@@ -13,10 +13,10 @@ from pathlib import Path
 
 import docker
 import pytest
-from local_server import LocalServer
-from person import Kennel
 
-from tests import file_manifest
+from tests.support import file_manifest
+from tests.support.local_server import LocalServer
+from tests.support.person import Kennel
 
 ROOT = Path(__file__).resolve().parents[2]
 AGAIN, BASE = "kennel-test:again", "kennel-test:base"

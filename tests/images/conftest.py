@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from person import Kennel
+
+from tests.support.person import Kennel
 
 
 @pytest.fixture()

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import docker
 import pytest
-from local_server import LocalServer, job_request, wait_for_endpoint, wait_for_job, wait_until
 
-TESTS = Path(__file__).resolve().parent.parent
+from tests.support.local_server import LocalServer, job_request, wait_for_endpoint, wait_for_job, wait_until
+
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
 DOCKERFILE = """
 FROM {base}
 ENV SAGEMAKER_BASE_DIR=/opt/ml SAGEMAKER_BIND_TO_PORT=8080
@@ -33,7 +34,7 @@ def image(engine: docker.DockerClient, base_image: str, server: LocalServer) -> 
     context = io.BytesIO()
     files = {"Dockerfile": DOCKERFILE.format(base=base_image).replace("--chmod=755 ", "")}
     for name in ("train", "serve"):
-        files[name] = "#!/usr/bin/env python3.11\n" + (TESTS / f"{name}_container.py").read_text().replace(
+        files[name] = "#!/usr/bin/env python3.11\n" + (SUPPORT / f"{name}_container.py").read_text().replace(
             '"127.0.0.1"', '"0.0.0.0"'
         )
     with tarfile.open(fileobj=context, mode="w") as archive:

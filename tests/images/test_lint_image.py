@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import docker
 import pytest
-from person import Kennel
 
 from scripts.engine import Refused, ask
 from scripts.image_trial import Trial
+from tests.support.person import Kennel
 
 GOOD_TRAIN = """#!/usr/bin/env python3.11
 import signal, sys, time

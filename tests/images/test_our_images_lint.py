@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.archive import pack
-from tests import artefact
+from tests.support import artefact
 
 ROOT = Path(__file__).resolve().parents[2]
 

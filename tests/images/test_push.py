@@ -10,10 +10,10 @@ from pathlib import Path
 import docker
 import pytest
 from docker.errors import ImageNotFound
-from local_server import LocalServer
-from person import Kennel
 
 from scripts.engine import program
+from tests.support.local_server import LocalServer
+from tests.support.person import Kennel
 
 
 @pytest.fixture()

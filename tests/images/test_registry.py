@@ -11,7 +11,8 @@ from pathlib import Path
 
 import docker
 import pytest
-from local_server import LocalServer
+
+from tests.support.local_server import LocalServer
 
 SIZE = 8 * 1024**2
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench.load import Load, Result
-from tests import artefact, containers
-from tests.containers import WAYS, ServeContainer
+from tests.support import artefact, containers
+from tests.support.containers import WAYS, ServeContainer
 
 CLIENTS = 12
 

@@ -10,9 +10,9 @@ import pytest
 
 from contract import manifest
 from scripts.engine import ask
-from tests import containers
-from tests.containers import WAYS, ServeContainer, TrainContainer, take_dogs
-from tests.train.jobs import wait_until
+from tests.support import containers
+from tests.support.containers import WAYS, ServeContainer, TrainContainer, take_dogs
+from tests.support.train_jobs import wait_until
 
 REAL = {"picture_size": "64", "batch_size": "16", "loader_workers": "1"}
 """Real pictures at a size and with a network that a second is enough for."""

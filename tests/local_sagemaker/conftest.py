@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from local_server import LocalServer
+
+from tests.support.local_server import LocalServer
 
 
 @pytest.fixture(scope="module")

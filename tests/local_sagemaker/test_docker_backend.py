@@ -4,7 +4,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from local_server import LocalServer, job_request, wait_for_job
 
 from local_sagemaker.backend import CannotStart, ContainerSpec
 from local_sagemaker.backends import Backends
@@ -12,6 +11,7 @@ from local_sagemaker.docker_backend import DockerBackend, create_arguments, moun
 from local_sagemaker.docker_container import address_in
 from local_sagemaker.docker_engine import Engine, in_short, wrong_platform
 from local_sagemaker.process_backend import ProcessBackend
+from tests.support.local_server import LocalServer, job_request, wait_for_job
 
 HOSTS = ("algo-1", "algo-2")
 

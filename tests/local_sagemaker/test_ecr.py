@@ -14,12 +14,12 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from local_server import LocalServer
-from registry_client import RegistryClient, code_of, digest_of, manifest
 
 from local_sagemaker.errors import AwsError
 from local_sagemaker.registry import Registry
 from local_sagemaker.repositories import check_password, new_password, pull_reference
+from tests.support.local_server import LocalServer
+from tests.support.registry_client import RegistryClient, code_of, digest_of, manifest
 
 LIFECYCLE = json.dumps(
     {

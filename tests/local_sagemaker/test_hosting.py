@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 import pytest
 from botocore.exceptions import ClientError
-from local_server import (
+
+from tests.support.local_server import (
     ROLE,
     SERVE_IMAGE,
     LocalServer,

@@ -5,7 +5,8 @@ Covers local_sagemaker.iam, local_sagemaker.sts.
 
 import pytest
 from botocore.exceptions import ClientError
-from local_server import LocalServer
+
+from tests.support.local_server import LocalServer
 
 TRUST = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}'
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from local_server import LocalServer
 
 from local_sagemaker.events import Events
+from tests.support.local_server import LocalServer
 
 
 def test_appending_makes_group_and_stream_and_is_fast(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import boto3
 import moto
 from botocore.exceptions import ClientError
-from local_server import LocalServer
+
+from tests.support.local_server import LocalServer
 
 Call = tuple[str, str, dict[str, Any]]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from local_server import LocalServer, log_lines, processing_request, wait_for_processing, wait_until
+
+from tests.support.local_server import LocalServer, log_lines, processing_request, wait_for_processing, wait_until
 
 
 def run(server: LocalServer, name: str, environment: dict[str, str] | None = None, **change: Any) -> dict[str, Any]:

@@ -17,12 +17,12 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from local_server import LocalServer, wait_until
-from registry_client import MANIFEST, RegistryClient, code_of, digest_of, manifest
 
 from local_sagemaker.front_registry import NAME
 from local_sagemaker.manifests import read_manifest
 from local_sagemaker.registry import ABANDONED, Registry
+from tests.support.local_server import LocalServer, wait_until
+from tests.support.registry_client import MANIFEST, RegistryClient, code_of, digest_of, manifest
 
 OCI_IMAGE = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"

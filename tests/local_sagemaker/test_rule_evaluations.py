@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from local_server import (
+
+from local_sagemaker import rule_state
+from tests.support.local_server import (
     PROCESSING_IMAGE,
     ROLE,
     LocalServer,
@@ -18,8 +20,6 @@ from local_server import (
     wait_for_processing,
     wait_until,
 )
-
-from local_sagemaker import rule_state
 
 HOOK = {"DebugHookConfig": {"S3OutputPath": "s3://bucket/tensors"}}
 PROFILER = {"ProfilerConfig": {"S3OutputPath": "s3://bucket/profile"}}

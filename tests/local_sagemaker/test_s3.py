@@ -20,10 +20,10 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from local_server import LocalServer
 
 from local_sagemaker import blobs, checksums, incoming, uploads
 from local_sagemaker.errors import AwsError
+from tests.support.local_server import LocalServer
 
 MIB = 1024 * 1024
 BUCKET = "bucket"

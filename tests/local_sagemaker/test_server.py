@@ -17,16 +17,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from local_server import TESTS, LocalServer
 
 from local_sagemaker import bodies, front_s3
 from local_sagemaker.config import read_config
 from local_sagemaker.errors import StartError
+from tests.support.local_server import ROOT, LocalServer
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "local_sagemaker", *arguments]
-    return subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
 
 
 def test_an_image_is_a_name_a_command_and_its_environment(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from local_server import TRAIN_IMAGE, LocalServer, job_request, log_lines, wait_for_job, wait_until
+
+from tests.support.local_server import TRAIN_IMAGE, LocalServer, job_request, log_lines, wait_for_job, wait_until
 
 SPOT = {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}}
 

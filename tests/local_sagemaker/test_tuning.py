@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from local_server import LocalServer, job_request, wait_for_job, wait_until
+
+from tests.support.local_server import LocalServer, job_request, wait_for_job, wait_until
 
 RANGES = {
     "ContinuousParameterRanges": [{"Name": "lr", "MinValue": "0.0001", "MaxValue": "1", "ScalingType": "Logarithmic"}],

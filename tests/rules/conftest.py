@@ -7,7 +7,7 @@ import pytest
 
 from rules.catalog import make
 from rules.evaluation import Evaluation, Result
-from tests.rules import diseases
+from tests.support import diseases
 
 Trained = Callable[[str], Path]
 Evaluate = Callable[..., Result]

@@ -10,7 +10,7 @@ from botocore.config import Config
 from rules.actions import StopTraining, read_actions, stalled_action
 from rules.catalog import make
 from rules.errors import ParameterError
-from tests.local_server import LocalServer, job_request, wait_for_job
+from tests.support.local_server import LocalServer, job_request, wait_for_job
 
 
 @pytest.fixture(scope="module")

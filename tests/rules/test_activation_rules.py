@@ -7,7 +7,7 @@ import pytest
 
 from rules.activation_rules import by_unit
 from tests.rules.conftest import Evaluate
-from tests.rules.saved import write
+from tests.support.saved_tensors import write
 
 
 def test_relus_that_a_high_rate_has_killed_are_dead(evaluate: Evaluate) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from rules.system import CPU, GPU, IO_WAIT
 from tests.rules.conftest import Evaluate
-from tests.rules.machine import HOST, events, sample, steps
+from tests.support.saved_profile import HOST, events, sample, steps
 
 COUNT = 1200
 

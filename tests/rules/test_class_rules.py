@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.rules.conftest import Evaluate
-from tests.rules.saved import write
+from tests.support.saved_tensors import write
 
 
 def test_a_rare_class_is_found_in_what_the_loss_is_given(evaluate: Evaluate) -> None:

@@ -9,15 +9,15 @@ from rules import comparison_page, report_command
 from rules.comparison import compare, differences, side_by_side, statuses
 from rules.places import find
 from rules.report import gather
-from tests.rules import jobs
+from tests.support import rule_jobs
 
 
 @pytest.fixture(scope="module")
 def bodies(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
     folder = tmp_path_factory.mktemp("two")
-    one, other = jobs.whole(folder / "one"), jobs.whole(folder / "other")
-    jobs.manifest(other, lr=0.5, augment="none")
-    jobs.profile(other / "output" / "profiler2", [0.2] * 50)
+    one, other = rule_jobs.whole(folder / "one"), rule_jobs.whole(folder / "other")
+    rule_jobs.manifest(other, lr=0.5, augment="none")
+    rule_jobs.profile(other / "output" / "profiler2", [0.2] * 50)
     (other / "output" / "profiler").rename(other / "output" / "before")
     (other / "output" / "profiler2").rename(other / "output" / "profiler")
     return gather(find(str(one))), gather(find(str(other)))
@@ -49,7 +49,7 @@ def test_rules_of_both() -> None:
 def test_the_page_says_what_there_is_and_what_not(bodies: tuple[dict, dict], tmp_path: Path) -> None:
     html = comparison_page.page(compare(*bodies))
     assert "one beside other" in html and "augment" in html and "one, train" in html and html.count('class="whole"') == 2
-    jobs.learnt(tmp_path)
+    rule_jobs.learnt(tmp_path)
     bare = gather(find(str(tmp_path)))
     html = comparison_page.page(compare(bare, bare))
     assert "Neither job saved step events." in html and "No rule could look at either job." in html
@@ -58,11 +58,11 @@ def test_the_page_says_what_there_is_and_what_not(bodies: tuple[dict, dict], tmp
 
 def test_the_program_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a", "b"):
-        jobs.learnt(tmp_path / name)
+        rule_jobs.learnt(tmp_path / name)
     assert report_command.main([str(tmp_path / "a"), "--compare", str(tmp_path / "b"), "--output", str(tmp_path / "out")]) == 0
     assert json.loads((tmp_path / "out" / "report.json").read_text())["kind"] == "comparison"
     capsys.readouterr()
     search = tmp_path / "t.json"
     search.write_text(json.dumps({"HyperParameterTuningJob": {}, "TrainingJobs": []}))
     assert report_command.main([str(search), "--compare", str(tmp_path / "b"), "--output", str(tmp_path)]) == 2
-    assert capsys.readouterr().out == "error: --compare: a tuning job cannot be compared; give two training jobs.\n"
+    assert capsys.readouterr().out == "error: --compare: a tuning job cannot be compared; give two training rule_jobs.\n"

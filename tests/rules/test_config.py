@@ -13,7 +13,7 @@ import pytest
 
 from rules.config import read_config
 from tests.rules.conftest import Trained
-from tests.rules.saved import write, write_collections, write_step
+from tests.support.saved_tensors import write, write_collections, write_step
 
 ROOT = Path(__file__).resolve().parents[2]
 

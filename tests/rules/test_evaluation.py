@@ -10,7 +10,7 @@ import pytest
 from rules.catalog import make
 from rules.evaluation import Evaluation, Status
 from tests.rules.conftest import Evaluate, Trained
-from tests.rules.saved import end, write, write_collections, write_step
+from tests.support.saved_tensors import end, write, write_collections, write_step
 
 
 def test_a_job_is_followed_to_its_end(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from rules.findings import findings
 from rules.pace import read
 from rules.places import Places, find
 from rules.source import Folder
-from tests.rules import jobs, machine
+from tests.support import rule_jobs, saved_profile
 
 LEFT = {
     "rule": "VanishingGradient",
@@ -45,14 +45,14 @@ def test_a_result_of_the_job_is_shown_with_its_evidence_and_series(tmp_path: Pat
 
 
 def test_a_rule_of_the_job_is_not_evaluated_again(tmp_path: Path) -> None:
-    jobs.tensors(tmp_path / "debug-output")
+    rule_jobs.tensors(tmp_path / "debug-output")
     rows = findings(find(str(leave(tmp_path))))["rules"]
     assert [row["evaluated"] for row in rows if row["rule"] == "VanishingGradient"] == ["by the job"]
     assert {row["evaluated"] for row in rows if row["rule"] == "ExplodingTensor"} == {"for this report"}
 
 
 def test_the_rules_of_the_job_are_told_apart_from_those_evaluated_here(tmp_path: Path) -> None:
-    jobs.tensors(tmp_path / "debug-output")
+    rule_jobs.tensors(tmp_path / "debug-output")
     html = cards(findings(find(str(leave(tmp_path, status="NoIssuesFound", details="", evidence=[], found=0)))))
     assert "None of the job&#x27;s 1 rule that could judge found an issue; 3 of 4 rules that were evaluated for this" in html
 
@@ -87,7 +87,7 @@ def test_what_had_nothing_to_judge_is_no_good_news(tmp_path: Path) -> None:
 def test_the_parts_of_a_profiler_report_are_shown_with_its_parameters(tmp_path: Path) -> None:
     """The job's report was told to judge after 50 samples; by the default nothing could be judged."""
     profile = tmp_path / "profiler-output"
-    machine.sample(profile, {"GPUUtilization": {"gpu0": [3.0] * 100}})
+    saved_profile.sample(profile, {"GPUUtilization": {"gpu0": [3.0] * 100}})
     places = find(str(tmp_path))
     rows = {row["rule"]: row for row in findings(places, read(places, []))["rules"]}
     assert rows["LowGPUUtilization"]["status"] == "NotJudged"
@@ -107,7 +107,7 @@ def test_broken_results_are_told(tmp_path: Path) -> None:
 
 
 def test_of_large_tensors_only_losses_are_read_unless_asked(tmp_path: Path) -> None:
-    jobs.tensors(tmp_path / "debug-output")
+    rule_jobs.tensors(tmp_path / "debug-output")
     file = next((tmp_path / "debug-output" / "events").rglob("*.tfevents"))
     with file.open("r+b") as large:
         large.truncate(module.LARGE + 1)

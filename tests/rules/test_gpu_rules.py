@@ -10,7 +10,7 @@ from rules.profiler_rule import Profile
 from rules.source import Folder
 from rules.system import CPU, GPU, GPU_FOOTPRINT, GPU_MEMORY
 from tests.rules.conftest import Evaluate
-from tests.rules.machine import sample
+from tests.support.saved_profile import sample
 
 COUNT = 1200
 RANDOM = np.random.default_rng(0)

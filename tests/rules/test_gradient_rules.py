@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.rules.conftest import Evaluate
-from tests.rules.saved import write
+from tests.support.saved_tensors import write
 
 
 def test_gradients_vanish_in_deep_sigmoid_layers(evaluate: Evaluate) -> None:

@@ -9,7 +9,7 @@ from rules.catalog import make
 from rules.losses import Passes, Point
 from rules.trial import Step
 from tests.rules.conftest import Evaluate
-from tests.rules.saved import write, write_collections, write_step
+from tests.support.saved_tensors import write, write_collections, write_step
 
 
 def test_a_loss_falls_in_a_healthy_training_alone(evaluate: Evaluate) -> None:

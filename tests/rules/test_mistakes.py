@@ -10,12 +10,12 @@ from PIL import Image
 from rules.mistakes import SIDE, label, mistakes, shrunk, thumbnails
 from rules.places import Places, find
 from rules.source import Folder
-from tests.rules import jobs
+from tests.support import rule_jobs
 
 
 def test_the_matrix_and_each_class(tmp_path: Path) -> None:
-    jobs.predictions(tmp_path)
-    found = mistakes({"predictions-test.csv": (jobs.data(tmp_path) / "predictions-test.csv").read_bytes()}, [])
+    rule_jobs.predictions(tmp_path)
+    found = mistakes({"predictions-test.csv": (rule_jobs.data(tmp_path) / "predictions-test.csv").read_bytes()}, [])
     assert found["matrix"] == [[1, 1, 0], [1, 0, 0], [0, 0, 1]] and found["names"] == ["Akita", "Beagle", "Corgi"]
     assert found["classes"][0] == {"name": "Akita", "pictures": 2, "recall": 0.5, "precision": 0.5}
     assert found["classes"][1]["precision"] == 0 and found["right"] == 2 and found["pictures"] == 4
@@ -47,9 +47,9 @@ def test_a_label() -> None:
 
 
 def test_only_pictures_of_the_channels_are_opened(tmp_path: Path) -> None:
-    jobs.pictures(tmp_path)
+    rule_jobs.pictures(tmp_path)
     (tmp_path / "input" / "secret.png").write_bytes((tmp_path / "input" / "data" / "test/001.Akita/a.png").read_bytes())
-    places = find(str(jobs.whole(tmp_path)))
+    places = find(str(rule_jobs.whole(tmp_path)))
     names = [
         "test/001.Akita/a.png",
         "../secret.png",
@@ -66,7 +66,7 @@ def test_only_pictures_of_the_channels_are_opened(tmp_path: Path) -> None:
 
 
 def test_a_channel_is_read_where_the_job_had_it(tmp_path: Path) -> None:
-    jobs.pictures(tmp_path)
+    rule_jobs.pictures(tmp_path)
     places = Places(name="j", where="", channels={"test": Folder(tmp_path / "input" / "data" / "test")})
     found = thumbnails(places, ["test/001.Akita/a.png", "train/001.Akita/a.png"])
     assert found["test/001.Akita/a.png"].startswith("data:") and found["train/001.Akita/a.png"] == "the job has no such channel"

@@ -12,7 +12,7 @@ from rules.catalog import make
 from rules.overall_rules import PARTS
 from rules.system import CPU, GPU, GPU_MEMORY
 from tests.rules.conftest import Evaluate
-from tests.rules.machine import HOST, events, sample, steps
+from tests.support.saved_profile import HOST, events, sample, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import PROGRAM, Browser
 
 from rules import comparison, comparison_page, tuning, tuning_page
 from rules.hover import JS
@@ -12,8 +11,9 @@ from rules.places import find
 from rules.report import gather, pictures_of, save
 from rules.sections import page
 from rules.theme import CSS
-from tests.rules import jobs
 from tests.rules.test_tuning import search
+from tests.support import rule_jobs
+from tests.support.browser import PROGRAM, Browser
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine")
 
@@ -35,9 +35,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    places = find(str(jobs.whole(folder / "a-job")))
+    places = find(str(rule_jobs.whole(folder / "a-job")))
     body = gather(places)
-    other = gather(find(str(jobs.whole(folder / "another-job"))))
+    other = gather(find(str(rule_jobs.whole(folder / "another-job"))))
     both, searched = comparison.compare(body, other), tuning.gather(search())
     return {
         "job": save(folder / "job", page(body, pictures_of(places, body)), body),

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import boto3
 import pytest
-from local_server import LocalServer
 
 from rules.errors import SourceError
 from rules.mistakes import thumbnails
 from rules.places import find
 from rules.report import gather
-from tests.rules import jobs
+from tests.support import rule_jobs
+from tests.support.local_server import LocalServer
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return jobs.whole(tmp_path_factory.mktemp("jobs") / "a-job")
+    return rule_jobs.whole(tmp_path_factory.mktemp("jobs") / "a-job")
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_a_folder_that_is_itself_a_part(whole: Path) -> None:
 
 
 def test_a_broken_archive_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
-    jobs.tensors(tmp_path / "debug-output")
+    rule_jobs.tensors(tmp_path / "debug-output")
     (tmp_path / "output.tar.gz").write_bytes(b"no archive")
     (tmp_path / "model.tar.gz").write_bytes(tar(tmp_path / "debug-output")[:50])
     places = find(str(tmp_path))
@@ -119,6 +119,6 @@ def test_a_broken_archive_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
 
 
 def test_pictures_from_elsewhere(whole: Path, tmp_path: Path) -> None:
-    jobs.learnt(tmp_path)
+    rule_jobs.learnt(tmp_path)
     places = find(str(tmp_path), str(whole / "input" / "data"))
     assert thumbnails(places, ["test/001.Akita/a.png"])["test/001.Akita/a.png"].startswith("data:image/jpeg")

@@ -15,14 +15,14 @@ from rules.places import Places, find
 from rules.report import gather, pictures_of, save
 from rules.sections import page
 from rules.settings import settings
-from tests.rules import jobs, machine
+from tests.support import rule_jobs, saved_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Places, dict]:
-    places = find(str(jobs.whole(tmp_path_factory.mktemp("jobs") / "a-job")))
+    places = find(str(rule_jobs.whole(tmp_path_factory.mktemp("jobs") / "a-job")))
     return places, gather(places)
 
 
@@ -36,7 +36,7 @@ def test_what_happened(whole: tuple[Places, dict]) -> None:
 
 
 def test_without_steps_csv_the_saved_losses_are_the_curve(tmp_path: Path) -> None:
-    jobs.tensors(tmp_path / "debug-output")
+    rule_jobs.tensors(tmp_path / "debug-output")
     part = gather(find(str(tmp_path)))["learning"]
     assert set(part["loss"]) == {"train", "validation"} and part["loss"]["validation"][0] == [0, 1.0] and not part["by_step"]
 
@@ -64,7 +64,7 @@ def test_where_time_went(whole: tuple[Places, dict]) -> None:
 def test_mfu_is_of_the_type_of_number_that_the_job_says() -> None:
     files = {
         "operators.json": json.dumps({"steps": [3], "flops_per_step": 8}).encode(),
-        "machine.json": json.dumps({"peak_flops": {"float32": 16, "bfloat16": 32}}).encode(),
+        "saved_profile.json": json.dumps({"peak_flops": {"float32": 16, "bfloat16": 32}}).encode(),
     }
     groups = [{"mode": "TRAIN", "median": 1.0}]
     assert operators(files, groups, "bfloat16", [])["flops"]["mfu"] == 0.25
@@ -93,8 +93,8 @@ def test_the_json_is_strict_and_has_the_same_numbers(whole: tuple[Places, dict],
 
 
 def test_every_absent_part_is_said_and_no_empty_plot_is_left(tmp_path: Path) -> None:
-    jobs.data(tmp_path)
-    (jobs.data(tmp_path) / "history.json").write_text("[]")
+    rule_jobs.data(tmp_path)
+    (rule_jobs.data(tmp_path) / "history.json").write_text("[]")
     body = gather(find(str(tmp_path)))
     for part in ("learning", "findings", "time", "machine", "predictions", "settings"):
         assert body[part]["absent"].endswith("."), part
@@ -104,8 +104,8 @@ def test_every_absent_part_is_said_and_no_empty_plot_is_left(tmp_path: Path) -> 
 
 
 def test_damaged_files_are_told_and_the_rest_is_shown(tmp_path: Path) -> None:
-    jobs.whole(tmp_path)
-    data = jobs.data(tmp_path)
+    rule_jobs.whole(tmp_path)
+    data = rule_jobs.data(tmp_path)
     (data / "steps.csv").write_text("step,epoch,lr,loss,pictures\n1,1,0.1,0.5,ab\n2,1,what,0.5,ab\n")
     (data / "history.json").write_text("{")
     (data / "predictions-test.csv").write_bytes(b"\xff\xfe\x00")
@@ -138,7 +138,7 @@ def test_settings_without_a_model_are_those_of_the_request() -> None:
 
 
 def test_the_program_writes_both_files_and_says_where(tmp_path: Path) -> None:
-    jobs.learnt(tmp_path / "job")
+    rule_jobs.learnt(tmp_path / "job")
     command = [sys.executable, "-m", "rules", "report", str(tmp_path / "job"), "--output", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.splitlines()[-1] == str(tmp_path / "out" / "report.html"), done
@@ -159,7 +159,7 @@ def test_a_place_that_is_no_job_is_one_line(content: str, tmp_path: Path, capsys
 def test_profiler_report_leaves_its_page_in_the_layout_of_aws(tmp_path: Path) -> None:
     from rules.__main__ import main
 
-    machine.sample(tmp_path / "profile", {"CPUUtilization": {"cpu0": [50.0] * 100}})
+    saved_profile.sample(tmp_path / "profile", {"CPUUtilization": {"cpu0": [50.0] * 100}})
     assert main(["ProfilerReport", str(tmp_path / "profile"), "--output", str(tmp_path / "rule")]) == 0
     html = (tmp_path / "rule" / "profiler-output" / "profiler-report.html").read_text()
     assert "What the machine did" in html and "What it confuses" not in html and "could not judge, and why" in html

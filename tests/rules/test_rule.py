@@ -9,7 +9,7 @@ from rules.catalog import DEBUGGER, make
 from rules.rule import TensorRule, collection
 from rules.source import Folder
 from rules.trial import Trial
-from tests.rules.saved import write
+from tests.support.saved_tensors import write
 
 CHOSEN = {
     "AllZero": {"collection_names": "weights"},

@@ -7,7 +7,7 @@ import pytest
 
 from rules.errors import SourceError
 from rules.source import Folder, S3Prefix, Source, open_source
-from tests.local_server import LocalServer
+from tests.support.local_server import LocalServer
 
 FILES = {"index/0/a.json": b"0123456789", "index/0/b.json": b"b", "index/1/a.json": b"c", "index/1/z.json.tmp": b"", "END": b""}
 

@@ -8,7 +8,7 @@ import pytest
 from rules.step_rules import outliers
 from rules.system import CPU
 from tests.rules.conftest import Evaluate
-from tests.rules.machine import HOST, START, events, sample, steps
+from tests.support.saved_profile import HOST, START, events, sample, steps
 
 
 def jitter(count: int, median: float = 0.019) -> np.ndarray:

@@ -10,7 +10,7 @@ from smdebug.profiler.system_metrics_reader import LocalSystemMetricsReader
 from rules.errors import SourceError
 from rules.source import Folder
 from rules.system import CPU, GPU, System
-from tests.rules.machine import START, sample
+from tests.support.saved_profile import START, sample
 
 
 def test_it_sees_what_smdebug_sees(tmp_path: Path) -> None:

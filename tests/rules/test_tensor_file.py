@@ -8,7 +8,7 @@ from smdebug.core.tfrecord.tensor_reader import TensorReader
 
 from rules.errors import SourceError
 from rules.tensor_file import decode
-from tests.rules.saved import write_step
+from tests.support.saved_tensors import write_step
 
 KINDS = ["f4", "f8", "f2", "i4", "i8", "u1", "i2", "u2", "?"]
 

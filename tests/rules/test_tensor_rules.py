@@ -9,7 +9,7 @@ from rules.catalog import make
 from rules.errors import ParameterError
 from rules.evaluation import Evaluation
 from tests.rules.conftest import Evaluate, Trained
-from tests.rules.saved import end, write, write_collections, write_step
+from tests.support.saved_tensors import end, write, write_collections, write_step
 
 
 def test_a_rate_far_too_high_explodes(evaluate: Evaluate) -> None:

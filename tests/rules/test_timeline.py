@@ -8,7 +8,7 @@ import pytest
 from rules.errors import SourceError
 from rules.source import Folder
 from rules.timeline import Timeline
-from tests.rules.machine import START, events, steps
+from tests.support.saved_profile import START, events, steps
 
 
 def read(folder: Path) -> Timeline:

@@ -12,9 +12,9 @@ from smdebug.trials import create_trial
 from rules.errors import SourceError
 from rules.source import Folder
 from rules.trial import Trial
-from tests.rules import diseases
 from tests.rules.conftest import Trained
-from tests.rules.saved import end, write, write_collections, write_step
+from tests.support import diseases
+from tests.support.saved_tensors import end, write, write_collections, write_step
 
 
 def test_it_sees_what_smdebug_sees(trained: Trained) -> None:

@@ -5,10 +5,10 @@ import sys
 import time
 
 import pytest
-from person import ROOT, Kennel
 
 from scripts.arguments import VERBS
 from scripts.configure import BUILDERS
+from tests.support.person import ROOT, Kennel
 
 FROZEN = (
     "demo data weights tune train rules deploy invoke logs report status down policies doctor build push lint-image salvage"

@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
-from person import ROOT
-from toy_person import ToyDocker
 
 from scripts.build import versions
 from scripts.engine import last_line
+from tests.support.person import ROOT
+from tests.support.toy_person import ToyDocker
 
 CHANGING = ("org.opencontainers.image.revision=", "org.opencontainers.image.source=")
 """Labels that another checkout has otherwise, or not at all."""

@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-from local_server import LocalServer
-from person import Kennel, write_pictures
-
 from scripts.rulebook import DEFAULT
+from tests.support.local_server import LocalServer
+from tests.support.person import Kennel, write_pictures
 
 
 def test_the_whole_story(local: Kennel, server: LocalServer) -> None:

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from local_server import LocalServer
-from person import Kennel, write_pictures
 from PIL import Image
 
 from scripts.errors import LaunchError
 from scripts.pictures import REQUEST_LIMIT, payload, pictures_below
+from tests.support.local_server import LocalServer
+from tests.support.person import Kennel, write_pictures
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, server: LocalServer) -> Kennel:
     """Pictures uploaded and a model trained, once."""
-    from person import LOCAL
+    from tests.support.person import LOCAL
 
     kennel = Kennel(tmp_path_factory.mktemp("person"))
     kennel.settings(LOCAL)

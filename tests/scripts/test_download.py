@@ -5,12 +5,12 @@ import random
 from pathlib import Path
 
 import pytest
-from fakes import FileServer
 from rich.console import Console
 
 from scripts.download import fetch
 from scripts.errors import LaunchError, RunError
 from scripts.say import Say
+from tests.support.fakes import FileServer
 
 BODY = random.Random(0).randbytes(300_000)
 SAY = Say(Console(file=io.StringIO()))

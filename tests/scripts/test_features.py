@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from local_server import LocalServer
-from person import Kennel
 
 from scripts import features
+from tests.support.local_server import LocalServer
+from tests.support.person import Kennel
 
 
 def test_what_names_a_folder_is_what_a_trial_must_share_with_its_features() -> None:

@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-from person import AWS, Kennel
 
 from scripts import policies
 from scripts.settings import Settings, read
+from tests.support.person import AWS, Kennel
 
 GOLDEN = Path(__file__).parent / "golden" / "policies-aws.json"
 

@@ -8,13 +8,13 @@ import os
 from pathlib import Path
 
 import pytest
-from checker import problems
-from local_server import LocalServer
-from person import AWS, Kennel
-from toy_person import ToyDocker
 
 from scripts import policies, up
 from scripts.settings import Settings, read
+from tests.support.checker import problems
+from tests.support.local_server import LocalServer
+from tests.support.person import AWS, Kennel
+from tests.support.toy_person import ToyDocker
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from local_server import LocalServer
-from person import Kennel, write_pictures
 
 from scripts.report import is_name
+from tests.support.local_server import LocalServer
+from tests.support.person import Kennel, write_pictures
 
 JOB, SEARCH = "kennel-told", "kennel-searched"
 

@@ -8,10 +8,10 @@ import os
 from pathlib import Path
 
 import pytest
-from checker import problems
-from person import AWS, Kennel
 
 from contract import metrics
+from tests.support.checker import problems
+from tests.support.person import AWS, Kennel
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMED = {
@@ -116,7 +116,7 @@ def test_tuning_never_sees_the_test_pictures(kennel: Kennel) -> None:
 
 def test_what_is_printed_is_what_is_sent(local: Kennel, pictures: Path) -> None:
     """The request on the wire beside the dry run's, through a proxy that writes it down."""
-    from fakes import FaultyProxy
+    from tests.support.fakes import FaultyProxy
 
     with FaultyProxy(local.url) as proxy:
         local.use(proxy.url, local.server)

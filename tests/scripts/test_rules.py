@@ -4,10 +4,10 @@ What the tiny evaluator says is said by the rule's parameters, so a rule here fi
 """
 
 import pytest
-from local_server import LocalServer
-from person import LOCAL, Kennel, write_pictures
 
 from scripts.verdict import of_processing_job
+from tests.support.local_server import LocalServer
+from tests.support.person import LOCAL, Kennel, write_pictures
 
 MET = "RuleEvaluationConditionMet"
 FOUND = f"Overfit:message={MET}: at step 3:exit=1"

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from local_server import LocalServer
-from person import Kennel
-
 from scripts import model_file
 from scripts.settings import Settings
+from tests.support.local_server import LocalServer
+from tests.support.person import Kennel
 
 
 def test_the_line_of_a_file_that_holds_no_network_is_passed_on(kennel: Kennel) -> None:

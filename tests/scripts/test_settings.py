@@ -1,7 +1,8 @@
 """kennel.toml and flags: who wins, and what is said about what is wrong. Also scripts.configure and scripts.config."""
 
 import pytest
-from person import AWS, Kennel
+
+from tests.support.person import AWS, Kennel
 
 DIGEST = "@sha256:" + "cd" * 32
 

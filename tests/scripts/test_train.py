@@ -6,15 +6,14 @@ Also scripts.tune, scripts.logs, scripts.status, scripts.once and scripts.follow
 import json
 import time
 
-from local_server import LocalServer, wait_until
-from person import Kennel
-
 from scripts.once import difference
+from tests.support.local_server import LocalServer, wait_until
+from tests.support.person import Kennel
 
 
 def ready(local: Kennel) -> Kennel:
     if not local.state().get("data"):
-        from person import write_pictures
+        from tests.support.person import write_pictures
 
         local.run("data", "--folder", str(write_pictures(local.folder / "pictures")), "--data-name", "tiny")
     return local

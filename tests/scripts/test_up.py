@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from person import AWS, ROOT, Kennel
+
+from tests.support.person import AWS, ROOT, Kennel
 
 
 @pytest.fixture()

@@ -10,9 +10,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from fakes import FileServer
-from local_server import LocalServer
-from person import Kennel, write_pictures
 from PIL import Image
 from rich.console import Console
 
@@ -21,6 +18,9 @@ from scripts.plan import Call
 from scripts.say import Say
 from scripts.settings import Settings
 from scripts.upload import upload
+from tests.support.fakes import FileServer
+from tests.support.local_server import LocalServer
+from tests.support.person import Kennel, write_pictures
 
 SAY = Say(Console(file=io.StringIO()))
 

@@ -13,7 +13,7 @@ from contract import cgroup, gpus
 from serve import config
 from serve.errors import ConfigError
 from tests.contract import test_nvml
-from tests.server import ROOT
+from tests.support.server import ROOT
 
 
 def test_the_defaults_are_sagemakers() -> None:

@@ -12,7 +12,7 @@ from contract.precision import Precision
 from serve import engine
 from serve.engine import Engine
 from serve.errors import EngineError
-from tests import artefact
+from tests.support import artefact
 
 ENGINES = ("openvino", "torch")
 

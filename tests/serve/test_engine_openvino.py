@@ -12,7 +12,7 @@ from contract.precision import PRECISIONS
 from contract.preprocess import Preprocessing
 from serve import engine_openvino
 from serve.errors import EngineError
-from tests import artefact
+from tests.support import artefact
 
 
 def _load(base: Path, precision: str = "auto") -> engine_openvino.OpenVinoEngine:

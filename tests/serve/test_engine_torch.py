@@ -9,7 +9,7 @@ import torch
 from contract import manifest
 from serve import engine_torch
 from serve.errors import EngineError
-from tests import artefact
+from tests.support import artefact
 
 
 def _load(base: Path) -> engine_torch.TorchEngine:

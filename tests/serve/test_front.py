@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import artefact
-from tests.server import Server
+from tests.support import artefact
+from tests.support.server import Server
 
 
 def test_ping_is_200_with_nothing_in_it(server: Server) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from serve import handler as handlers
 from serve.context import Context
 from serve.handler import PictureClassifier
-from tests import artefact
+from tests.support import artefact
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests import artefact
-from tests.server import ROOT, Server, alive
+from tests.support import artefact
+from tests.support.server import ROOT, Server, alive
 
 
 def test_a_start_a_prediction_and_a_stop(dogs: list[bytes]) -> None:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from serve import frame
-from tests import artefact
+from tests.support import artefact
 
 ROOT = Path(__file__).resolve().parents[2]
 PARENT = """

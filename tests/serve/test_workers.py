@@ -16,7 +16,7 @@ from serve.errors import RequestError
 from serve.link import Link
 from serve.relay import Relay
 from serve.workers import Workers
-from tests import artefact
+from tests.support import artefact
 
 
 class Room:

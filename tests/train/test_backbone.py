@@ -14,7 +14,7 @@ from contract import manifest, metrics
 from contract.layout import Layout
 from contract.picture import open_picture
 from contract.preprocess import prepare
-from tests.train.jobs import Container, Ended, ended, nursery, wait_until
+from tests.support.train_jobs import Container, Ended, ended, nursery, wait_until
 from train import features, network
 from train.features import MARKER, VALUES
 

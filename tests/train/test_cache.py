@@ -8,7 +8,7 @@ from PIL import Image
 
 from contract.picture import open_picture
 from contract.preprocess import Preprocessing
-from tests.train.jobs import draw
+from tests.support.train_jobs import draw
 from train import cache
 from train.cache import Cache
 from train.loader import Loader

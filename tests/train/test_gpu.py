@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from contract import manifest
-from tests.train.jobs import Container
+from tests.support.train_jobs import Container
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

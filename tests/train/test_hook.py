@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.jobs import ROOT, Container
+from tests.support.train_jobs import ROOT, Container
 
 CONFIG = {
     "S3OutputPath": "s3://bucket/tensors",

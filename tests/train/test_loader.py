@@ -10,7 +10,7 @@ import torch
 
 from contract.picture import open_picture
 from contract.preprocess import Preprocessing, affine, prepare
-from tests.train.jobs import draw
+from tests.support.train_jobs import draw
 from train.errors import DataError, LoaderError, SharedMemoryError
 from train.loader import Loader
 from train.pictures import Collection, collect

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from contract.preprocess import Preprocessing
-from tests.train.jobs import draw
+from tests.support.train_jobs import draw
 from train import network
 from train.checkpoint import Checkpoints
 from train.config import Config, Place

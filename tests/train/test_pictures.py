@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.jobs import draw
+from tests.support.train_jobs import draw
 from train.errors import DataError
 from train.pictures import collect
 

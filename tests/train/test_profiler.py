@@ -13,7 +13,7 @@ from smdebug.profiler.system_metrics_reader import LocalSystemMetricsReader
 
 from contract.layout import Layout
 from local_sagemaker.system_metrics import SystemMetrics
-from tests.train.jobs import ROOT, Container, Ended, ended, wait_until
+from tests.support.train_jobs import ROOT, Container, Ended, ended, wait_until
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import pytest
 from contract import manifest, metrics
 from contract.picture import open_picture
 from contract.preprocess import prepare
-from tests.train.jobs import Container, Ended, ended, wait_until
+from tests.support.train_jobs import Container, Ended, ended, wait_until
 
 
 @pytest.fixture(scope="module")

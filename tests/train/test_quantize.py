@@ -15,7 +15,7 @@ from contract import manifest
 from contract.precision import Precision
 from contract.preprocess import Preprocessing
 from serve import engine
-from tests.train.jobs import Container, draw
+from tests.support.train_jobs import Container, draw
 from train.export import _converted
 from train.loader import Loader
 from train.pictures import collect

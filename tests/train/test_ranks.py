@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from contract import manifest
-from tests.train.jobs import Container, ended, wait_until
+from tests.support.train_jobs import Container, ended, wait_until
 
 # The last block and the head: their BatchNorm spans the ranks. In the whole network rounding alone (another instruction set,
 # another number of threads) changes the losses of so few flat pictures within two steps; in float64, below, it does not.

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from contract import metrics
-from tests.train.jobs import ROOT
+from tests.support.train_jobs import ROOT
 from train.report import Report
 
 

@@ -27,7 +27,7 @@ WITHOUT_SMDEBUG = "import sys; sys.modules['smdebug'] = None; from train.salvage
 @pytest.fixture(scope="module")
 def hooked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hooked")
-    subprocess.run([sys.executable, Path(__file__).with_name("hooked.py"), folder], check=True, capture_output=True)
+    subprocess.run([sys.executable, ROOT / "tests" / "support" / "hooked.py", folder], check=True, capture_output=True)
     (folder / "names.txt").write_text("\n".join(NAMES))
     return folder
 

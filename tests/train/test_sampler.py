@@ -14,7 +14,7 @@ from smdebug.profiler.analysis.utils.profiler_data_to_pandas import PandasFrame
 from smdebug.profiler.system_metrics_reader import LocalSystemMetricsReader
 
 from contract.nvml import Reading
-from tests.train.jobs import ROOT, wait_until
+from tests.support.train_jobs import ROOT, wait_until
 from train.profile import ProfileSettings
 from train.sampler import Lines, Row, Sampler
 from train.supervisor import sampling

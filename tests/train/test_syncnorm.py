@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tests.train.jobs import ENVIRON, ROOT
+from tests.support.train_jobs import ENVIRON, ROOT
 from train.syncnorm import SynchronisedBatchNorm, synchronise
 
 

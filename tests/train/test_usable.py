@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contract.preprocess import Preprocessing
-from tests.train.jobs import draw
+from tests.support.train_jobs import draw
 from train import usable
 from train.config import Place
 from train.errors import DataError

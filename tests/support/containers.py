@@ -1,6 +1,6 @@
 """Real containers of real images: a training job and a serving program that are started by `docker run`, as root or hardened.
 
-Both are what the tests of the plain processes use (train/jobs.py, server.py), with another way to start. Whatever a container
+Both are what the tests of the plain processes use (train_jobs.py, server.py), with another way to start. Whatever a container
 wrote outside /tmp and its declared mounts fails the test that started it.
 """
 
@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 
 from scripts.engine import Refused, ask, program
-from tests.server import Server
-from tests.train import jobs
+from tests.support import train_jobs
+from tests.support.server import Server
 
 USER = "10001"
 WAYS: dict[str, tuple[str, ...]] = {
@@ -106,7 +106,7 @@ def take_dogs(shared: Path, folder: Path, breeds: int = 3, **channels: int) -> N
                 shutil.copy(picture, folder / channel / breed.name)
 
 
-class TrainContainer(jobs.Container):
+class TrainContainer(train_jobs.Container):
     """A job that `docker run IMAGE train` works on. Its pictures lie below `base`/input/data, or are drawn as in `jobs`."""
 
     def __init__(
@@ -137,13 +137,13 @@ class TrainContainer(jobs.Container):
         command = run_command(self.image, ["train"], *mounts, *variables, *place, *flags, way=self.way, name=self.name)
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
 
-    def run(self, *flags: str, **environ: str) -> jobs.Ended:
+    def run(self, *flags: str, **environ: str) -> train_jobs.Ended:
         started = time.monotonic()
         return self.finish(self.start(*flags, **environ), started)
 
-    def finish(self, process: subprocess.Popen[str], started: float = float("nan")) -> jobs.Ended:
+    def finish(self, process: subprocess.Popen[str], started: float = float("nan")) -> train_jobs.Ended:
         """Waits for the end; the container is removed, and has written to its mounts and /tmp only."""
-        done = jobs.ended(process, started, timeout=220)
+        done = train_jobs.ended(process, started, timeout=220)
         stray = written(self.name)
         remove(self.name)
         assert not stray, stray

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from person import Kennel
+from tests.support.person import Kennel
 
 TOY = Path(__file__).resolve().parent / "toy_docker.py"
 

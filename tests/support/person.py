@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local_server import IMAGES, LocalServer
 from PIL import Image
 
 from scripts.__main__ import main
+from tests.support.local_server import IMAGES, LocalServer
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DOGS = "tiny-dogs:1"
 AWS = """[aws]
 region = "eu-central-1"
@@ -133,7 +133,7 @@ def _default_signals() -> None:
 
 def dog_server(root: Path) -> LocalServer:
     """A local SageMaker that knows the image tiny-dogs:1, with the bucket `bucket`."""
-    IMAGES[DOGS] = [sys.executable, str(ROOT / "tests" / "tiny_dogs.py")]
+    IMAGES[DOGS] = [sys.executable, str(ROOT / "tests" / "support" / "tiny_dogs.py")]
     server = LocalServer(root)
     server.s3.create_bucket(Bucket="bucket")
     return server

@@ -16,14 +16,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-TESTS = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
+SUPPORT = ROOT / "tests" / "support"
 TRAIN_IMAGE = "test-train:1"
 SERVE_IMAGE = "test-serve:1"
 PROCESSING_IMAGE = "test-processing:1"
 IMAGES = {
-    TRAIN_IMAGE: [sys.executable, str(TESTS / "train_container.py")],
-    SERVE_IMAGE: [sys.executable, str(TESTS / "serve_container.py")],
-    PROCESSING_IMAGE: [sys.executable, str(TESTS / "processing_container.py")],
+    TRAIN_IMAGE: [sys.executable, str(SUPPORT / "train_container.py")],
+    SERVE_IMAGE: [sys.executable, str(SUPPORT / "serve_container.py")],
+    PROCESSING_IMAGE: [sys.executable, str(SUPPORT / "processing_container.py")],
 }
 ROLE = "arn:aws:iam::000000000000:role/demo"
 
@@ -45,7 +46,7 @@ class LocalServer:
         self.log = (self.root / "server.log").open("a")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local_sagemaker", "--root", str(self.root), "--port", "0", *images],
-            cwd=TESTS.parent,
+            cwd=ROOT,
             stdout=self.log,
             stderr=subprocess.STDOUT,
             text=True,

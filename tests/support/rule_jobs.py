@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.rules import machine, saved
+from tests.support import saved_profile, saved_tensors
 
 CLASSES = ("001.Akita", "002.Beagle", "003.Corgi")
 
@@ -92,11 +92,11 @@ def manifest(folder: Path, **hyperparameters: object) -> None:
 
 def tensors(folder: Path) -> None:
     """Losses that explode, in two modes."""
-    saved.write_collections(folder, losses="Loss")
+    saved_tensors.write_collections(folder, losses="Loss")
     for step in range(20):
         value = float("nan") if step == 15 else 1.0 + step
-        saved.write_step(folder, step, {"CrossEntropyLoss_output_0": value}, mode="TRAIN" if step % 4 else "EVAL")
-    saved.end(folder)
+        saved_tensors.write_step(folder, step, {"CrossEntropyLoss_output_0": value}, mode="TRAIN" if step % 4 else "EVAL")
+    saved_tensors.end(folder)
 
 
 def profile(folder: Path, seconds: Sequence[float] | None = None) -> None:
@@ -104,7 +104,7 @@ def profile(folder: Path, seconds: Sequence[float] | None = None) -> None:
     choice, count = random.Random(0), 120
     folder.mkdir(parents=True, exist_ok=True)
     busy = [85 + choice.gauss(0, 3) for _ in range(count)]
-    machine.sample(
+    saved_profile.sample(
         folder,
         {
             "CPUUtilization": {f"cpu{core}": [40 + 10 * math.sin(at / 9 + core) for at in range(count)] for core in range(4)},
@@ -120,11 +120,11 @@ def profile(folder: Path, seconds: Sequence[float] | None = None) -> None:
     rest = {"Copy": 0.01, "Forward": 0.11, "Backward": 0.2, "Optimizer": 0.03}
     parts = {name: [value] * len(seconds) for name, value in rest.items()}
     waits = [max(0.001, one - 0.36) for one in seconds]
-    machine.events(folder, machine.steps(seconds, DataWait=waits, **parts))
+    saved_profile.events(folder, saved_profile.steps(seconds, DataWait=waits, **parts))
 
 
 def records(folder: Path) -> None:
-    """What the training program tells of its operators and of its machine."""
+    """What the training program tells of its operators and of its saved_profile."""
     place = data(folder) / "profiler"
     place.mkdir(exist_ok=True)
     body = {
@@ -146,4 +146,4 @@ def records(folder: Path) -> None:
         "cpus": 4,
         "peak_flops": {"float32": 400e9, "bfloat16": 800e9},
     }
-    (place / "machine.json").write_text(json.dumps(about))
+    (place / "saved_profile.json").write_text(json.dumps(about))

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import requests
-from local_server import LocalServer
+
+from tests.support.local_server import LocalServer
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"

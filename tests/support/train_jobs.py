@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw
 from contract.layout import Layout
 from train.config import Job, parse
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ENVIRON = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 """So small a network gains nothing from threads, and on a busy machine they wait for each other. A GPU would give other numbers:
 what one does is tested by itself (test_gpu)."""
