@@ -1,10 +1,12 @@
-"""model.tar.gz: packed so that equal folders give equal bytes, unpacked so that nothing in it can do harm.
+"""model.tar.gz is packed so that equal folders give equal bytes, and unpacked so that nothing in it can do harm.
 
 The checks are our own and do not lean on tarfile's `data` filter, which some Pythons lack and some have broken
 (CVE-2025-4517), so the same archive gives the same answer everywhere. Sparse files, links, devices and FIFOs are refused.
+Other readers of archives use the same bound and the same check of names: `Bounded`, `plain_name`.
 """
 
 import gzip
+import io
 import os
 import shutil
 import tarfile
@@ -14,9 +16,9 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from contract.errors import ArchiveError
+from contract.files import replacing
 
 _CHUNK = 1 << 20
 _PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
@@ -35,22 +37,15 @@ def pack(folder: Path, archive: Path) -> None:
 
     Written aside and renamed, so a reader never sees half of it. Raises ArchiveError for a link or special file.
     """
-    aside = archive.with_name(f".{archive.name}.{os.getpid()}")
-    try:
-        with open(aside, "wb") as raw:
-            # Weights hardly compress: level 1 is within a per cent of level 9 and many times faster.
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0) as zipped:
-                with tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar:
-                    for path in _files(folder):
-                        with open(path, "rb") as content:
-                            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
-                            entry.size, entry.mode = os.fstat(content.fileno()).st_size, 0o644
-                            tar.addfile(entry, content)
-            raw.flush()
-            os.fsync(raw.fileno())
-        os.replace(aside, archive)
-    finally:
-        aside.unlink(missing_ok=True)
+    with replacing(archive, durable=True) as aside, open(aside, "wb") as raw:
+        # Weights hardly compress: level 1 is within a per cent of level 9 and many times faster.
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0) as zipped:
+            with tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar:
+                for path in _files(folder):
+                    with open(path, "rb") as content:
+                        entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+                        entry.size, entry.mode = os.fstat(content.fileno()).st_size, 0o644
+                        tar.addfile(entry, content)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -72,7 +67,7 @@ def unpack(archive: Path, folder: Path, limits: Limits = Limits()) -> None:
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         with gzip.open(archive, "rb") as zipped:
-            _extract(_Bounded(zipped, limits), aside, limits)
+            _extract(Bounded(zipped, limits.bytes + (limits.members + 32) * 4096), aside, limits)
         if folder.exists():
             folder.rmdir()
         aside.chmod(0o755)
@@ -83,7 +78,7 @@ def unpack(archive: Path, folder: Path, limits: Limits = Limits()) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _extract(stream: "_Bounded", folder: Path, limits: Limits) -> None:
+def _extract(stream: "Bounded", folder: Path, limits: Limits) -> None:
     seen: dict[str, bool] = {}
     total = 0
     with tarfile.open(fileobj=stream, mode="r:") as tar:
@@ -101,13 +96,18 @@ def _extract(stream: "_Bounded", folder: Path, limits: Limits) -> None:
                 (folder / path).mkdir(parents=True, exist_ok=True)
             else:
                 _write(tar, member, folder / path)
-            tar.members.clear()  # tarfile remembers every header it has read
+            vars(tar)["members"].clear()  # tarfile remembers every header it has read
 
 
 def _checked(member: tarfile.TarInfo) -> PurePosixPath:
-    name, path = member.name, PurePosixPath(member.name)
     if member.type not in (*_PLAIN, tarfile.DIRTYPE) or member.sparse is not None:
-        raise ArchiveError(f"{name!r}: not a regular file or folder")
+        raise ArchiveError(f"{member.name[:200]!r}: not a regular file or folder")
+    return plain_name(member.name)
+
+
+def plain_name(name: str) -> PurePosixPath:
+    """A member's name as a path that stays below the folder it is unpacked to. Raises ArchiveError."""
+    path = PurePosixPath(name)
     bad = not name or path.is_absolute() or ".." in path.parts or "\\" in name or name[1:2] == ":"
     if bad or any(ord(letter) < 32 for letter in name) or any(len(os.fsencode(part)) > 255 for part in path.parts):
         raise ArchiveError(f"{name[:200]!r}: not a plain relative name")
@@ -140,14 +140,14 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
             left -= len(piece)
 
 
-class _Bounded:
-    """A stream that gives no more than the limits: a header may ask for any number of bytes, and tarfile would read them."""
+class Bounded(io.RawIOBase):
+    """What gzip unpacks, up to `ceiling` bytes: a header may ask for any number of bytes, and tarfile would read them all."""
 
-    def __init__(self, stream: BinaryIO, limits: Limits) -> None:
-        self._stream = stream
-        self._ceiling = limits.bytes + (limits.members + 32) * 4096
+    def __init__(self, stream: gzip.GzipFile, ceiling: int) -> None:
+        self._stream, self._ceiling = stream, ceiling
 
     def read(self, size: int = -1) -> bytes:
+        """Raises ArchiveError behind the ceiling, and for more than a mebibyte at once."""
         if size < 0 or size > _CHUNK:
             raise ArchiveError(f"a header claims {size:,} bytes")
         self._check(self._stream.tell() + size)

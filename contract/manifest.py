@@ -1,4 +1,4 @@
-"""model.json: what a model artefact is, and the proof that its files are the ones that were written.
+"""model.json says what a model artefact is, and proves that its files are the ones that were written.
 
 A model folder holds `model.json` and the files it lists, nothing else. Weights are safetensors; nothing in an artefact is
 ever unpickled, imported or executed. The manifest says what the model needs; it does not load it.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.errors import ArtefactError
+from contract.files import write_whole
 from contract.precision import GRAPHS, Precision
 from contract.preprocess import Preprocessing
 
@@ -51,11 +52,6 @@ class Manifest:
     files: Mapping[str, FileRecord] = field(default_factory=dict)
 
 
-def label(class_name: str) -> str:
-    """A class as a person reads it: `016.Beagle` is Beagle, `076.Golden_retriever` is Golden retriever."""
-    return re.sub(r"^\d+\.", "", class_name).replace("_", " ").strip() or class_name
-
-
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with open(path, "rb") as content:
@@ -65,7 +61,7 @@ def digest(path: Path) -> str:
 def write(folder: Path, manifest: Manifest) -> Manifest:
     """Write model.json for the files that lie in `folder` and return the manifest with them recorded."""
     names = sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
-    files = {name: FileRecord(digest(folder / name), (folder / name).stat().st_size) for name in names}
+    records = {name: FileRecord(digest(folder / name), (folder / name).stat().st_size) for name in names}
     body = {
         "format_version": FORMAT_VERSION,
         "architecture": manifest.architecture,
@@ -74,11 +70,9 @@ def write(folder: Path, manifest: Manifest) -> Manifest:
         "precision": manifest.precision.to_json(),
         "metrics": dict(manifest.metrics),
         "provenance": dict(manifest.provenance),
-        "files": {name: {"sha256": record.sha256, "bytes": record.bytes} for name, record in files.items()},
+        "files": {name: {"sha256": record.sha256, "bytes": record.bytes} for name, record in records.items()},
     }
-    aside = folder / f".{MANIFEST}"
-    aside.write_text(json.dumps(body, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
-    aside.replace(folder / MANIFEST)
+    write_whole(folder / MANIFEST, json.dumps(body, indent=2, sort_keys=True, allow_nan=False) + "\n")
     return read(folder)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from contract.errors import PictureError, PictureFormatError, PictureMemoryError, PictureTooLargeError
+from contract.reason import first_line
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 """Pillow's name of each accepted format, and its content type."""
@@ -103,6 +104,5 @@ def _rgb(picture: Image.Image) -> Image.Image:
 
 
 def _plain(error: Exception) -> str:
-    """The first line of an exception in printable ASCII: what goes to a client or a log must not carry the picture's bytes."""
-    text = (str(error) or type(error).__name__).splitlines()[0][:120]
-    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
+    """An exception in printable ASCII: what goes to a client or a log must not carry the picture's bytes."""
+    return first_line(error, 120).encode("ascii", "replace").decode("ascii")

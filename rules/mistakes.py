@@ -7,13 +7,13 @@ frame, and what is written into the page was encoded here anew.
 import base64
 import csv
 import io
-import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from contract.label import label
 from rules.errors import RuleError
 from rules.places import ALL_CHANNELS, Places
 
@@ -58,11 +58,6 @@ def mistakes(files: Mapping[str, bytes], odd: list[str]) -> dict[str, Any]:
         "confusions": [[label(true), label(said), count] for (true, said), count in pairs.most_common(10)],
         "worst": sorted(wrong, key=lambda row: -(row["probability"] or 0.0))[:WORST],
     }
-
-
-def label(name: str) -> str:
-    """A class as a person reads it: 016.Beagle is Beagle."""
-    return re.sub(r"^\d+\.", "", name).replace("_", " ").strip() or name
 
 
 def _rows(body: bytes) -> list[dict[str, Any]]:

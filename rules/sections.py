@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from contract.label import label
 from rules.charts import Axes, Line, bars, matrix, plot, text
 from rules.finding_cards import cards, count_of_issues
 from rules.page import Section, absent, document, folded, pair, paragraph, table, tiles
@@ -153,8 +154,6 @@ def _share(value: float | None) -> str:
 
 
 def _mistake(row: Body, picture: str) -> str:
-    from rules.mistakes import label
-
     true, said = label(row["class"]), label(row["predicted"])
     name = row["picture"].rpartition("/")[2]
     shown = f'<img src="{text(picture)}" alt="{text(f"{name}: {true}, taken for {said}")}" title="{text(row["picture"])}">'

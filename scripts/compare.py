@@ -10,7 +10,7 @@ from rich.table import Table
 
 from contract import archive, manifest, metrics
 from contract.errors import ContractError
-from contract.manifest import label
+from contract.label import label
 from scripts.errors import RunError
 from scripts.invoke import CONNECTIONS, Answer
 from scripts.target import Target

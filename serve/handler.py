@@ -18,6 +18,7 @@ from sagemaker_inference.content_types import CSV, JSON
 
 from contract import manifest as manifests
 from contract.errors import PictureError, PictureMemoryError, PictureTooLargeError
+from contract.label import label
 from contract.manifest import Manifest
 from contract.picture import open_picture
 from contract.preprocess import crop_pixels
@@ -154,7 +155,7 @@ class PictureClassifier:
             raise RequestError(500, "BadModelOutput", "the model's answer is not finite")
         best = np.argsort(-probabilities, kind="stable")[: item.top_k]
         names = self._manifest.classes
-        rows = [(names[place], manifests.label(names[place]), round(float(probabilities[place]), 6)) for place in best]
+        rows = [(names[place], label(names[place]), round(float(probabilities[place]), 6)) for place in best]
         if item.accept == CSV:
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(rows)

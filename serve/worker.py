@@ -5,28 +5,26 @@ first frame it sends says `ready` with its precision, or `failed` with the reaso
 """
 
 import contextlib
-import ctypes
 import json
 import os
-import signal
 import socket
 import sys
 import traceback
 from pathlib import Path
 
 from contract.errors import ContractError
+from contract.process import end_with_parent
 from serve import frame, log
 from serve.context import Context
 from serve.errors import ServeError
 
-_PR_SET_PDEATHSIG = 1
 _PIECE = 1 << 18
 """Bytes read at a time: somewhat more than a Unix socket holds."""
 
 
 def main() -> int:
     link, properties = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
-    _end_with_the_front()
+    end_with_parent()  # in whatever it is just then; idle, it would see so itself
     _go_first()
     try:
         # Imported here, so that an import error is told to the front like any other.
@@ -46,11 +44,6 @@ def main() -> int:
                 bodies = handler.handle([{"body": body} for _, body in batch], context)
                 link.sendall(frame.pack(list(zip(context.answers, bodies, strict=True))))
     return 0
-
-
-def _end_with_the_front() -> None:
-    """The kernel kills this process when the front is gone, in whatever it is just then; idle, it would see so itself."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _go_first() -> None:

@@ -103,9 +103,3 @@ def test_no_manifest_broken_manifest_deep_manifest(artefact: Path) -> None:
     path.unlink()
     with pytest.raises(ArtefactError, match="missing"):
         manifest.verify(artefact)
-
-
-def test_labels() -> None:
-    assert manifest.label("016.Beagle") == "Beagle"
-    assert manifest.label("076.Golden_retriever") == "Golden retriever"
-    assert manifest.label("cat") == "cat" and manifest.label("001.") == "001."

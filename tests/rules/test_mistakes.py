@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from rules.mistakes import SIDE, label, mistakes, shrunk, thumbnails
+from rules.mistakes import SIDE, mistakes, shrunk, thumbnails
 from rules.places import Places, find
 from rules.source import Folder
 from tests.support import rule_jobs
@@ -35,15 +35,6 @@ def test_validation_where_there_is_no_test(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", [b"", b"picture,class,predicted\n", b"a,b\n1,2\n", b'picture,class,predicted\n"', b"\x00\x00"])
 def test_no_predictions_that_can_be_read_are_said(body: bytes) -> None:
     assert "absent" in mistakes({"predictions-test.csv": body}, [])
-
-
-def test_a_label() -> None:
-    assert [label(name) for name in ("016.Beagle", "076.Golden_retriever", "16.", "cat")] == [
-        "Beagle",
-        "Golden retriever",
-        "16.",
-        "cat",
-    ]
 
 
 def test_only_pictures_of_the_channels_are_opened(tmp_path: Path) -> None:
