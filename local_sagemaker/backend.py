@@ -115,6 +115,8 @@ class Backend(Protocol):
 
     isolates_network: bool
     """Whether EnableNetworkIsolation really cuts a container off the network."""
+    mounts_read_only: bool
+    """Whether no program, whatever its user, can write to what ContainerSpec calls read_only."""
 
     def network_interface(self, hosts: int, *, isolated: bool) -> str:
         """The network interface over which the hosts of a job reach each other."""

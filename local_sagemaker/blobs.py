@@ -8,7 +8,6 @@ import errno
 import hashlib
 import os
 import re
-import shutil
 import stat
 import uuid
 from collections.abc import Iterable
@@ -17,6 +16,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from .errors import AwsError, unavailable
+from .file_copy import copy_bytes
+from .private_files import STORED_FILE, tighten
 
 BLOB_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -40,6 +41,7 @@ class BlobWriter:
         self._hashers = [hashlib.md5(usedforsecurity=False), *hashers]
         with disk_errors():
             self._file = open(path, "xb", buffering=0)  # noqa: SIM115
+            os.fchmod(self._file.fileno(), STORED_FILE)  # this descriptor alone may write
 
     def write(self, data: bytes) -> None:
         """Appends. A full disk raises ServiceUnavailable."""
@@ -54,13 +56,11 @@ class BlobWriter:
     def append_file(self, path: Path) -> None:
         """Appends another file within the kernel. Neither `md5` nor the hashers see these bytes."""
         with disk_errors(), open(path, "rb") as source:
-            left = os.fstat(source.fileno()).st_size
-            self.size += left
-            while left:
-                copied = os.copy_file_range(source.fileno(), self._file.fileno(), left)
-                if copied == 0:
-                    raise OSError(errno.EIO, f"{path} became shorter while it was read")
-                left -= copied
+            before, wanted = self._file.tell(), os.fstat(source.fileno()).st_size
+            copy_bytes(source, self._file)
+            if self._file.tell() - before != wanted:
+                raise OSError(errno.EIO, f"{path} became shorter while it was read")
+            self.size += wanted
 
     @property
     def md5(self) -> str:
@@ -114,14 +114,16 @@ class Blobs:
         target = self.path(blob)
         with disk_errors():
             if link and _try_link(source, target):
+                tighten(target, STORED_FILE)
                 return blob
             descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with open(descriptor, "rb") as opened:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise ValueError(f"{source} is not a regular file")
                 try:
-                    with open(target, "xb") as copy:
-                        shutil.copyfileobj(opened, copy, 1 << 20)
+                    with open(target, "xb", buffering=0) as copy:
+                        os.fchmod(copy.fileno(), STORED_FILE)
+                        copy_bytes(opened, copy)
                 except BaseException:
                     target.unlink(missing_ok=True)
                     raise
@@ -132,13 +134,18 @@ class Blobs:
         self.path(blob).unlink(missing_ok=True)
 
     def sweep(self, named: set[str]) -> int:
-        """Removes every blob that is not in `named`; returns how many. For the start of the server only."""
+        """Removes every blob that is not in `named`; returns how many. For the start of the server only.
+
+        Blobs that an earlier version left writable are made read-only.
+        """
         swept = 0
         for folder in self._folder.iterdir():
             for entry in os.scandir(folder):
                 if entry.name not in named:
                     os.unlink(entry.path)
                     swept += 1
+                else:
+                    tighten(entry.path, STORED_FILE, entry.stat().st_mode)
         return swept
 
 

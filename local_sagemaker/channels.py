@@ -1,20 +1,22 @@
-"""Input channels: S3 objects become files below input/data/<channel>, by hard link where the disk allows, else by copy.
+"""Input channels: S3 objects become files below input/data/<channel>. They are copies, as in AWS's File mode.
 
-A program that writes into an input file in place would write into the object; AWS's File mode gives copies. Objects are
-read-only files, so only a program that runs as root can. Supported: S3Prefix in File and FastFile mode, FullyReplicated and
-ShardedByS3Key.
+A hard link to the object's own file would be quicker, but a program that runs as our user, or as root, could write through it
+into the object. So there are links only where the backend shows the folder to the program through a read-only mount; a copy
+costs nothing on a file system that shares blocks (btrfs, XFS). Supported: S3Prefix in File and FastFile mode, FullyReplicated
+and ShardedByS3Key.
 """
 
 import errno
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import validation
+from .file_copy import copy_bytes
 from .object_info import ObjectInfo
 from .objects import Objects
+from .private_files import STORED_FILE
 from .s3_uri import UnsafeKey, below, relative_name, split
 
 
@@ -57,51 +59,60 @@ def check_prefix(objects: Objects, uri: str, role: str, region: str) -> None:
         )
 
 
-def lay_out(objects: Objects, channel: Mapping[str, Any], data: Path, host: int, hosts: int) -> int:
-    """Fills data/<channel> for host number `host` (from 0) of `hosts`; returns the number of files. Raises CannotDownload."""
+def lay_out(objects: Objects, channel: Mapping[str, Any], data: Path, host: int, hosts: int, *, link: bool) -> int:
+    """Fills data/<channel> for host number `host` (from 0) of `hosts`; returns the number of files. Raises CannotDownload.
+
+    `link`: the program sees the folder through a read-only mount, so files may be the objects' own.
+    """
     source = channel["DataSource"]["S3DataSource"]
     folder = data / channel["ChannelName"]
     folder.mkdir(parents=True, exist_ok=True)
     sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
     shard = slice(host, None, hosts) if sharded else slice(None)
-    return place_prefix(objects, source["S3Uri"], folder, what=f"channel {channel['ChannelName']!r}", shard=shard)
+    return place_prefix(objects, source["S3Uri"], folder, what=f"channel {channel['ChannelName']!r}", link=link, shard=shard)
 
 
-def place_prefix(objects: Objects, uri: str, folder: Path, *, what: str, shard: slice = slice(None)) -> int:
-    """Fills a folder with what is under an S3 URI, or a shard of it; returns the number of files. Raises CannotDownload."""
+def place_prefix(objects: Objects, uri: str, folder: Path, *, what: str, link: bool, shard: slice = slice(None)) -> int:
+    """Fills a folder with what is under an S3 URI, or a shard of it; returns the number of files. Raises CannotDownload.
+
+    `link` is as in `lay_out`.
+    """
     bucket, prefix = split(uri, "S3Uri")
     found = list(objects.walk(bucket, prefix))[shard]
     for info in found:
         try:
-            _place(objects, info, folder, relative_name(info.key, prefix))
+            _place(objects, info, folder, relative_name(info.key, prefix), link=link)
         except (UnsafeKey, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             why = str(error) if isinstance(error, UnsafeKey) else f"S3 key {info.key!r} is both a file and a folder"
             raise CannotDownload(f"ClientError: Data download failed:{why} ({what}, bucket {bucket!r})") from None
     return len(found)
 
 
-def _place(objects: Objects, info: ObjectInfo, folder: Path, name: str) -> None:
+def _place(objects: Objects, info: ObjectInfo, folder: Path, name: str, *, link: bool) -> None:
     if name.endswith("/") or not name:  # the marker that consoles make for an empty folder
         if name.strip("/"):
             below(folder, name.rstrip("/")).mkdir(parents=True, exist_ok=True)
         return
     target = below(folder, name)
     target.parent.mkdir(parents=True, exist_ok=True)
-    link_or_copy(objects, info, target)
+    place(objects, info, target, link=link)
 
 
-def link_or_copy(objects: Objects, info: ObjectInfo, target: Path) -> None:
-    """Puts the object's bytes at `target`: a link to its file, a copy on another file system."""
-    try:
-        os.link(info.path, target)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOENT):
-            raise
-        copy(objects, info, target)
+def place(objects: Objects, info: ObjectInfo, target: Path, *, link: bool) -> None:
+    """Puts the object's bytes at `target`, read-only: a copy, or where `link` allows a link to the object's own file."""
+    if link:
+        try:
+            os.link(info.path, target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOENT):
+                raise
+    copy(objects, info, target)
+    target.chmod(STORED_FILE)
 
 
 def copy(objects: Objects, info: ObjectInfo, target: Path) -> None:
     """Puts a copy of the object's bytes at `target`, a file of its own that may be written to."""
     _, source = objects.open(info.bucket, info.key)
-    with source, target.open("xb") as file:
-        shutil.copyfileobj(source, file, 1 << 20)
+    with source, target.open("xb", buffering=0) as file:
+        copy_bytes(source, file)

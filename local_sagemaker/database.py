@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import unavailable
+from .private_files import private_file
 
 Row = sqlite3.Row
 
@@ -40,6 +41,9 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0
         try:
+            for suffix in ("", "-wal", "-shm"):  # SQLite makes the latter two with the mode of the first
+                if not suffix or path.with_name(path.name + suffix).exists():
+                    private_file(path.with_name(path.name + suffix))
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=256)
             self._connection.row_factory = sqlite3.Row
             self._connection.execute("PRAGMA journal_mode=WAL")
@@ -53,6 +57,8 @@ class Database:
             if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
                 raise unavailable(f"{path} cannot be opened: {error}") from error
             raise Corrupt(f"{path}: {error}") from error
+        except OSError as error:
+            raise unavailable(f"{path} cannot be opened: {error.strerror}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -33,6 +33,7 @@ class DockerBackend:
     """Runs containers in the engine."""
 
     isolates_network = True
+    mounts_read_only = True
 
     def __init__(self, root: Path, pull_reference: PullReference) -> None:
         self._engine = Engine(root, pull_reference)

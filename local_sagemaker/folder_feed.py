@@ -1,15 +1,15 @@
 """An S3 prefix kept the same in a container's folder while it runs: what a rule's evaluator looks at. folder_sync.py goes the
 other way.
 
-Objects come as hard links, in the order in which they were stored, so an index never names what is not there yet. Nothing is
-taken away again.
+Objects come as copies (even where the folder is mounted read-only, its parent may be the program's to rename), in the order in
+which they were stored, so an index never names what is not there yet. Nothing is taken away again.
 """
 
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .channels import link_or_copy
+from .channels import place
 from .objects import Objects
 from .s3_uri import UnsafeKey, below
 
@@ -37,9 +37,8 @@ class FolderFeed:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 part = target.with_name(f".{target.name[:200]}.tmp")
                 part.unlink(missing_ok=True)
-                link_or_copy(self.objects, info, part)
-                part.replace(target)  # does nothing where both are the same file, as after a restart
-                part.unlink(missing_ok=True)
+                place(self.objects, info, part, link=False)
+                part.replace(target)
             except (UnsafeKey, FileExistsError, NotADirectoryError, IsADirectoryError):
                 pass
             self._here[info.key] = info.path

@@ -70,7 +70,7 @@ class Instance:
         own.prepare(container["Image"])
         if self.variant["isolated"] and not own.isolates_network:
             self.world.events.append(self.group, self.state["stream"], [f"[platform] {NOT_ISOLATED}"])
-        lay_out_model(self.world.objects, container, base_of(self.folder) / "model")
+        lay_out_model(self.world.objects, container, base_of(self.folder) / "model", link=own.mounts_read_only)
         self.running = own.start(
             ContainerSpec(
                 folder=self.folder,

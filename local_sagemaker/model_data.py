@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from .channels import link_or_copy
+from .channels import place
 from .errors import AwsError, validation
 from .objects import Objects
 from .s3_uri import UnsafeKey, below, relative_name, split
@@ -53,8 +53,8 @@ def check_model_data(objects: Objects, container: Mapping[str, Any]) -> None:
         raise validation(f"Could not find model data at s3://{bucket}/{key}.")
 
 
-def lay_out_model(objects: Objects, container: Mapping[str, Any], folder: Path) -> None:
-    """Fills `folder`. Raises BadModelData, naming the member or key at fault."""
+def lay_out_model(objects: Objects, container: Mapping[str, Any], folder: Path, *, link: bool) -> None:
+    """Fills `folder`; `link` is as in channels.lay_out. Raises BadModelData, naming the member or key at fault."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         source = model_source(container)
@@ -70,7 +70,7 @@ def lay_out_model(objects: Objects, container: Mapping[str, Any], folder: Path) 
                 if not info.key.endswith("/"):
                     target = below(folder, relative_name(info.key, key))
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    link_or_copy(objects, info, target)
+                    place(objects, info, target, link=link)
     except (AwsError, UnsafeKey, OSError) as error:
         raise BadModelData(f"Failed to download model data: {getattr(error, 'message', error)}") from None
     _set_modes(folder, 0o555)

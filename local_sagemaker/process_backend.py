@@ -112,6 +112,7 @@ class ProcessBackend:
         self._images = images
 
     isolates_network = False
+    mounts_read_only = False
 
     def network_interface(self, hosts: int, *, isolated: bool) -> str:
         """Every host is this machine."""

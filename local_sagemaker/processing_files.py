@@ -37,8 +37,10 @@ def outputs(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [one["S3Output"] for one in request.get("ProcessingOutputConfig", {}).get("Outputs", [])]
 
 
-def lay_out(objects: Objects, base: Path, record: Mapping[str, Any], *, seen_base: str, network_interface: str) -> None:
-    """Makes all of it below `base`. Raises CannotDownload."""
+def lay_out(
+    objects: Objects, base: Path, record: Mapping[str, Any], *, seen_base: str, network_interface: str, link: bool
+) -> None:
+    """Makes all of it below `base`; `link` is as in channels.lay_out. Raises CannotDownload."""
     request = record["request"]
     (base / "config").mkdir(parents=True, exist_ok=True)
     (base / "output").mkdir(exist_ok=True)
@@ -49,7 +51,7 @@ def lay_out(objects: Objects, base: Path, record: Mapping[str, Any], *, seen_bas
         folder = on_host(base, source["LocalPath"])
         folder.mkdir(parents=True, exist_ok=True)
         if record["training_job_arn"] is None:  # a rule's evaluator gets what is there, and what comes, while it runs
-            place_prefix(objects, source["S3Uri"], folder, what=f"input {one['InputName']!r}")
+            place_prefix(objects, source["S3Uri"], folder, what=f"input {one['InputName']!r}", link=link)
     body = {"ProcessingJobArn": record["arn"], **request}
     resources = {
         "current_host": HOST,

@@ -86,7 +86,14 @@ class ProcessingRun(JobThread):
         seen_base = backend.seen_base(self._folder)
         interface = backend.network_interface(1, isolated=isolated)
         record = self._record()
-        processing_files.lay_out(self._world.objects, self._base, record, seen_base=seen_base, network_interface=interface)
+        processing_files.lay_out(
+            self._world.objects,
+            self._base,
+            record,
+            seen_base=seen_base,
+            network_interface=interface,
+            link=backend.mounts_read_only,
+        )
         started = self._update(processing_state.begin)
         if isolated and not backend.isolates_network:
             self._world.events.append(GROUP, started["stream"], [f"[platform] {NOT_ISOLATED}"])

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from .blobs import disk_errors
 from .errors import AwsError
 from .manifests import need_digest
+from .private_files import STORED_FILE, tighten
 
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 _READ_BYTES = 1 << 20
@@ -121,6 +122,7 @@ class RegistryBlobs:
         """Makes a proved and flushed upload the blob, in place of the same bytes if they were there."""
         target = self.path(digest)
         with disk_errors():
+            tighten(upload.path, STORED_FILE)
             os.replace(upload.path, target)
             folder = os.open(target.parent, os.O_RDONLY)
             try:
@@ -164,6 +166,8 @@ class RegistryBlobs:
                 if f"sha256:{entry.name}" not in named:
                     os.unlink(entry.path)
                     swept += 1
+                else:
+                    tighten(entry.path, STORED_FILE, entry.stat().st_mode)
         return swept
 
     def _upload_path(self, upload: str) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 
 from .database import Duplicate, open_or_set_aside
 from .errors import Exists, Missing, StartError
+from .private_files import own_root
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -100,8 +101,8 @@ class RootLock:
     """The right to use a root, held for the life of this object by an flock: it ends with the process, however that ends."""
 
     def __init__(self, root: Path) -> None:
-        """Takes the lock. Raises StartError, naming the process that holds it."""
-        root.mkdir(parents=True, exist_ok=True)
+        """Makes the root and takes the lock. Raises StartError, naming the process that holds it."""
+        own_root(root)
         path = root / "lock"
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:

@@ -57,7 +57,8 @@ class TrainingContainers:
             seen_base = self._backend.seen_base(self.folder / host)
             container_files.write_config(self.base(host), self._request, host, seen_base=seen_base, network_interface=interface)
             for channel in self._request.get("InputDataConfig", []):
-                lay_out(self._world.objects, channel, self.base(host) / "input" / "data", number, len(self.hosts))
+                data, link = self.base(host) / "input" / "data", self._backend.mounts_read_only
+                lay_out(self._world.objects, channel, data, number, len(self.hosts), link=link)
         self._follow(begin())
         if "CheckpointConfig" in self._request:
             for sync in self._syncs[: len(self.hosts)]:

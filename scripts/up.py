@@ -91,7 +91,7 @@ def ensure(settings: Settings, port: int | None = None) -> Server:
 
 def _start(settings: Settings, port: int) -> Server:
     folder = root(settings)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
     log = folder / "server.log"
     with log.open("ab") as output:
         begin = output.tell()
