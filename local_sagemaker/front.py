@@ -25,7 +25,7 @@ from .dispatch import Operation
 from .errors import AwsError, unknown_operation
 from .front_registry import API_VERSION, CHALLENGE, FrontRegistry, is_registry, render_error
 from .front_s3 import FrontS3
-from .guard import bucket_of_host, in_words_of
+from .guard import bucket_of_host, check_scope, in_words_of, service_of
 from .models import QUERY_SERVICES, error_status, json_targets, operation_model
 from .signature import Claim, Signed, read_claim, verify
 from .validate import check
@@ -60,8 +60,10 @@ class Front:
                 raise AwsError("InvalidURI", "Couldn't parse the specified URI.")
             signed = Signed(request.method, path, query, headers, bucket)
             claim = read_claim(signed)
+            service = service_of(signed, claim)
             if protocol != "json":
-                protocol = {"s3": "s3", "sagemaker": "rest"}.get(claim.service, "query")
+                protocol = {"s3": "s3", "sagemaker-runtime": "rest"}.get(service, "query")
+            check_scope(signed, claim, service, self._world.region)
             answer = {"s3": self._s3.answer, "json": self._json, "query": self._query, "rest": self._runtime}[protocol]
             return await answer(request, signed, claim, request_id)
         except AwsError as error:
@@ -96,8 +98,6 @@ class Front:
         body = await self._verified_body(request, signed, claim, BODY_BYTES)
         if claim.service not in QUERY_SERVICES:
             raise AwsError("UnknownOperationException", f"The service {claim.service!r} is not on the local SageMaker.")
-        if request.method != "POST":
-            raise AwsError("InvalidAction", f"{request.method} requests are not supported, use POST.")
         content = await self.in_thread(self._perform_query, claim.service, body, request_id)
         return _response(200, content, wire_query.CONTENT_TYPE, request_id)
 

@@ -17,7 +17,7 @@ from .incoming import Incoming, check_small
 from .models import operation_model
 from .objects import BUCKET
 from .replies import send
-from .signature import SIGNATURE_FIELDS, Claim, Signed, headers_in_query, verify
+from .signature import SIGNATURE_FIELDS, VERSION_2_FIELDS, Claim, Signed, headers_in_query, verify
 from .validate import check
 from .wire_rest import RestReply, RestRequest
 from .world import World
@@ -114,9 +114,10 @@ def _rest(signed: Signed, claim: Claim) -> RestRequest:
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.") from None
     headers = dict(signed.headers)
     if claim.in_query:
-        headers |= headers_in_query(signed.query)
+        in_query = headers_in_query(signed.query)
+        headers |= in_query
         dropped = (
-            SIGNATURE_FIELDS | headers.keys() | ({"awsaccesskeyid", "signature", "expires"} if claim.version == 2 else set())
+            SIGNATURE_FIELDS | in_query.keys() | ({name.lower() for name in VERSION_2_FIELDS} if claim.version == 2 else set())
         )
         query = {name: value for name, value in query.items() if name.lower() not in dropped}
     return RestRequest(signed.method, _labels(signed), query, headers)

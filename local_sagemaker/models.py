@@ -26,6 +26,14 @@ def operation_model(service: str, operation: str) -> OperationModel | None:
     return model.operation_model(operation) if operation in model.operation_names else None
 
 
+def signing_name(service: str) -> str:
+    """The service's name in the credential scope of a signature. Empty for a service that this server does not have."""
+    if service not in (*JSON_SERVICES, *QUERY_SERVICES, *REST_SERVICES):
+        return ""
+    metadata = service_model(service).metadata
+    return metadata.get("signingName") or metadata["endpointPrefix"]
+
+
 @functools.cache
 def json_targets() -> dict[str, str]:
     """The X-Amz-Target prefix of each JSON service, with the service."""

@@ -8,9 +8,9 @@ import datetime
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit
 
 from botocore.auth import HmacV1Auth
 from botocore.credentials import Credentials
@@ -26,7 +26,12 @@ _AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^, ]+), *SignedHead
 SIGNATURE_FIELDS = frozenset(
     ("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature")
 )
+VERSION_2_FIELDS = frozenset(("AWSAccessKeyId", "Signature", "Expires"))
 _EXPIRES_LIMIT = 7 * 24 * 3600
+_LISTS = frozenset(("list-type", "prefix", "delimiter", "encoding-type", "marker", "max-keys", "continuation-token"))
+_LISTS |= frozenset(("start-after", "fetch-owner", "key-marker", "upload-id-marker", "max-uploads", "part-number-marker"))
+_LISTS |= frozenset(("max-parts", "x-id"))
+"""What a URL of Version 2 leaves unsigned and clients put into it: which part of a list is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,16 @@ class Claim:
     signature: str = ""
     expires: float | None = None
     in_query: bool = False
+
+    @property
+    def date(self) -> str:
+        """The day in the credential scope, YYYYMMDD; empty in Version 2."""
+        return self.scope.partition("/")[0]
+
+    @property
+    def region(self) -> str:
+        """The region in the credential scope; empty in Version 2."""
+        return self.scope.partition("/")[2].partition("/")[0]
 
 
 def read_claim(request: Signed) -> Claim:
@@ -160,20 +175,34 @@ def _canonical_query(query: str) -> str:
     pairs = []
     for part in query.split("&") if query else ():
         name, _, value = part.partition("=")
-        name = quote(unquote(name), safe="-_.~")
+        name = quote(unquote_plus(name), safe="-_.~")  # a plus sign is a space, as for whoever reads the field
         if name != "X-Amz-Signature":
-            pairs.append((name, quote(unquote(value), safe="-_.~")))
+            pairs.append((name, quote(unquote_plus(value), safe="-_.~")))
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
 
 
 def _version_2(request: Signed, claim: Claim, access_key: str, secret_key: str) -> str:
     signer = HmacV1Auth(Credentials(access_key, secret_key))
     headers = request.headers | headers_in_query(request.query)
+    if any("\n" in value for value in headers.values()):  # it would be a line of its own in the string to sign
+        raise _malformed("a header in the URL has a line break")
     path = f"/{request.bucket}{request.path}" if request.bucket else request.path
+    if path != "/" and path.count("/") == 1:  # a bucket itself is signed with a slash at its end
+        path += "/"
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", ""), str(int(claim.expires or 0))]
     lines += [f"{name}:{headers[name].strip()}" for name in sorted(headers) if name.startswith("x-amz-")]
-    lines.append(signer.canonical_resource(urlsplit(f"http://host{path}?{request.query}"), auth_path=path))
+    query = request.query.replace("+", "%20")
+    lines.append(signer.canonical_resource(urlsplit(f"http://host{path}?{query}"), auth_path=path))
     return signer.sign_string("\n".join(lines))
+
+
+def unsigned_in_version_2(query: str) -> Iterator[str]:
+    """The fields of a query, as they are written there, that a signature of Version 2 does not cover, but for those of lists."""
+    signed = {*HmacV1Auth.QSAOfInterest, *VERSION_2_FIELDS, *_LISTS}
+    for part in query.split("&") if query else ():
+        name = part.partition("=")[0]
+        if name not in signed and not headers_in_query(f"{name}=."):
+            yield name
 
 
 def headers_in_query(query: str) -> dict[str, str]:

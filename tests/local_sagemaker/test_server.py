@@ -100,7 +100,7 @@ def test_a_body_over_the_limit_is_refused_unread(server: LocalServer) -> None:
         "X-Amz-Target": "SageMaker.ListModels",
         "Content-Length": str(10**12),
         "Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/sagemaker/aws4_request,"
-        " SignedHeaders=host;x-amz-date, Signature=" + "0" * 64,
+        " SignedHeaders=host;x-amz-date;x-amz-target, Signature=" + "0" * 64,
         "X-Amz-Date": "20260101T000000Z",
     }.items():
         connection.putheader(name, value)

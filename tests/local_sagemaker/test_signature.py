@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_sagemaker.errors import AwsError
-from local_sagemaker.guard import bucket_of_host, in_words_of
+from local_sagemaker.guard import bucket_of_host, check_scope, in_words_of, service_of
 from local_sagemaker.signature import SKEW, Signed, read_claim, verify
 
 KEY, SECRET = "LOCALKEY", "secret/+="
@@ -151,6 +151,34 @@ def test_hosts_that_are_not_ours(host: str) -> None:
     with pytest.raises(AwsError) as caught:
         bucket_of_host(host)
     assert caught.value.status == 403
+
+
+@pytest.mark.parametrize(
+    ("service", "scoped", "server", "taken"),
+    [
+        ("sagemaker", "eu-west-1", "eu-west-1", True),
+        ("sagemaker", "us-east-1", "eu-west-1", False),
+        ("sagemaker", "aws-global", "us-east-1", False),
+        ("iam", "us-east-1", "eu-west-1", True),
+        ("sts", "aws-global", "eu-west-1", True),
+        ("s3", "us-east-1", "eu-west-1", True),
+        ("s3", "eu-west-1", "us-east-1", False),
+    ],
+)
+def test_the_region_is_the_servers_or_that_of_a_service_of_all_regions(
+    service: str, scoped: str, server: str, taken: bool
+) -> None:
+    request = AWSRequest("POST", "http://127.0.0.1:9/", data=b"x")
+    (S3SigV4Auth if service == "s3" else SigV4Auth)(CREDENTIALS, service, scoped).add_auth(request)
+    signed = as_signed(request)
+    claim = read_claim(signed)
+    by = "sagemaker" if service == "sagemaker" else service_of(signed, claim)
+    if taken:
+        check_scope(signed, claim, by, server)
+    else:
+        with pytest.raises(AwsError, match=server) as caught:
+            check_scope(signed, claim, by, server)
+        assert (caught.value.status, caught.value.fields) == (403, {"Region": server})
 
 
 def test_each_protocol_has_its_own_word_for_a_wrong_key() -> None:

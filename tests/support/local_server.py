@@ -59,11 +59,11 @@ class LocalServer:
         self.runtime, self.ecr = self.client("sagemaker-runtime"), self.client("ecr")
         return time.monotonic() - began
 
-    def client(self, service: str, **options: Any) -> Any:
+    def client(self, service: str, region: str = "us-east-1", **options: Any) -> Any:
         """A boto3 client that does not repeat what failed."""
         return boto3.client(
             service,
-            region_name="us-east-1",
+            region_name=region,
             endpoint_url=self.url,
             aws_access_key_id=self._keys[0],
             aws_secret_access_key=self._keys[1],
