@@ -64,8 +64,8 @@ compat: $(VENV)/.ready $(COMPAT:%=.kennel/compat/%/.ready) ## the SageMaker SDK 
 
 # Loaders fork the process they are in: their tests have one of their own, and the training program's none of the other rooms'.
 test: $(VENV)/.ready ## all tests that need no Docker engine, two files at a time
-	$(RUN) -m pytest -q tests/train/test_loader.py
-	$(TWO) tests/train --ignore=tests/train/test_loader.py
+	$(RUN) -m pytest -q tests/train/data/test_loader.py
+	$(TWO) tests/train --ignore=tests/train/data/test_loader.py
 	$(TWO) --ignore=tests/train
 
 check: $(VENV)/.ready ## lint, format and the shape of the project

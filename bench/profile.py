@@ -64,14 +64,14 @@ class Job:
 
     def turn(self, until: int) -> Cost:
         """From where it is to step `until`."""
-        before, cpu, sampler, started = self.steps(), self._cpu(), self._cpu("train.sampler"), time.monotonic()
+        before, cpu, sampler, started = self.steps(), self._cpu(), self._cpu("train.profiling.system_sampler"), time.monotonic()
         self._all(psutil.Process.resume)
         while (now := self.steps()) < until:
             if not self.process.is_running() or self.process.status() == psutil.STATUS_ZOMBIE:
                 raise SystemExit(f"a training ended at step {now}: {self.container.failure}")
             time.sleep(0.02)
         self._all(psutil.Process.suspend)
-        used, seconds = self._cpu("train.sampler") - sampler, time.monotonic() - started
+        used, seconds = self._cpu("train.profiling.system_sampler") - sampler, time.monotonic() - started
         return Cost(1000 * (self._cpu() - cpu - used) / (self.steps() - before), 1000 * used / seconds)
 
     def _tree(self) -> list[psutil.Process]:

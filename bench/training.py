@@ -22,14 +22,16 @@ from bench.machine import described
 from bench.pictures import DATA, require
 from contract import cgroup
 from contract.preprocess import Preprocessing
-from train import cache, machine, network
+from train import machine
 from train.checkpoint import Checkpoints
 from train.config import Config, Place
-from train.hook import NoHook
-from train.inputs import Inputs
-from train.loader import Batch, Loader
+from train.data import cache
+from train.data.inputs import Inputs
+from train.data.loader import Batch, Loader
+from train.data.pictures import Collection, collect
 from train.loop import Loop
-from train.pictures import Collection, collect
+from train.model import network
+from train.profiling.debug_hook import NoHook
 from train.ranks import Ranks
 from train.report import Report
 

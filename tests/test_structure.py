@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 FLOORS: dict[str, list[set[str]]] = {
     "contract": [],
-    "train": [],
+    "train": [{"model"}, {"data", "profiling"}, {"export"}, {"salvage"}],
     "serve": [],
     "rules": [],
     "scripts": [],

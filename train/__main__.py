@@ -11,8 +11,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from contract.layout import Layout
-from train import config, failure, profile, supervisor
+from train import config, failure, supervisor
 from train.failure import Failure
+from train.profiling import profile_settings
 from train.supervisor import Stop
 
 _USAGE = "usage: train [train]\nTrains as /opt/ml/input (or SAGEMAKER_BASE_DIR/input) says; takes no options.\n"
@@ -52,7 +53,9 @@ def _train(folder: Path, stop: Stop) -> Failure | None:
     job.save(folder / "job.json")
     if len(job.hosts) > 1:
         supervisor.wait_for_hosts(job.hosts)
-    measured = supervisor.sampling(profile.read(job.layout), job.current_host) if job.config.profile == "on" else nullcontext()
+    measured = (
+        supervisor.sampling(profile_settings.read(job.layout), job.current_host) if job.config.profile == "on" else nullcontext()
+    )
     with measured:
         return supervisor.run(supervisor.command(job, folder), supervisor.environment(job, config.environ()), folder, stop)
 

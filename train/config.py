@@ -15,11 +15,11 @@ from typing import Any
 from contract import gpus
 from contract.layout import DEFAULT_BASE, Layout
 from train.errors import ConfigError
-from train.values import arch as _arch
-from train.values import auto as _auto
-from train.values import choice as _choice
-from train.values import number as _number
-from train.values import whole as _whole
+from train.hyperparameter_types import arch as _arch
+from train.hyperparameter_types import auto as _auto
+from train.hyperparameter_types import choice as _choice
+from train.hyperparameter_types import number as _number
+from train.hyperparameter_types import whole as _whole
 
 MESSAGE_LIMIT = 1024
 """Characters of one error message; SageMaker shows no more."""

@@ -15,22 +15,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from train import order, rates
-from train.average import Average
 from train.checkpoint import Checkpoints
 from train.config import Config
+from train.data import batch_order
+from train.data.features import FeatureLoader
+from train.data.inputs import Inputs
+from train.data.loader import Batch, Loader
 from train.errors import NotFiniteError
-from train.features import FeatureLoader
-from train.hook import Hook, NoHook
-from train.inputs import Inputs
-from train.loader import Batch, Loader
-from train.network import Network
-from train.optimiser import AdamW
-from train.profiler import NoProfiler, Profiler
+from train.model import learning_rates
+from train.model.ema import Average
+from train.model.network import Network
+from train.model.optimiser import AdamW
+from train.output_files import StepLog
+from train.profiling.debug_hook import Hook, NoHook
+from train.profiling.profiler import NoProfiler, Profiler
+from train.profiling.timeline import BACKWARD, COPY, FORWARD, OPTIMIZER
 from train.ranks import Ranks
-from train.records import StepLog
 from train.report import Report
-from train.timeline import BACKWARD, COPY, FORWARD, OPTIMIZER
 
 
 @dataclass(slots=True)
@@ -89,14 +90,18 @@ class Loop:
         config = self.config
         self._parallel = self.ranks.parallel(self.network.module)
         self._optimiser = AdamW(
-            rates.groups(self.network, config), lr=config.lr, weight_decay=config.weight_decay, eps=config.eps, fused=True
+            learning_rates.groups(self.network, config),
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            eps=config.eps,
+            fused=True,
         )
         self._average = Average(self.network, config.average) if config.average else None
 
     @property
     def steps(self) -> int:
         """Steps of one epoch."""
-        return order.steps_per_epoch(len(self.indices["train"]), self.config.batch_size)
+        return batch_order.steps_per_epoch(len(self.indices["train"]), self.config.batch_size)
 
     def state(self) -> dict[str, Any]:
         """Everything a later attempt needs, as tensors and plain values. The random state is the position."""
@@ -148,13 +153,13 @@ class Loop:
     def _train_epoch(self) -> bool:
         """The rest of the epoch; False when a stop was asked for: the step during which that happens is the last."""
         epoch, config = self.position.epoch, self.config
-        batches = order.epoch_batches(self.indices["train"], config.batch_size, config.seed, epoch)[self.position.step :]
+        batches = batch_order.epoch_batches(self.indices["train"], config.batch_size, config.seed, epoch)[self.position.step :]
         if self.ranks.summed(self.ranks.stop_asked())[0]:
             return False
         self.network.train()
         self.loss.label_smoothing = config.label_smoothing
         self.hook.training()
-        parts = [order.part(batch, self.ranks.rank, self.ranks.size) for batch in batches]
+        parts = [batch_order.part(batch, self.ranks.rank, self.ranks.size) for batch in batches]
         started = time.perf_counter()
         loaded = self.profiler.training(self.loader.training(epoch, parts), self.position.taken + 1)
         for batch, whole in zip(loaded, batches, strict=True):
@@ -173,7 +178,7 @@ class Loop:
         """One step of all ranks; whether any of them was asked to stop."""
         position, number = self.position, self.position.taken + 1
         rate = self._rate()
-        torch.manual_seed(order.step_seed(self.config.seed, number, self.ranks.rank))
+        torch.manual_seed(batch_order.step_seed(self.config.seed, number, self.ranks.rank))
         with torch.autocast(self.inputs.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
             logits, labels = self._forward(self._parallel, batch)
         logits = logits.float()
@@ -202,12 +207,12 @@ class Loop:
         position.correct += right
         position.pictures += len(whole)
         if self.log is not None:
-            self.log.add(number, position.epoch + 1, rate, total / len(whole), order.digest(whole))
+            self.log.add(number, position.epoch + 1, rate, total / len(whole), batch_order.digest(whole))
         return stop > 0
 
     def _rate(self) -> float:
         """The learning rate of the coming step, set on the optimiser."""
-        rate = self.config.lr * rates.share(self.config, self.position.taken, self.steps * self.config.epochs)
+        rate = self.config.lr * learning_rates.share(self.config, self.position.taken, self.steps * self.config.epochs)
         for group in self._optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         return rate
@@ -229,7 +234,7 @@ class Loop:
         self.loss.label_smoothing = 0.0
         self.hook.evaluating()
         indices, size = self.indices[split], max(1, self.config.batch_size // self.ranks.size)
-        own = order.part(indices, self.ranks.rank, self.ranks.size)
+        own = batch_order.part(indices, self.ranks.rank, self.ranks.size)
         batches = [own[at : at + size] for at in range(0, len(own), size)]
         rounds = math.ceil(math.ceil(len(indices) / self.ranks.size) / size)
         loaded, sums, predicted = self.profiler.evaluation(self.loader.evaluation(batches)), [0.0, 0.0], []

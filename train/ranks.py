@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from train.config import Place
-from train.syncnorm import synchronise
+from train.model.sync_batchnorm import synchronise
 
 TIMEOUT = timedelta(seconds=60)
 """How long a rank waits for the others before it fails."""

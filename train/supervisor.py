@@ -23,7 +23,7 @@ from train import machine
 from train.config import Job
 from train.errors import HostError
 from train.failure import Failure
-from train.profile import ProfileSettings
+from train.profiling.profile_settings import ProfileSettings
 
 STOP_LIMIT = 100
 """Seconds from a stop signal to the end, of the 120 that the platform gives."""
@@ -120,7 +120,7 @@ class Stop:
 @contextlib.contextmanager
 def sampling(settings: ProfileSettings, host: str) -> Iterator[None]:
     """Runs the sampler for as long as the context lasts. A machine that cannot start it trains without."""
-    command = [sys.executable, "-m", "train.sampler", str(settings.samples), host, str(settings.interval)]
+    command = [sys.executable, "-m", "train.profiling.system_sampler", str(settings.samples), host, str(settings.interval)]
     try:
         process = subprocess.Popen(command, preexec_fn=machine.die_with_parent)
     except OSError as error:

@@ -20,19 +20,23 @@ from torch import nn
 from contract import cgroup
 from contract.manifest import digest
 from contract.preprocess import Preprocessing
-from train import backbone, cache, config, features, machine, network, pictures, precision, profiler, records, usable, weights
-from train.cache import Cache
+from train import config, machine, output_files
 from train.checkpoint import Checkpoints
 from train.config import Job
+from train.data import cache, features, frozen_backbone, picture_check, pictures
+from train.data.cache import Cache
+from train.data.features import FeatureLoader
+from train.data.inputs import Inputs
+from train.data.loader import Loader, explained
+from train.data.pictures import Collection
 from train.errors import TrainError
+from train.export import weights
 from train.failure import Failure
-from train.features import FeatureLoader
-from train.hook import Hook, NoHook
-from train.inputs import Inputs
-from train.loader import Loader, explained
 from train.loop import Loop
-from train.network import Network
-from train.pictures import Collection
+from train.model import network, precision
+from train.model.network import Network
+from train.profiling import profiler
+from train.profiling.debug_hook import Hook, NoHook
 from train.ranks import Ranks
 from train.report import Report
 
@@ -116,7 +120,7 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     )
     _resume(loop, ranks, report)
     if ranks.first:
-        loop.log = records.StepLog(job.layout.output_data, loop.position.taken)
+        loop.log = output_files.StepLog(job.layout.output_data, loop.position.taken)
     with profiler.closing(loop.profiler):
         try:
             finished = loop.run()
@@ -145,9 +149,9 @@ def _exporter(kind: str) -> Callable[..., Any]:
     """What writes the artefact. Imported at the start: what cannot be exported must not be told after the last epoch."""
     if kind == "weights":
         return weights.export
-    from train import export
+    from train.export import artefact
 
-    return export.export
+    return artefact.export
 
 
 def _judges(job: Job, material: _Material, loop: Loop, finished: bool) -> dict[str, Any]:
@@ -156,7 +160,7 @@ def _judges(job: Job, material: _Material, loop: Loop, finished: bool) -> dict[s
     if settings.export == "weights":
         return {}
     if finished and settings.serve_precision == "auto" and not job.on_features:
-        from train.quantize import Samples
+        from train.export.quantize import Samples
 
         samples = Samples(material.loader, material.spec, loop.indices, settings.batch_size, loop.ranks.stop_asked)
     return {"samples": samples, "report": loop.report}
@@ -174,8 +178,8 @@ def _of_pictures(job: Job, collection: Collection, ranks: Ranks, report: Report,
     again = settings.epochs > 1 if settings.task == "train" else settings.views > 1
     kept = cache.create(folder / "pictures", len(collection.pictures)) if again else None
     loader = _loader(job, collection, spec, ranks, max(1, cgroup.cpus() // job.processes), kept)
-    bad = usable.check(collection, loader, ranks, report, settings.max_bad_images)
-    usable.require(collection, job.channels, bad, ranks.size)
+    bad = picture_check.check(collection, loader, ranks, report, settings.max_bad_images)
+    picture_check.require(collection, job.channels, bad, ranks.size)
     return _Material(
         collection=collection,
         spec=spec,
@@ -209,14 +213,16 @@ def _keep_features(job: Job, ranks: Ranks, report: Report, own: Path) -> None:
     if "pretrained" in job.channels:
         pretrained = network.pretrained_file(job.layout.channel("pretrained"))
     numbers = precision.chosen(job.config.precision, ranks.device, job.hook_config)
-    recipe = backbone.recipe(job.config, collection, pretrained, numbers)
+    recipe = frozen_backbone.recipe(job.config, collection, pretrained, numbers)
     reason = features.problem(folder, recipe)
     if reason is None:
         return report.say(f"features are in {folder} already, whole and of these pictures and weights")
     report.say(f"features are computed: {reason}")
     material = _of_pictures(job, collection, ranks, report, own)
-    frozen = backbone.Backbone(material.network, material.loader, material.inputs, report, numbers=numbers, stop=ranks.stop_asked)
-    size = backbone.keep(
+    frozen = frozen_backbone.Backbone(
+        material.network, material.loader, material.inputs, report, numbers=numbers, stop=ranks.stop_asked
+    )
+    size = frozen_backbone.keep(
         folder,
         recipe,
         config=job.config,
@@ -288,14 +294,14 @@ def _finish(loop: Loop, job: Job, collection: Collection, finished: bool) -> dic
     if finished and loop.score is not None and loop.ranks.first:
         found, names = collection.pictures, collection.classes
         rows = [(found[at].name, names[found[at].label], names[best], sure) for at, best, sure in loop.score.predictions]
-        records.write_predictions(job.layout.output_data, "test" if "test:loss" in metrics else "validation", rows)
+        output_files.write_predictions(job.layout.output_data, "test" if "test:loss" in metrics else "validation", rows)
     if pace := loop.pace():
         metrics |= {"train:seconds_per_step": pace[0], "train:pictures_per_second": pace[1]}
     for name in ("test:loss", "test:accuracy", "train:seconds_per_step", "train:pictures_per_second"):
         if name in metrics:
             loop.report.metric(name, metrics[name])
     if loop.ranks.first:
-        records.write_history(job.layout.output_data, loop.history)
+        output_files.write_history(job.layout.output_data, loop.history)
     return metrics
 
 

@@ -8,8 +8,8 @@ import psutil
 
 from contract.preprocess import Preprocessing
 from tests.support.train_jobs import CLASSES, Container, nursery
-from train.loader import Loader
-from train.pictures import collect
+from train.data.loader import Loader
+from train.data.pictures import collect
 
 RSS_BUDGET = 200 << 20
 

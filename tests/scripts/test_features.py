@@ -11,7 +11,7 @@ from tests.support.person import Kennel
 
 
 def test_what_names_a_folder_is_what_a_trial_must_share_with_its_features() -> None:
-    from train.features import SHARED
+    from train.data.features import SHARED
 
     assert {name.replace("-", "_") for name in features._VALUES} == set(SHARED)
 

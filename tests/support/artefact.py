@@ -43,7 +43,7 @@ def quantise(folder: Path, pictures: list[np.ndarray]) -> None:
     import nncf
     import openvino as ov
 
-    import train.quantize  # noqa: F401  without which NNCF would report its use
+    import train.export.quantize  # noqa: F401  without which NNCF would report its use
 
     nncf.set_log_level(logging.ERROR)
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)

@@ -163,7 +163,8 @@ def wait_until(true: Callable[[], object], seconds: float = 120, interval: float
 _NURSERY = """
 import json, os, resource, sys
 from torchvision import models
-from train import export, worker
+from train import worker
+from train.export import artefact
 print("ready", flush=True)
 for line in sys.stdin:
     folder, limit = json.loads(line)

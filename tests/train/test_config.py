@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train import config, values
+from train import config, hyperparameter_types
 from train.config import Config, Job, parse
 from train.errors import ConfigError
 
@@ -84,7 +84,7 @@ def test_one_name_given_twice_is_refused() -> None:
 def test_the_architectures_are_torchvisions() -> None:
     from torchvision import models
 
-    assert set(values.architectures()) == set(models.list_models(module=models))
+    assert set(hyperparameter_types.architectures()) == set(models.list_models(module=models))
 
 
 def test_the_picture_is_scaled_in_torchvisions_ratio() -> None:

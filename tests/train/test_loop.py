@@ -7,32 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from contract.preprocess import Preprocessing
-from tests.support.train_jobs import draw
-from train import network
-from train.checkpoint import Checkpoints
-from train.config import Config, Place
+from tests.support.training_loop import loop
 from train.errors import NotFiniteError
-from train.hook import NoHook
-from train.inputs import Inputs
-from train.loader import Loader
 from train.loop import Loop
-from train.pictures import collect
-from train.ranks import Ranks
-from train.report import Report
-
-
-class Listener(NoHook):
-    """A hook that writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def training(self) -> None:
-        self.heard.append("train")
-
-    def evaluating(self) -> None:
-        self.heard.append("eval")
 
 
 class Poison(nn.Module):
@@ -46,29 +23,6 @@ class Poison(nn.Module):
         self.calls += 1
         loss = nn.functional.cross_entropy(logits, labels)
         return loss + (torch.sqrt(logits.sum() * 0) if self.calls >= self.from_call else 0)
-
-
-def loop(folder: Path, loss: nn.Module | None = None, **settings: object) -> Loop:
-    if not (folder / "train").exists():
-        draw(folder, "train", 4)
-        draw(folder, "validation", 2)
-    config = Config(**{"arch": "squeezenet1_1", "picture_size": 32, "batch_size": 5, "epochs": 2} | settings)
-    collection = collect({split: folder / split for split in ("train", "validation")})
-    torch.manual_seed(0)
-    module = network.build(config.arch, 3, 32)
-    spec, report = Preprocessing(resize=37, crop=32), Report(True)
-    return Loop(
-        config=config,
-        inputs=Inputs(spec, torch.device("cpu")),
-        network=network.freeze(module, network.head_name(module, 3), "head"),
-        ranks=Ranks(Place(), folder / "stop"),
-        loader=Loader(collection.pictures, spec, seed=0, augment=True, workers=0, batch=5, pin=False),
-        checkpoints=Checkpoints(folder / "checkpoints", {}, report),
-        report=report,
-        indices={split: collection.indices(split) for split in ("train", "validation")},
-        hook=Listener(),
-        loss=loss or nn.CrossEntropyLoss(),
-    )
 
 
 def rates(made: Loop) -> list[float]:

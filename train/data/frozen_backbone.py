@@ -1,0 +1,131 @@
+"""Features of a frozen network: every picture goes through it once a view, and what its head is given is kept.
+
+What a job on them trains is, step by step, what training the head in place would: the frozen part is in evaluation mode
+there, too (network.py), so a picture's features do not depend on its batch. Writes no model and prints no metric.
+"""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from contract.manifest import digest
+from contract.preprocess import Preprocessing
+from train.config import Config
+from train.data import features
+from train.data.features import FORMAT, SHARED, Features
+from train.data.inputs import Inputs
+from train.data.loader import Loader
+from train.data.pictures import Collection
+from train.errors import ConfigError, FeaturesError
+from train.model.network import Network
+from train.report import Report
+
+
+def recipe(config: Config, collection: Collection, pretrained: Path | None, numbers: torch.dtype) -> dict[str, Any]:
+    """All that the values depend on. `numbers`: in which training pictures are computed, for `precision` may leave that to the
+    machine. Reads every picture's bytes, which takes a hundredth of what decoding them does."""
+    listing = hashlib.sha256()
+    for picture in collection.pictures:
+        content = digest(picture.path) if not picture.problem else picture.problem
+        listing.update(f"{picture.name}\0{picture.label}\0{content}\n".encode("utf-8", "surrogateescape"))
+    shared = {name: getattr(config, name) for name in SHARED}
+    weights = digest(pretrained) if pretrained else ""
+    computed = {"numbers": str(numbers).removeprefix("torch.")}
+    return shared | computed | {"format": FORMAT, "pictures": listing.hexdigest(), "pretrained": weights}
+
+
+class Backbone:
+    """The network without its head. `numbers`: of training pictures; evaluation is float32, as in place. `stop`: whether to
+    stop, asked at every batch."""
+
+    def __init__(
+        self,
+        network: Network,
+        loader: Loader,
+        inputs: Inputs,
+        report: Report,
+        *,
+        numbers: torch.dtype,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._module, self._head = network.module.eval(), network.module.get_submodule(network.head)
+        self._loader, self._inputs, self._report, self._numbers, self._stop = loader, inputs, report, numbers, stop
+        self._given: torch.Tensor | None = None
+        self._head.register_forward_pre_hook(self._keep)
+
+    def _keep(self, module: nn.Module, arguments: tuple[torch.Tensor]) -> None:
+        self._given = arguments[0]
+
+    @torch.inference_mode()
+    def values(self, what: str, indices: Sequence[int], batch: int, view: int | None) -> torch.Tensor | None:
+        """Features of the pictures, float32 [pictures, values]; None when asked to stop. `view`: None is as in evaluation.
+
+        Raises ConfigError for a network that does more after its last layer, and FeaturesError for a value that is not finite.
+        """
+        batches = [indices[at : at + batch] for at in range(0, len(indices), batch)]
+        loaded = self._loader.evaluation(batches) if view is None else self._loader.training(view, batches)
+        kept, started = [], time.monotonic()
+        for number, pictures in enumerate(loaded):
+            if self._stop():
+                return None
+            given = self._passed(self._inputs.of(pictures), torch.float32 if view is None else self._numbers)
+            if not bool(given.isfinite().all()):
+                raise FeaturesError(f"{what}: a value is not finite; are the pretrained weights sound?")
+            kept.append(given.float().cpu())
+            self._report.progress(f"{what} {number + 1}/{len(batches)}")
+        seconds = time.monotonic() - started
+        self._report.say(
+            f"features of {what}: {len(indices):,} pictures in {seconds:.1f} s, {len(indices) / seconds:.0f} a second"
+        )
+        return torch.cat(kept)
+
+    def _passed(self, inputs: torch.Tensor, numbers: torch.dtype) -> torch.Tensor:
+        """What the head is given for these inputs."""
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=numbers == torch.bfloat16):
+            logits, given = self._module(inputs), self._given
+            if given is None or given.ndim != 2 or type(self._head) is not nn.Linear or not _same(self._head(given), logits):
+                raise ConfigError("task: features need a network that ends in a Linear layer, and arch does more after its last")
+        return given
+
+
+def keep(
+    folder: Path,
+    recipe: dict[str, Any],
+    *,
+    config: Config,
+    spec: Preprocessing,
+    network: Network,
+    collection: Collection,
+    bad: Sequence[int],
+    backbone: Backbone,
+) -> int | None:
+    """Compute the features of every split and write them; returns the bytes, None when asked to stop before the end."""
+    tensors = {}
+    views = range(config.views)
+    for split in ("train", "validation", "test"):
+        indices = collection.indices(split, without=bad)
+        if not indices:
+            continue
+        asked = [(f"train, view {view + 1} of {config.views}", view) for view in views] if split == "train" else [(split, None)]
+        found = []
+        for what, view in asked:
+            values = backbone.values(what, indices, config.batch_size, view)
+            if values is None:
+                return None
+            found.append(values)
+        tensors[split] = torch.stack(found) if split == "train" else found[0]
+    weights = {name: tensor.detach().cpu() for name, tensor in network.module.state_dict().items()}
+    made = Features(
+        recipe=recipe, collection=collection, bad=tuple(bad), spec=spec, head=network.head, tensors=tensors, weights=weights
+    )
+    return features.write(folder, made)
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.shape == other.shape and math.isclose(float((one - other).abs().max()), 0.0, abs_tol=1e-4)
