@@ -107,6 +107,7 @@ class Tree:
         about = self._folder / ".kennel" / "local" / "server.json"
         about.parent.mkdir(parents=True)
         shutil.copy(server.root / "server.json", about)
+        about.with_name("lock").symlink_to(server.root / "lock")
 
     def build(self, *images: str) -> float:
         """Seconds."""

@@ -98,7 +98,11 @@ def _pack(record: Record) -> str:
 
 
 class RootLock:
-    """The right to use a root, held for the life of this object by an flock: it ends with the process, however that ends."""
+    """The right to use a root, held for the life of this object by two locks: they end with the process, however that ends.
+
+    flock keeps every other holder out, one of this process too. Of the other lock the kernel tells anybody whose it is (F_GETLK),
+    so that a launcher which is to end this server needs to believe no process id in a file.
+    """
 
     def __init__(self, root: Path) -> None:
         """Makes the root and takes the lock. Raises StartError, naming the process that holds it."""
@@ -107,6 +111,7 @@ class RootLock:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(self._descriptor, 64, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)

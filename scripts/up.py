@@ -4,9 +4,7 @@ It is a program of its own; this file knows its command line and the server.json
 """
 
 import json
-import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from scripts import config
 from scripts.config import PORT, UpConfig
 from scripts.errors import LaunchError, RunError
 from scripts.plan import Call
+from scripts.root_lock import end_holder, holder
 from scripts.say import Say, complain
 from scripts.settings import Settings
 from scripts.target import programs
@@ -52,12 +51,16 @@ def root(settings: Settings) -> Path:
 
 
 def running(settings: Settings) -> Server | None:
-    """The server of this checkout, None when it is not up. A server.json that a killed server left is not believed."""
+    """The server of this checkout, None when it is not up.
+
+    A server.json that a killed server left is not believed: only the process that holds the lock on the root wrote the right one.
+    """
     try:
         written = json.loads((root(settings) / "server.json").read_text("utf-8"))
         server = Server(written["url"], int(written["pid"]), written["access_key"], written["secret_key"])
         host, port = server.url.rpartition("/")[2].split(":")
-        os.kill(server.pid, 0)
+        if server.pid != holder(root(settings)):
+            return None
         with socket.create_connection((host, int(port)), timeout=5):
             return server
     except (OSError, ValueError, KeyError):
@@ -183,27 +186,5 @@ def environment(settings: Settings, server: Server) -> dict[str, str]:
 
 
 def stop(settings: Settings) -> bool:
-    """End the server and what it runs: SIGTERM, then SIGKILL. False when it was not up."""
-    server = running(settings)
-    if server is None:
-        return False
-    os.kill(server.pid, signal.SIGTERM)
-    limit = time.monotonic() + STOP_SECONDS
-    while _alive(server.pid):
-        if time.monotonic() > limit:
-            os.kill(server.pid, signal.SIGKILL)
-        time.sleep(0.05)
-    return True
-
-
-def _alive(pid: int) -> bool:
-    try:
-        if os.waitpid(pid, os.WNOHANG) != (0, 0):
-            return False
-    except ChildProcessError:
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    """End the server and what it runs: SIGTERM, then SIGKILL. False when it was not up. Raises RunError where it does not end."""
+    return end_holder(root(settings), STOP_SECONDS)

@@ -1,9 +1,11 @@
 """Row 43: values that look like secrets in hyperparameters and tags. Refused before any request; names only are shown."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from local_sagemaker.store import RootLock
 from tests.support.fakes import FaultyProxy
 from tests.support.person import Kennel
 
@@ -60,9 +62,10 @@ def test_no_request_was_sent(tmp_path: Path) -> None:
     kennel = Kennel(tmp_path)
     kennel.settings('[local]\ntags = ["token=abc"]\n')
     with FaultyProxy("http://127.0.0.1:9") as proxy:
-        (tmp_path / ".kennel" / "local").mkdir(parents=True)
-        about = {"url": proxy.url, "pid": 1, "access_key": "a", "secret_key": "b"}
+        lock = RootLock(tmp_path / ".kennel" / "local")  # so that a server is believed to be there
+        about = {"url": proxy.url, "pid": os.getpid(), "access_key": "a", "secret_key": "b"}
         kennel.write(".kennel/local/server.json", about)
         assert "tag 'token'" in kennel.run("train", "--data-name", "x", status=2).stderr
         print(f"{len(PLANTED)} kinds of secrets, {proxy.seen.total()} requests")
         assert not proxy.seen
+        lock.release()

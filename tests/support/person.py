@@ -68,6 +68,8 @@ class Kennel:
         place = self.folder / ".kennel" / "local"
         place.mkdir(parents=True, exist_ok=True)
         (place / "server.json").write_text(json.dumps(about | {"url": url}))
+        (place / "lock").unlink(missing_ok=True)
+        (place / "lock").symlink_to(server.root / "lock")
 
     @property
     def url(self) -> str:
