@@ -11,7 +11,7 @@ export TARGET ?= local
 export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-bench compat check bench lock base build push clean
+.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-install test-bench compat check bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -92,10 +92,13 @@ push: $(VENV)/.ready ## push the images to the target's registry, by digest (IMA
 test-images: $(VENV)/.ready ## the tests that need a Docker engine, on the built images; without one they fail
 	$(RUN) -m pytest -q -m engine --no-skips tests/images tests/faults
 
+test-install: $(VENV)/.ready ## the package, installed with pip in an empty environment outside the checkout (needs a package index)
+	$(RUN) -m pytest -q -m slow tests/faults/test_90*.py
+
 clean: ## stop the local server and remove what it and the demo made (keeps .venv)
 	@[ ! -x $(RUN) ] || $(KENNEL) stop; rm -rf .kennel
 
-$(VENV)/.ready: $(LOCK) pyproject.toml
+$(VENV)/.ready: $(LOCK) pyproject.toml setup.py
 	@echo "setting up $(VENV): about 5 GB, one to three minutes"
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else f"need Python 3.11, PYTHON=$(PYTHON) is {sys.version.split()[0]}")'
 	@$(PYTHON) -m venv $(VENV)

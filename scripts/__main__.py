@@ -48,8 +48,10 @@ def _run(line) -> int:
 
         print(render(module.plan(config)))
         return 0
+    from scripts.extras import check
     from scripts.say import Say
 
+    check(line.verb, config.settings)
     return module.run(config, Say())
 
 

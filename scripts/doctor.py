@@ -1,13 +1,13 @@
 """`kennel doctor`: this machine and the target, one check a function, each with what to do about it. It mends nothing."""
 
+import platform
 import shutil
 import socket
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from scripts import engine, up
+from scripts import engine, extras, up
 from scripts.config import PORT, DoctorConfig
 from scripts.errors import LaunchError
 from scripts.explain import explain
@@ -17,21 +17,33 @@ from scripts.say import Say
 from scripts.target import asleep, connect, misdirected
 
 DISK_GB, SHARED_MB = 10, 64
-PACKAGES = ("boto3", "rich", "Pillow", "torch", "torchvision", "openvino", "sagemaker-inference", "optuna", "aiohttp")
+PYTHONS = ((3, 11), (3, 13))
+"""The first and the last Python that pyproject.toml takes."""
 
 
 Check = Callable[[DoctorConfig], Finding]
 
 
 def python(given: DoctorConfig) -> Finding:
-    found = ".".join(map(str, sys.version_info[:3]))
-    return Finding("ok" if sys.version_info[:2] == (3, 11) else "fail", f"Python {found}", "make PYTHON=python3.11")
+    first, last = PYTHONS
+    status = "ok" if first <= sys.version_info[:2] <= last else "fail"
+    return Finding(status, f"Python {platform.python_version()}", f"use Python 3.{first[1]} to 3.{last[1]}")
 
 
 def packages(given: DoctorConfig) -> Finding:
-    missing = [name for name in PACKAGES if not _installed(name)]
-    text = f"{len(PACKAGES)} packages that matter are installed" if not missing else f"not installed: {', '.join(missing)}"
-    return Finding("fail" if missing else "ok", text, "make .venv/.ready")
+    """What the launchers and the local server import."""
+    missing = ", ".join(sorted(extras.absent("")))
+    text = f"not installed: {missing}" if missing else "the packages of the launchers and the local SageMaker are installed"
+    return Finding("fail" if missing else "ok", text, "install kennel again with pip, or in a checkout: make .venv/.ready")
+
+
+def programs(given: DoctorConfig) -> Finding:
+    """What training and serving import, where they run on this machine without containers."""
+    try:
+        extras.check("demo", given.settings)
+    except LaunchError as error:
+        return Finding("warn", str(error), "only kennel train, tune, deploy and demo on this machine need them")
+    return Finding("ok", "the packages of the programs that run here are installed")
 
 
 def port(given: DoctorConfig) -> Finding:
@@ -113,7 +125,7 @@ def bucket(given: DoctorConfig) -> Finding:
     return Finding("ok", f"bucket {given.settings.bucket} is there")
 
 
-HERE: tuple[Check, ...] = (python, packages, port, disk, shared_memory, endpoint_variable, docker, settings)
+HERE: tuple[Check, ...] = (python, packages, programs, port, disk, shared_memory, endpoint_variable, docker, settings)
 THERE: tuple[Check, ...] = (identity, role, bucket)
 """Checks that ask the target; left out while nobody is there to answer."""
 
@@ -144,11 +156,3 @@ def _look(check: Check, given: DoctorConfig) -> Finding:
         if known is None:
             raise
         return Finding("fail", f"{check.__name__}: {known}")
-
-
-def _installed(name: str) -> bool:
-    try:
-        version(name)
-    except PackageNotFoundError:
-        return False
-    return True
