@@ -65,11 +65,12 @@ def run(given: BuildConfig, say: Say) -> int:
 
 def base(given: BuildConfig) -> Base:
     """The base that was asked for; else one that was made here; else the public one of versions.json."""
+    public = versions()["base"]  # before an engine is asked: without a checkout there is nothing to build
     if given.base:
         return Base(given.base, engine.inspect(given.base))
     if own := engine.inspect(OWN_BASE):
         return Base(OWN_BASE, own)
-    return Base(versions()["base"], engine.inspect(versions()["base"]))
+    return Base(public, engine.inspect(public))
 
 
 def versions(root: Path = ROOT) -> Mapping[str, Any]:
