@@ -1,18 +1,19 @@
 """The first look of a new server at what the last one left on disk: containers that no record asks for are ended.
 
-Jobs and endpoints take up their own containers themselves (jobs.py, endpoints.py). What is left over are containers of a server
-that was killed while it retired them: of the old fleet of an updated endpoint, of a deleted endpoint, of a job just ended.
-"""
+Jobs and endpoints take up their own containers themselves (jobs/training_jobs.py, endpoints/running_endpoints.py). What is
+left over are containers of a server that was killed while it retired them: of the old fleet of an updated endpoint, of a
+deleted endpoint, of a job just ended."""
 
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import endpoint_state, processing_state, training_state
-from .backend import CannotStart
-from .backends import Backends
-from .model_data import remove_tree
-from .world import World
+from .containers.backend import CannotStart
+from .containers.backends import Backends
+from .context import Context
+from .endpoints import endpoint_state
+from .endpoints.model_data import remove_tree
+from .jobs import processing_state, training_state
 
 PLACES = {"jobs": training_state.KIND, "processing": processing_state.KIND}
 """The folders of jobs below the root, and whose they are."""
@@ -23,8 +24,8 @@ log = logging.getLogger(__name__)
 class Reconcile:
     """Runs once, before anything else does."""
 
-    def __init__(self, world: World, backends: Backends) -> None:
-        self._world = world
+    def __init__(self, context: Context, backends: Backends) -> None:
+        self._context = context
         self._backends = backends
 
     def start(self) -> None:
@@ -33,14 +34,14 @@ class Reconcile:
             for folder in self._stray_jobs(place, kind):
                 if not self._end(_folders(folder, 1)):
                     continue
-                record = self._world.store.get(kind, folder.name)
+                record = self._context.store.get(kind, folder.name)
                 if record is None or record["status"] != "Failed":
                     remove_tree(folder)
         for folder in self._stray_instances():
             if self._end([folder]):
                 remove_tree(folder)
-        for folder in _folders(self._world.root / "endpoints", 1):
-            if self._world.store.get(endpoint_state.KIND, folder.name) is None:
+        for folder in _folders(self._context.root / "endpoints", 1):
+            if self._context.store.get(endpoint_state.KIND, folder.name) is None:
                 remove_tree(folder)
 
     def stop(self) -> None:
@@ -60,20 +61,20 @@ class Reconcile:
         return True
 
     def _stray_jobs(self, place: str, kind: str) -> Iterator[Path]:
-        for folder in _folders(self._world.root / place, 1):
-            record = self._world.store.get(kind, folder.name)
+        for folder in _folders(self._context.root / place, 1):
+            record = self._context.store.get(kind, folder.name)
             if record is None or record["status"] in training_state.ENDED:
                 yield folder
 
     def _stray_instances(self) -> Iterator[Path]:
         """Instances below endpoints/<name>/<fleet>/<variant>/<id> that no endpoint's record names."""
         wanted = set()
-        for record in self._world.store.list(endpoint_state.KIND):
+        for record in self._context.store.list(endpoint_state.KIND):
             for plan in filter(None, (record["blue"], record["green"])):
                 for variant in plan["variants"]:
-                    base = self._world.root / "endpoints" / record["name"] / plan["id"] / variant["name"]
+                    base = self._context.root / "endpoints" / record["name"] / plan["id"] / variant["name"]
                     wanted |= {base / state["id"] for state in variant["instances"]}
-        for folder in _folders(self._world.root / "endpoints", 4):
+        for folder in _folders(self._context.root / "endpoints", 4):
             if folder not in wanted:
                 yield folder
 

@@ -1,6 +1,6 @@
 """The server's life: take the root, open the state, listen on loopback, serve, stop cleanly. One port, one process.
 
-What it answers is front.py's. It never listens on anything but 127.0.0.1.
+What it answers is http_api.py's. It never listens on anything but 127.0.0.1.
 """
 
 import asyncio
@@ -18,15 +18,16 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import models, services
+from . import services
 from .config import Config
+from .context import Context, Lifecycle
 from .errors import StartError
-from .events import Events
-from .front import Front
-from .objects import Objects
-from .registry import Registry
-from .store import RootLock, Store
-from .world import Lifecycle, World
+from .http_api import Front
+from .protocol import service_models
+from .storage.image_index import Registry
+from .storage.log_events import Events
+from .storage.objects import Objects
+from .storage.store import RootLock, Store
 
 HOST = "127.0.0.1"
 THREADS = 32
@@ -46,17 +47,17 @@ async def serve(config: Config) -> None:
         cleanup.callback(listener.close)
         pool = ThreadPoolExecutor(THREADS, "operation")
         cleanup.callback(pool.shutdown)
-        models.warm()
-        world, parts = services.assemble(_open(config, listener.getsockname()[1], cleanup))
-        await _run(world, parts, listener, pool, stop)
+        service_models.warm()
+        context, parts = services.assemble(_open(config, listener.getsockname()[1], cleanup))
+        await _run(context, parts, listener, pool, stop)
 
 
 async def _run(
-    world: World, parts: Sequence[Lifecycle], listener: socket.socket, pool: ThreadPoolExecutor, stop: asyncio.Event
+    context: Context, parts: Sequence[Lifecycle], listener: socket.socket, pool: ThreadPoolExecutor, stop: asyncio.Event
 ) -> None:
     loop = asyncio.get_running_loop()
     started: list[Lifecycle] = []
-    front = Front(world, pool)
+    front = Front(context, pool)
     # A body is stored as it was sent, so nothing is to be unzipped on the way.
     server = web.Server(front.answer, auto_decompress=False, read_bufsize=BUFFER_BYTES, access_log=None)
     listening = None
@@ -65,7 +66,7 @@ async def _run(
             started.append(part)
             await asyncio.to_thread(part.start)
         listening = await loop.create_server(server, sock=listener)
-        _announce(world)
+        _announce(context)
         await stop.wait()
     finally:
         if listening is not None:
@@ -74,7 +75,7 @@ async def _run(
         await server.shutdown(GRACE)
         for part in reversed(started):
             await asyncio.to_thread(part.stop)
-        (world.root / "server.json").unlink(missing_ok=True)
+        (context.root / "server.json").unlink(missing_ok=True)
 
 
 def _listen(port: int) -> socket.socket:
@@ -88,7 +89,7 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _open(config: Config, port: int, cleanup: contextlib.ExitStack) -> World:
+def _open(config: Config, port: int, cleanup: contextlib.ExitStack) -> Context:
     store = Store(config.root)
     cleanup.callback(store.close)
     objects = Objects(config.root)
@@ -102,7 +103,7 @@ def _open(config: Config, port: int, cleanup: contextlib.ExitStack) -> World:
     objects.sweep()
     registry.sweep()
     access_key, secret_key = _keys(config.root)
-    return World(
+    return Context(
         root=config.root,
         store=store,
         objects=objects,
@@ -133,18 +134,18 @@ def _keys(root: Path) -> tuple[str, str]:
     return kept["access_key"], kept["secret_key"]
 
 
-def _announce(world: World) -> None:
+def _announce(context: Context) -> None:
     """Says where the server is: one line for the person, root/server.json for programs."""
     about = {
-        "url": world.endpoint_url,
+        "url": context.endpoint_url,
         "pid": os.getpid(),
-        "region": world.region,
-        "account_id": world.account_id,
-        "access_key": world.access_key,
-        "secret_key": world.secret_key,
+        "region": context.region,
+        "account_id": context.account_id,
+        "access_key": context.access_key,
+        "secret_key": context.secret_key,
     }
-    _write_private(world.root / "server.json", about)
-    print(f"ready url={world.endpoint_url} pid={os.getpid()} root={world.root}", flush=True)
+    _write_private(context.root / "server.json", about)
+    print(f"ready url={context.endpoint_url} pid={os.getpid()} root={context.root}", flush=True)
 
 
 def _write_private(path: Path, values: dict[str, object]) -> None:

@@ -3,42 +3,47 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from . import ecr, ecr_images, endpoint_operations, hosting, iam, logs, processing, sts, tags, training, tuning
-from .backends import Backends
-from .dispatch import Operation
-from .endpoints import LiveEndpoints
-from .jobs import Jobs
-from .processing_jobs import ProcessingJobs
+from .containers.backends import Backends
+from .context import Context, Lifecycle
+from .endpoints import endpoints, models_and_configs
+from .endpoints.running_endpoints import LiveEndpoints
+from .identity import iam, sts
+from .jobs import processing, training, tuning
+from .jobs.processing_jobs import ProcessingJobs
+from .jobs.rule_evaluations import RuleEvaluations
+from .jobs.training_jobs import Jobs
+from .jobs.tuning_jobs import TuningJobs
+from .logs import cloudwatch_logs
+from .protocol import tags
+from .protocol.operation import Operation
 from .reconcile import Reconcile
-from .rule_evaluations import RuleEvaluations
-from .tuning_jobs import TuningJobs
-from .world import Lifecycle, World
+from .registry import ecr, ecr_images
 
 OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
     "sagemaker": {
         **training.OPERATIONS,
         **processing.OPERATIONS,
         **tuning.OPERATIONS,
-        **hosting.OPERATIONS,
-        **endpoint_operations.OPERATIONS,
+        **models_and_configs.OPERATIONS,
+        **endpoints.OPERATIONS,
         **tags.OPERATIONS,
     },
     "ecr": {**ecr.OPERATIONS, **ecr_images.OPERATIONS},
-    "logs": logs.OPERATIONS,
+    "logs": cloudwatch_logs.OPERATIONS,
     "iam": iam.OPERATIONS,
     "sts": sts.OPERATIONS,
 }
 
 
-def assemble(world: World) -> tuple[World, Sequence[Lifecycle]]:
-    """Adds the parts that run containers to the world; returns it and the parts to start, in order, and stop, in reverse."""
-    backends = Backends(world)
-    processing_jobs = ProcessingJobs(world, backends)
-    jobs = Jobs(world, backends, RuleEvaluations(world, processing_jobs))
-    tuning_jobs = TuningJobs(world, jobs)
-    endpoints = LiveEndpoints(world, backends)
-    return replace(world, jobs=jobs, processing=processing_jobs, tuning=tuning_jobs, endpoints=endpoints), [
-        Reconcile(world, backends),
+def assemble(context: Context) -> tuple[Context, Sequence[Lifecycle]]:
+    """Adds the parts that run containers to the context; returns it and the parts to start, in order, and stop, in reverse."""
+    backends = Backends(context)
+    processing_jobs = ProcessingJobs(context, backends)
+    jobs = Jobs(context, backends, RuleEvaluations(context, processing_jobs))
+    tuning_jobs = TuningJobs(context, jobs)
+    endpoints = LiveEndpoints(context, backends)
+    return replace(context, jobs=jobs, processing=processing_jobs, tuning=tuning_jobs, endpoints=endpoints), [
+        Reconcile(context, backends),
         processing_jobs,
         jobs,
         tuning_jobs,

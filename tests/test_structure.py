@@ -35,7 +35,13 @@ FLOORS: dict[str, list[set[str]]] = {
     "serve": [],
     "rules": [],
     "scripts": [],
-    "local_sagemaker": [],
+    "local_sagemaker": [
+        {"storage"},
+        {"protocol"},
+        {"identity", "s3", "registry", "logs"},
+        {"containers"},
+        {"jobs", "endpoints"},
+    ],
 }
 """The sub-packages of each room, lowest first. A sub-package may import those on lower floors, and never a neighbour on its own.
 

@@ -1,7 +1,7 @@
 """What an evaluator leaves is what the launchers and the local SageMaker take for an issue."""
 
 from contract import exit_message
-from local_sagemaker import rule_state
+from local_sagemaker.jobs import rule_state
 
 
 def test_what_is_written_is_what_is_understood() -> None:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from contract import process
-from local_sagemaker import container_init
+from local_sagemaker.containers import container_init
 
 PARENT = """
 import subprocess, sys, time

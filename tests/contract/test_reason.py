@@ -4,7 +4,8 @@ import pytest
 
 from contract.layout import FAILURE_LIMIT
 from contract.reason import first_line, shortened
-from local_sagemaker import endpoint_state, processing_state, training_state
+from local_sagemaker.endpoints import endpoint_state
+from local_sagemaker.jobs import processing_state, training_state
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from contract.archive import Limits, unpack
 from contract.errors import ArchiveError
-from local_sagemaker import model_data
+from local_sagemaker.endpoints import model_data
 from tests.contract.test_archive import CORPUS, HOSTILE, build, link, member, snapshot
 from tests.support import containers
 from tests.support.local_server import LocalServer, job_request, wait_for_endpoint

@@ -14,11 +14,12 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-from local_sagemaker import s3, services
+from local_sagemaker import services
 from local_sagemaker.errors import AwsError
-from local_sagemaker.models import JSON_SERVICES, operation_model, service_model
-from local_sagemaker.patterns import compiled
-from local_sagemaker.validate import check
+from local_sagemaker.protocol.patterns import compiled
+from local_sagemaker.protocol.service_models import JSON_SERVICES, operation_model, service_model
+from local_sagemaker.protocol.validation import check
+from local_sagemaker.s3 import operations as s3
 from tests.support.local_server import (
     PROCESSING_IMAGE,
     LocalServer,

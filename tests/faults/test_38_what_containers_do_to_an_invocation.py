@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from local_sagemaker import router
+from local_sagemaker.endpoints import invocation as router
 from local_sagemaker.errors import AwsError
 from tests.support.local_server import LocalServer, ask, make_endpoint, wait_until
 

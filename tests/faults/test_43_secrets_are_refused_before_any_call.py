@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local_sagemaker.store import RootLock
+from local_sagemaker.storage.store import RootLock
 from tests.support.fakes import FaultyProxy
 from tests.support.person import Kennel
 

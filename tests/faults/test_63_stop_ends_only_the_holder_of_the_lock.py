@@ -1,6 +1,6 @@
 """Row 63: `kennel stop` when server.json and the lock file name a process that is another program's by now, or a zombie.
 
-Also local_sagemaker.store's lock and scripts.root_lock.
+Also local_sagemaker.storage.store's lock and scripts.root_lock.
 """
 
 import contextlib

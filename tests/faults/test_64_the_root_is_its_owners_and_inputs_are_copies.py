@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local_sagemaker.errors import StartError
-from local_sagemaker.private_files import own_root
+from local_sagemaker.storage.private_files import own_root
 from tests.support.local_server import (
     PROCESSING_IMAGE,
     ROLE,

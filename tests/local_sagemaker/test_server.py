@@ -1,7 +1,7 @@
 """The program: its command line (config.py), its start and stop, what it costs, and the AWS CLI as a client that is not ours.
 
-Covers local_sagemaker.server, local_sagemaker.config, local_sagemaker.front, local_sagemaker.services,
-local_sagemaker.world.
+Covers local_sagemaker.server, local_sagemaker.config, local_sagemaker.http_api, local_sagemaker.services,
+local_sagemaker.context.
 """
 
 import http.client
@@ -18,9 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local_sagemaker import bodies, front_s3
 from local_sagemaker.config import read_config
 from local_sagemaker.errors import StartError
+from local_sagemaker.protocol import bodies
+from local_sagemaker.s3 import http as front_s3
 from tests.support.local_server import ROOT, LocalServer
 
 

@@ -12,7 +12,7 @@ from smdebug.profiler.analysis.utils.profiler_data_to_pandas import PandasFrame
 from smdebug.profiler.system_metrics_reader import LocalSystemMetricsReader
 
 from contract.layout import Layout
-from local_sagemaker.system_metrics import SystemMetrics
+from local_sagemaker.containers.system_metrics import SystemMetrics
 from tests.support.train_jobs import ROOT, Container, Ended, ended, wait_until
 
 

@@ -1,0 +1,191 @@
+"""Containers as OS processes: no Docker, the same entry points, a private /opt/ml named by SAGEMAKER_BASE_DIR.
+
+An image name stands for a command that the server is told of at start. Each container is a session of its own under
+container_init.py, which ends whatever the program leaves behind and writes the exit code down. The folder holds:
+
+    opt/ml/...      what the program knows as /opt/ml
+    log             stdout and stderr
+    container.json  process id and start time of container_init.py, and the port it serves at: how the next server finds it
+    exit            the exit code, once there is one
+
+The hosts algo-1 to algo-N of a job are N containers on this machine. Their names do not resolve, so each gets MASTER_ADDR
+(127.0.0.1) and MASTER_PORT (a free port), which torchrun's --master-addr and --master-port, or PyTorch's env:// take.
+
+It isolates nothing: the program sees this machine's files and network. docker_backend.py does.
+"""
+
+import contextlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from ..config import Image
+from .backend import WITHOUT_GPUS, CannotStart, ContainerSpec, base_of, note_of, write_note
+
+INIT = Path(__file__).with_name("container_init.py")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NICE = 5
+"""The nice level of a container that yields to others."""
+KILL_WAIT = 5.0
+"""Seconds container_init.py has to end everything before we end it, and its group, ourselves."""
+
+
+class ProcessContainer:
+    """A container by its folder. It may have been started by a server that is gone."""
+
+    def __init__(
+        self, folder: Path, pid: int, started: float, port: int | None, process: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        self._folder = folder
+        self._pid = pid
+        self._started = started
+        self._port = port
+        self._process = process
+
+    def address(self) -> str:
+        """A loopback port."""
+        return f"127.0.0.1:{self._port}"
+
+    def exit_code(self) -> int | None:
+        """None while container_init.py lives. 137 when it was killed before it could write the code down."""
+        if self._alive():
+            return None
+        try:
+            return int((self._folder / "exit").read_text())
+        except (FileNotFoundError, ValueError):
+            return 137
+
+    def terminate(self) -> None:
+        """SIGTERM to the program."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL to everything; waits until it is gone."""
+        self._signal(signal.SIGUSR1)
+        if not self._gone_within(KILL_WAIT):
+            self._kill_tree()
+            self._gone_within(KILL_WAIT)
+
+    def _alive(self) -> bool:
+        if self._process is not None:
+            return self._process.poll() is None
+        try:
+            process = psutil.Process(self._pid)
+            if process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - self._started) >= 1.0:
+                return False
+            command = process.cmdline()  # empty for the moment in which a process is ending
+            return not command or str(self._folder / "exit") in command
+        except psutil.Error:
+            return False
+
+    def _signal(self, number: int) -> None:
+        if self._alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    def _gone_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self._alive():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def _kill_tree(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            top = psutil.Process(self._pid)
+            for process in [*top.children(recursive=True), top]:
+                process.kill()
+
+
+class ProcessBackend:
+    """Runs containers as processes of this machine."""
+
+    def __init__(self, images: Mapping[str, Image]) -> None:
+        self._images = images
+
+    isolates_network = False
+    mounts_read_only = False
+
+    def network_interface(self, hosts: int, *, isolated: bool) -> str:
+        """Every host is this machine."""
+        return "lo"
+
+    def cluster_environment(self, hosts: int) -> dict[str, str]:
+        """Hosts are processes of this machine and algo-1 is no host name here: MASTER_ADDR and MASTER_PORT say where it is."""
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+        return place | WITHOUT_GPUS if hosts > 1 else {}
+
+    def seen_base(self, folder: Path) -> str:
+        """There is no mount: the program sees the folder where it lies."""
+        return str(base_of(folder))
+
+    def prepare(self, image: str) -> None:
+        """Raises CannotStart unless the image is in the table."""
+        if image not in self._images:
+            known = ", ".join(sorted(self._images)) or "none"
+            raise CannotStart(f"No entry point is known for image {image!r} (known images: {known}).")
+
+    def start(self, spec: ContainerSpec) -> ProcessContainer:
+        """Starts the program; returns when it is on its way. Raises CannotStart."""
+        self.prepare(spec.image)
+        image = self._images[spec.image]
+        command = [*(spec.entrypoint or image.command), *spec.arguments]
+        home = spec.folder / "home"
+        for folder in (spec.base, home):
+            folder.mkdir(parents=True, exist_ok=True)
+        exit_file = spec.folder / "exit"
+        exit_file.unlink(missing_ok=True)
+        environment = {
+            "PATH": PATH,
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            **image.environment,
+            **spec.environment,
+            "SAGEMAKER_BASE_DIR": self.seen_base(spec.folder),
+        }
+        port = free_port() if spec.serves else None
+        if port is not None:
+            environment["SAGEMAKER_BIND_TO_PORT"] = str(port)
+        try:
+            with spec.log.open("ab") as log:
+                process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", str(INIT), str(exit_file), *command],
+                    cwd=home,
+                    env=environment,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except (OSError, ValueError) as error:
+            raise CannotStart(f"{shlex.join(command)} cannot be started: {error}") from error
+        if spec.yields:
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)  # before the program starts, which inherits it
+        started = psutil.Process(process.pid).create_time()
+        write_note(spec.folder, {"pid": process.pid, "started": started, "port": port})
+        with process.stdin as stdin:
+            stdin.write(b"g")
+        return ProcessContainer(spec.folder, process.pid, started, port, process)
+
+    def find(self, folder: Path) -> ProcessContainer | None:
+        """The container of this folder, from its container.json."""
+        note = note_of(folder)
+        if "pid" not in note:
+            return None
+        return ProcessContainer(folder, int(note["pid"]), float(note["started"]), note.get("port"))
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

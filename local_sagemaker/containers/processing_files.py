@@ -1,0 +1,72 @@
+"""The files of a processing container before it starts: its folders, its inputs, and the two config files, in AWS's shapes.
+
+config/processingjobconfig.json   the request, with the job's ARN
+config/resourceconfig.json        the hosts: one
+processing/...                    inputs and outputs, at their LocalPath
+output/message                    what the program leaves there is the job's ExitMessage
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..errors import validation
+from ..storage.objects import Objects
+from .channels import place_prefix
+from .config_files import ML, on_host, seen
+
+PROCESSING = f"{ML}/processing"
+HOST = "algo-1"
+
+
+def check_local_path(what: str, path: str) -> None:
+    """Raises ValidationException for a LocalPath that is not below /opt/ml/processing."""
+    found = PurePosixPath(path)
+    if not found.is_relative_to(PROCESSING) or found == PurePosixPath(PROCESSING) or ".." in found.parts or "\0" in path:
+        raise validation(f"{what} {path!r}: the path has to begin with {PROCESSING}/.")
+
+
+def inputs(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The S3Input of each input."""
+    return [one["S3Input"] for one in request.get("ProcessingInputs", [])]
+
+
+def outputs(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The S3Output of each output."""
+    return [one["S3Output"] for one in request.get("ProcessingOutputConfig", {}).get("Outputs", [])]
+
+
+def lay_out(
+    objects: Objects, base: Path, record: Mapping[str, Any], *, seen_base: str, network_interface: str, link: bool
+) -> None:
+    """Makes all of it below `base`; `link` is as in channels.lay_out. Raises CannotDownload."""
+    request = record["request"]
+    (base / "config").mkdir(parents=True, exist_ok=True)
+    (base / "output").mkdir(exist_ok=True)
+    for one in outputs(request):
+        on_host(base, one["LocalPath"]).mkdir(parents=True, exist_ok=True)
+    for one in request.get("ProcessingInputs", []):
+        source = one["S3Input"]
+        folder = on_host(base, source["LocalPath"])
+        folder.mkdir(parents=True, exist_ok=True)
+        if record["training_job_arn"] is None:  # a rule's evaluator gets what is there, and what comes, while it runs
+            place_prefix(objects, source["S3Uri"], folder, what=f"input {one['InputName']!r}", link=link)
+    body = {"ProcessingJobArn": record["arn"], **request}
+    resources = {
+        "current_host": HOST,
+        "current_instance_type": request["ProcessingResources"]["ClusterConfig"]["InstanceType"],
+        "hosts": [HOST],
+        "network_interface_name": network_interface,
+    }
+    for name, content in (("processingjobconfig", body), ("resourceconfig", resources)):
+        (base / "config" / f"{name}.json").write_text(json.dumps(seen(content, seen_base), ensure_ascii=False))
+
+
+def read_message(base: Path, limit: int) -> str:
+    """The beginning of output/message; empty where there is none."""
+    try:
+        with (base / "output" / "message").open(encoding="utf-8", errors="replace") as file:
+            return file.read(limit).strip()
+    except OSError:
+        return ""

@@ -1,0 +1,146 @@
+"""The operations on endpoints: what is checked and recorded. Running one is endpoint_run.py; invoking one is invocation.py."""
+
+from typing import Any
+
+from ..context import Context
+from ..errors import Missing, validation
+from ..protocol import tags
+from ..protocol.operation import Operation, Reply, Request
+from . import endpoint_state
+from .endpoint_state import BUSY, KIND, Record
+from .fleet import make_plan
+from .models_and_configs import CONFIG, LIST_MEMBERS, MODEL, create, listed, need
+
+
+def _plan(context: Context, config_name: str) -> dict[str, Any]:
+    config = need(context, CONFIG, config_name)["request"]
+    names = {variant["ModelName"] for variant in config["ProductionVariants"]}
+    return make_plan(config, {name: need(context, MODEL, name)["request"] for name in names})
+
+
+def _check_deployment(deployment: dict[str, Any] | None, instances: int) -> None:
+    routing = (deployment or {}).get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration")
+    if routing is None or routing["Type"] == "ALL_AT_ONCE":
+        return
+    member = "CanarySize" if routing["Type"] == "CANARY" else "LinearStepSize"
+    if member not in routing:
+        raise validation(f"TrafficRoutingConfiguration of Type {routing['Type']} needs {member}.")
+    size = routing[member]
+    most = 50 if size["Type"] == "CAPACITY_PERCENT" else max(1, instances // 2)
+    if size["Value"] > most:
+        raise validation(f"{member} {size['Value']} is more than half of the capacity: at most {most}.")
+
+
+def create_endpoint(context: Context, request: Request) -> Reply:
+    """CreateEndpoint: recorded as Creating; its thread does the rest."""
+    name = request["EndpointName"]
+    plan = _plan(context, request["EndpointConfigName"])
+    deployment = request.get("DeploymentConfig")
+    _check_deployment(deployment, sum(variant["count"] for variant in plan["variants"]))
+    record = endpoint_state.new(name, "", plan, deployment, context.clock())
+    arn = create(context, KIND, name, record, request.get("Tags", []))
+    context.endpoints.begin(name)
+    return {"EndpointArn": arn}
+
+
+def describe_endpoint(context: Context, request: Request) -> Reply:
+    """DescribeEndpoint."""
+    return endpoint_state.describe(need(context, KIND, request["EndpointName"]))
+
+
+def _change(context: Context, name: str, change: Any) -> Record:
+    """Changes the record of an endpoint in whose life nothing goes on. Raises ValidationException where something does."""
+    record = need(context, KIND, name)
+
+    def checked(record: Record) -> None:
+        if record["status"] in BUSY:
+            raise validation(f'Cannot update in-progress endpoint "{record["arn"]}".')
+        change(record)
+
+    try:
+        changed = context.store.update(KIND, name, checked)
+    except Missing:
+        raise validation(f'Could not find endpoint "{record["arn"]}".') from None
+    context.endpoints.wake(name)
+    return changed
+
+
+def update_endpoint(context: Context, request: Request) -> Reply:
+    """UpdateEndpoint: the new fleet is started beside the old one."""
+    plan = _plan(context, request["EndpointConfigName"])
+    deployment = request.get("DeploymentConfig")
+    _check_deployment(deployment, sum(variant["count"] for variant in plan["variants"]))
+
+    def change(record: Record) -> None:
+        if record["status"] == "Failed":
+            raise validation(f'Cannot update endpoint "{record["arn"]}" in status Failed. Delete it and create it anew.')
+        kept = record["last_deployment"] if request.get("RetainDeploymentConfig") else None
+        record["deployment"] = record["last_deployment"] = deployment or kept
+        record["green"] = plan
+        endpoint_state.set_status(record, "Updating", context.clock())
+
+    return {"EndpointArn": _change(context, request["EndpointName"], change)["arn"]}
+
+
+def update_weights_and_capacities(context: Context, request: Request) -> Reply:
+    """UpdateEndpointWeightsAndCapacities."""
+    members = {"DesiredWeight": "weight", "DesiredInstanceCount": "count"}
+
+    def change(record: Record) -> None:
+        names = {variant["name"] for variant in record["blue"]["variants"]}
+        if record["status"] == "Failed":
+            raise validation(f'Cannot update endpoint "{record["arn"]}" in status Failed.')
+        wanted = {}
+        for desired in request["DesiredWeightsAndCapacities"]:
+            if desired["VariantName"] not in names:
+                raise validation(f'The variant name(s) "{desired["VariantName"]}" is/are not present within endpoint.')
+            if desired.get("DesiredInstanceCount", 1) < 1:
+                raise validation("DesiredInstanceCount has to be at least 1.")
+            wanted[desired["VariantName"]] = {key: desired[member] for member, key in members.items() if member in desired}
+        record["wanted"] = wanted
+        endpoint_state.set_status(record, "Updating", context.clock())
+
+    return {"EndpointArn": _change(context, request["EndpointName"], change)["arn"]}
+
+
+def delete_endpoint(context: Context, request: Request) -> Reply:
+    """DeleteEndpoint: not while something goes on, as on AWS."""
+    record = _change(
+        context, request["EndpointName"], lambda record: endpoint_state.set_status(record, "Deleting", context.clock())
+    )
+    tags.forget(context.store, record["arn"])
+    return {}
+
+
+def list_endpoints(context: Context, request: Request) -> Reply:
+    """ListEndpoints."""
+    found, more = listed(context, KIND, request, lambda record: record["name"])
+    return {
+        "Endpoints": [
+            {
+                "EndpointName": record["name"],
+                "EndpointArn": record["arn"],
+                "CreationTime": record["created"],
+                "LastModifiedTime": record["modified"],
+                "EndpointStatus": record["status"],
+            }
+            for record in found
+        ],
+        **more,
+    }
+
+
+_DEPLOYMENT = "DeploymentConfig.BlueGreenUpdatePolicy DeploymentConfig.AutoRollbackConfiguration"
+
+OPERATIONS = {
+    "CreateEndpoint": Operation(create_endpoint, f"EndpointName EndpointConfigName Tags {_DEPLOYMENT}"),
+    "DescribeEndpoint": Operation(describe_endpoint, "EndpointName"),
+    "UpdateEndpoint": Operation(update_endpoint, f"EndpointName EndpointConfigName RetainDeploymentConfig {_DEPLOYMENT}"),
+    "UpdateEndpointWeightsAndCapacities": Operation(
+        update_weights_and_capacities,
+        "EndpointName DesiredWeightsAndCapacities.VariantName DesiredWeightsAndCapacities.DesiredWeight"
+        " DesiredWeightsAndCapacities.DesiredInstanceCount",
+    ),
+    "DeleteEndpoint": Operation(delete_endpoint, "EndpointName"),
+    "ListEndpoints": Operation(list_endpoints, f"{LIST_MEMBERS} StatusEquals LastModifiedTimeBefore LastModifiedTimeAfter"),
+}

@@ -1,0 +1,198 @@
+"""A fleet: every instance of one endpoint configuration of an endpoint. Blue and green are two fleets of one endpoint.
+
+`plan` is what the endpoint's record keeps of it: the variants with their models as they were when the fleet was made, and the
+instances' states. Not thread-safe: its endpoint's thread owns it.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..containers.backends import Backends
+from ..context import Context
+from .instance import START_ERRORS, Instance
+from .invocation import VariantTargets
+
+STARTUP_TIMEOUT = 480
+"""Seconds until /ping has to answer 200, unless ContainerStartupHealthCheckTimeoutInSeconds says otherwise."""
+PING_PAUSE = 0.1
+BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before an instance that died is replaced, by the number of deaths before it."""
+
+
+class Unhealthy(Exception):
+    """The fleet cannot serve: the sentence for FailureReason."""
+
+
+def make_plan(config: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The plan of a new fleet: `config` is the CreateEndpointConfig request, `models` the CreateModel requests by name."""
+    return {
+        "id": secrets.token_hex(4),
+        "config": config["EndpointConfigName"],
+        "variants": [
+            {
+                "name": variant["VariantName"],
+                "weight": variant.get("InitialVariantWeight", 1.0),
+                "count": variant.get("InitialInstanceCount", 1),
+                "instance_type": variant.get("InstanceType"),
+                "timeout": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
+                "container": container_of(models[variant["ModelName"]]),
+                "isolated": models[variant["ModelName"]].get("EnableNetworkIsolation", False),
+                "instances": [],
+            }
+            for variant in config["ProductionVariants"]
+        ],
+    }
+
+
+def container_of(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The one container of a model."""
+    return model["PrimaryContainer"] if "PrimaryContainer" in model else model["Containers"][0]
+
+
+class Fleet:
+    """The instances of a plan."""
+
+    def __init__(self, context: Context, backends: Backends, endpoint: str, plan: dict[str, Any]) -> None:
+        self._context = context
+        self._backends = backends
+        self._endpoint = endpoint
+        self.plan = plan
+        self.folder = context.root / "endpoints" / endpoint / plan["id"]
+        self.instances: dict[str, list[Instance]] = {
+            variant["name"]: [self._make(variant, state) for state in variant["instances"]] for variant in plan["variants"]
+        }
+        self._deaths: dict[str, int] = {}
+        self._not_before: dict[str, float] = {}
+
+    def _make(self, variant: Mapping[str, Any], state: dict[str, Any] | None = None) -> Instance:
+        return Instance.make(self._context, self._backends, self._endpoint, variant, self.folder, state)
+
+    def all(self) -> list[Instance]:
+        """Every instance."""
+        return [instance for instances in self.instances.values() for instance in instances]
+
+    def grow(self) -> None:
+        """Adds instances, not started yet, up to each variant's count."""
+        for variant in self.plan["variants"]:
+            mine = self.instances[variant["name"]]
+            mine += [self._make(variant) for _ in range(variant["count"] - len(mine))]
+        self.keep()
+
+    def keep(self) -> None:
+        """Brings the plan's instance states up to date."""
+        for variant in self.plan["variants"]:
+            variant["instances"] = [instance.state for instance in self.instances[variant["name"]]]
+
+    def find(self) -> bool:
+        """Takes up what the last server started and still runs; puts new instances, not started, in the place of the rest.
+
+        True when everything runs.
+        """
+        whole = True
+        for variant in self.plan["variants"]:
+            mine = self.instances[variant["name"]]
+            for position, instance in enumerate(mine):
+                if instance.find():
+                    instance.ready = instance.ping()
+                else:
+                    whole = False
+                    instance.stop(0.0)
+                    mine[position] = self._make(variant)
+        self.keep()
+        return whole
+
+    def start(self) -> None:
+        """Starts every instance that does not run. Raises Unhealthy where one cannot be started."""
+        for variant in self.plan["variants"]:
+            for instance in self.instances[variant["name"]]:
+                if not instance.alive:
+                    try:
+                        instance.start()
+                    except START_ERRORS as error:
+                        raise Unhealthy(f"Production variant {variant['name']}: {error}") from None
+
+    def wait_until_ready(self, tend: Callable[[], None], cancelled: Callable[[], bool]) -> None:
+        """Pings until every instance is ready. `tend` is called in between. Raises Unhealthy when one dies or is late."""
+        began = time.monotonic()
+        while not all(instance.ready for instance in self.all()):
+            if cancelled():
+                return
+            for variant in self.plan["variants"]:
+                for instance in self.instances[variant["name"]]:
+                    instance.read_log()
+                    instance.ready = instance.ready or (instance.alive and instance.ping())
+                    late = time.monotonic() - began > variant["timeout"]
+                    if not instance.ready and (late or not instance.alive):
+                        raise Unhealthy(
+                            f"The primary container for production variant {variant['name']} did not pass the ping health check."
+                            f" Please check CloudWatch logs for this endpoint. {instance.last_words()}"
+                        )
+            tend()
+            time.sleep(PING_PAUSE)
+
+    def tend(self) -> bool:
+        """Logs and health of instances that serve; one that died is replaced. True when what is ready has changed."""
+        before = [instance for instance in self.all() if instance.ready]
+        for variant in self.plan["variants"]:
+            name = variant["name"]
+            for position, instance in enumerate(self.instances[name]):
+                if instance.tend():
+                    instance.ready = instance.ready or instance.ping()
+                else:
+                    self._replace(variant, position)
+        return before != [instance for instance in self.all() if instance.ready]
+
+    def _replace(self, variant: dict[str, Any], position: int) -> None:
+        """Puts a new instance in the place of a dead one, later and later while they keep dying."""
+        name = variant["name"]
+        old, now = self.instances[name][position], time.monotonic()
+        old.ready = False
+        if now < self._not_before.setdefault(name, now):
+            return
+        deaths = self._deaths[name] = self._deaths.get(name, -1) + 1
+        self._not_before[name] = now + BACK_OFF[min(deaths + 1, len(BACK_OFF) - 1)]
+        self._context.events.append(old.group, old.state["stream"], [f"[platform] replaced: {old.last_words()}"])
+        old.stop(0.0)
+        new = self.instances[name][position] = self._make(variant)
+        self.keep()
+        try:
+            new.start()
+        except START_ERRORS as error:
+            self._context.events.append(new.group, new.state["stream"], [f"[platform] cannot start: {error}"])
+
+    def targets(self) -> VariantTargets:
+        """What the router may send requests to."""
+        return VariantTargets(
+            [
+                (variant["name"], variant["weight"], [one.target for one in self.instances[variant["name"]] if one.ready])
+                for variant in self.plan["variants"]
+            ]
+        )
+
+    def drop(self) -> None:
+        """Forgets every instance; they have been stopped."""
+        self.instances = {name: [] for name in self.instances}
+        self.keep()
+
+    def shrink(self) -> list[Instance]:
+        """Takes the instances above each variant's count out of the fleet and returns them, still running."""
+        surplus = []
+        for variant in self.plan["variants"]:
+            mine = self.instances[variant["name"]]
+            surplus += mine[variant["count"] :]
+            del mine[variant["count"] :]
+        self.keep()
+        return surplus
+
+
+def drain_and_stop(instances: list[Instance], patience: float) -> None:
+    """Waits up to `patience` seconds for requests that are being answered, then SIGTERM to all, 30 s, SIGKILL."""
+    deadline = time.monotonic() + patience
+    while any(instance.target.outstanding for instance in instances) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for instance in instances:
+        instance.terminate()
+    for instance in instances:
+        instance.stop()

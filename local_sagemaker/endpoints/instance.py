@@ -1,0 +1,152 @@
+"""One serving instance: a container, its port, its log, its health. What it serves is a Plan; why it runs is fleet.py's."""
+
+import http.client
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..containers import backend
+from ..containers.backend import NOT_ISOLATED, CannotStart, Container, ContainerSpec, base_of, log_of
+from ..containers.backends import Backends
+from ..containers.container_log import LogFollower, tail
+from ..context import Context
+from .invocation import Target
+from .model_data import BadModelData, lay_out_model, remove_tree
+
+PING_TIMEOUT = 2.0
+STOP_GRACE = 30.0
+PING_EVERY = 5.0
+BAD_PINGS = 3
+"""Failed pings in a row after which an instance that served counts as dead."""
+
+
+@dataclass
+class Instance:
+    """A container of an endpoint. `state` is what the endpoint's record keeps of it: id, stream, offset."""
+
+    context: Context
+    backends: Backends
+    folder: Path
+    variant: Mapping[str, Any]
+    state: dict[str, Any]
+    group: str
+    target: Target
+    running: Container | None = None
+    ready: bool = False
+    bad_pings: int = 0
+    pinged: float = field(default=0.0)
+
+    @classmethod
+    def make(
+        cls,
+        context: Context,
+        backends: Backends,
+        endpoint: str,
+        variant: Mapping[str, Any],
+        fleet: Path,
+        state: dict[str, Any] | None = None,
+    ) -> "Instance":
+        """An instance of a variant in a fleet's folder: a new one, or the one whose state the record kept."""
+        if state is None:
+            name = f"i-{secrets.token_hex(8)}"
+            state = {"id": name, "stream": f"{variant['name']}/{name}", "offset": 0}
+        group = f"/aws/sagemaker/Endpoints/{endpoint}"
+        folder = fleet / variant["name"] / state["id"]
+        return cls(context, backends, folder, variant, state, group, Target("", variant["name"]))
+
+    def __post_init__(self) -> None:
+        self._follower = LogFollower(
+            self.context.events, self.group, self.state["stream"], log_of(self.folder), self.state["offset"]
+        )
+
+    def start(self) -> None:
+        """Lays the model out and starts the container. Raises CannotStart or BadModelData."""
+        remove_tree(self.folder)
+        container = self.variant["container"]
+        own = self.backends.of(container["Image"])
+        own.prepare(container["Image"])
+        if self.variant["isolated"] and not own.isolates_network:
+            self.context.events.append(self.group, self.state["stream"], [f"[platform] {NOT_ISOLATED}"])
+        lay_out_model(self.context.objects, container, base_of(self.folder) / "model", link=own.mounts_read_only)
+        self.running = own.start(
+            ContainerSpec(
+                folder=self.folder,
+                image=container["Image"],
+                arguments=("serve",),
+                environment={
+                    **container.get("Environment", {}),
+                    "SAGEMAKER_REGION": self.context.region,
+                    "AWS_REGION": self.context.region,
+                },
+                read_only=("model",),
+                serves=True,
+                isolated=self.variant["isolated"],
+                instance_type=self.variant["instance_type"] or "",
+            )
+        )
+        self.target.address = self.running.address()
+
+    def find(self) -> bool:
+        """Takes up the container that the last server started; False where it does not run."""
+        self.running = self.backends.find(self.folder)
+        if self.running is not None:
+            self.target.address = self.running.address()
+        return self.alive
+
+    @property
+    def alive(self) -> bool:
+        """Whether the container runs."""
+        return self.running is not None and self.running.exit_code() is None
+
+    def ping(self) -> bool:
+        """GET /ping; 200 within 2 s is healthy."""
+        self.pinged = time.monotonic()
+        connection = http.client.HTTPConnection(self.target.address, timeout=PING_TIMEOUT)
+        try:
+            connection.request("GET", "/ping")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def tend(self) -> bool:
+        """Takes new log lines in, and pings when it is time; False when the instance is to be replaced."""
+        self.read_log()
+        if not self.alive:
+            self.ready = False
+        elif self.ready and time.monotonic() - self.pinged >= PING_EVERY:
+            self.bad_pings = 0 if self.ping() else self.bad_pings + 1
+        return self.alive and self.bad_pings < BAD_PINGS
+
+    def read_log(self, *, final: bool = False) -> None:
+        """Takes new log lines in."""
+        self._follower.poll(final=final)
+        self.state["offset"] = self._follower.offset
+
+    def last_words(self) -> str:
+        """How the container ended, and what it printed last."""
+        code = self.running.exit_code() if self.running else None
+        ended = "" if code is None else f"The container exited with code {code}. "
+        words = tail(log_of(self.folder))
+        return f"{ended}Last log lines: {words}" if words else f"{ended}It printed nothing."
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self.ready = False
+        if self.running is not None:
+            self.running.terminate()
+
+    def stop(self, grace: float = STOP_GRACE) -> None:
+        """SIGTERM, up to `grace` seconds, SIGKILL; nothing is left, on disk either."""
+        self.ready = False
+        if self.running is not None:
+            backend.stop(self.running, grace)
+        self.read_log(final=True)
+        remove_tree(self.folder)
+
+
+START_ERRORS = (CannotStart, BadModelData)

@@ -1,0 +1,181 @@
+"""The operations on models and endpoint configurations: what is checked, kept and listed. Nothing runs here."""
+
+from typing import Any
+
+from ..context import Context
+from ..errors import Exists, validation
+from ..protocol import pages, tags
+from ..protocol.operation import Operation, Reply, Request
+from . import endpoint_state
+from .fleet import container_of
+from .model_data import check_model_data
+
+MODEL = "model"
+CONFIG = "endpoint-config"
+WORDS = {MODEL: "model", CONFIG: "endpoint configuration", endpoint_state.KIND: "endpoint"}
+ENVIRONMENT_BYTES = 32 * 1024
+Record = dict[str, Any]
+
+
+def need(context: Context, kind: str, name: str) -> Record:
+    """The record. Raises ValidationException in SageMaker's words for a missing one."""
+    record = context.store.get(kind, name)
+    if record is None:
+        raise validation(f'Could not find {WORDS[kind]} "{context.arn("sagemaker", f"{kind}/{name}")}".')
+    return record
+
+
+def create(context: Context, kind: str, name: str, record: Record, request_tags: list[dict[str, str]]) -> str:
+    """Keeps a new record and its tags; returns the ARN. Raises ValidationException for a name that is taken."""
+    arn = context.arn("sagemaker", f"{kind}/{name}")
+    try:
+        with context.store.transaction():
+            context.store.create(kind, name, {**record, "arn": arn})
+            tags.keep(context.store, arn, request_tags)
+    except Exists:
+        raise validation(f'Cannot create already existing {WORDS[kind]} "{arn}".') from None
+    return arn
+
+
+def create_model(context: Context, request: Request) -> Reply:
+    """CreateModel: one container, in PrimaryContainer or as the only one of Containers."""
+    containers = request.get("Containers", [])
+    if ("PrimaryContainer" in request) == bool(containers):
+        raise validation("Give either PrimaryContainer or Containers.")
+    if len(containers) > 1:
+        raise validation("Containers with more than one container is not supported by the local SageMaker.")
+    container = container_of(request)
+    if not container.get("Image"):
+        raise validation("Image of the container is needed.")
+    if "ModelDataUrl" in container and "ModelDataSource" in container:
+        raise validation("Give either ModelDataUrl or ModelDataSource.")
+    if container.get("Mode", "SingleModel") != "SingleModel":
+        raise validation("Mode MultiModel is not supported by the local SageMaker.")
+    environment = container.get("Environment", {})
+    if sum(len(key) + len(value) for key, value in environment.items()) > ENVIRONMENT_BYTES:
+        raise validation(f"Environment of the container is larger than {ENVIRONMENT_BYTES} bytes.")
+    for name in ("SAGEMAKER_BASE_DIR", "SAGEMAKER_BIND_TO_PORT"):
+        if name in environment:
+            raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
+    check_model_data(context.objects, container)
+    return {"ModelArn": create(context, MODEL, request["ModelName"], _new(context, request), request.get("Tags", []))}
+
+
+def _new(context: Context, request: Request) -> Record:
+    kept = {member: value for member, value in request.items() if member != "Tags"}
+    return {"request": kept, "created": context.clock()}
+
+
+def describe_model(context: Context, request: Request) -> Reply:
+    """DescribeModel."""
+    record = need(context, MODEL, request["ModelName"])
+    return {"EnableNetworkIsolation": False, **record["request"], "ModelArn": record["arn"], "CreationTime": record["created"]}
+
+
+def delete_model(context: Context, request: Request) -> Reply:
+    """DeleteModel: endpoints made from it go on."""
+    return _delete(context, MODEL, request["ModelName"])
+
+
+def _delete(context: Context, kind: str, name: str) -> Reply:
+    record = need(context, kind, name)
+    context.store.delete(kind, name)
+    tags.forget(context.store, record["arn"])
+    return {}
+
+
+def list_models(context: Context, request: Request) -> Reply:
+    """ListModels."""
+    found, more = listed(context, MODEL, request, lambda record: record["request"]["ModelName"])
+    return {
+        "Models": [
+            {"ModelName": record["request"]["ModelName"], "ModelArn": record["arn"], "CreationTime": record["created"]}
+            for record in found
+        ],
+        **more,
+    }
+
+
+def listed(context: Context, kind: str, request: Request, name: Any) -> tuple[list[Any], dict[str, str]]:
+    """A page of a kind, newest first unless asked otherwise."""
+    keys = {"Name": name, "CreationTime": lambda record: record["created"], "Status": lambda record: record.get("status")}
+    return pages.page(pages.filtered(context.store.list(kind), request, name), request, name, keys)
+
+
+def create_endpoint_config(context: Context, request: Request) -> Reply:
+    """CreateEndpointConfig."""
+    names = [variant["VariantName"] for variant in request["ProductionVariants"]]
+    if len(set(names)) < len(names):
+        raise validation("ProductionVariants have to have names of their own.")
+    for variant in request["ProductionVariants"]:
+        if "ModelName" not in variant:
+            raise validation(f"ModelName of production variant {variant['VariantName']} is needed.")
+        if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
+            raise validation(f"InstanceType and InitialInstanceCount of production variant {variant['VariantName']} are needed.")
+        need(context, MODEL, variant["ModelName"])
+    name = request["EndpointConfigName"]
+    return {"EndpointConfigArn": create(context, CONFIG, name, _new(context, request), request.get("Tags", []))}
+
+
+def describe_endpoint_config(context: Context, request: Request) -> Reply:
+    """DescribeEndpointConfig."""
+    record = need(context, CONFIG, request["EndpointConfigName"])
+    variants = [{"InitialVariantWeight": 1.0, **variant} for variant in record["request"]["ProductionVariants"]]
+    return {
+        "EndpointConfigName": record["request"]["EndpointConfigName"],
+        "EndpointConfigArn": record["arn"],
+        "ProductionVariants": variants,
+        "CreationTime": record["created"],
+        "EnableNetworkIsolation": False,
+    }
+
+
+def delete_endpoint_config(context: Context, request: Request) -> Reply:
+    """DeleteEndpointConfig: endpoints made from it go on."""
+    return _delete(context, CONFIG, request["EndpointConfigName"])
+
+
+def list_endpoint_configs(context: Context, request: Request) -> Reply:
+    """ListEndpointConfigs."""
+    found, more = listed(context, CONFIG, request, lambda record: record["request"]["EndpointConfigName"])
+    return {
+        "EndpointConfigs": [
+            {
+                "EndpointConfigName": record["request"]["EndpointConfigName"],
+                "EndpointConfigArn": record["arn"],
+                "CreationTime": record["created"],
+            }
+            for record in found
+        ],
+        **more,
+    }
+
+
+LIST_MEMBERS = "SortBy SortOrder NextToken MaxResults NameContains CreationTimeBefore CreationTimeAfter"
+_CONTAINER = ["Image", "Mode", "ModelDataUrl", "Environment", "ContainerHostname"] + [
+    f"ModelDataSource.S3DataSource.{name}" for name in ("S3Uri", "S3DataType", "CompressionType")
+]
+_VARIANT = """
+VariantName ModelName InitialInstanceCount InstanceType InitialVariantWeight ContainerStartupHealthCheckTimeoutInSeconds
+ModelDataDownloadTimeoutInSeconds VolumeSizeInGB
+"""
+
+OPERATIONS = {
+    "CreateModel": Operation(
+        create_model,
+        " ".join(
+            ["ModelName ExecutionRoleArn Tags EnableNetworkIsolation"]
+            + [f"{member}.{name}" for member in ("PrimaryContainer", "Containers") for name in _CONTAINER]
+        ),
+    ),
+    "DescribeModel": Operation(describe_model, "ModelName"),
+    "DeleteModel": Operation(delete_model, "ModelName"),
+    "ListModels": Operation(list_models, LIST_MEMBERS),
+    "CreateEndpointConfig": Operation(
+        create_endpoint_config,
+        " ".join(["EndpointConfigName Tags", *(f"ProductionVariants.{name}" for name in _VARIANT.split())]),
+    ),
+    "DescribeEndpointConfig": Operation(describe_endpoint_config, "EndpointConfigName"),
+    "DeleteEndpointConfig": Operation(delete_endpoint_config, "EndpointConfigName"),
+    "ListEndpointConfigs": Operation(list_endpoint_configs, LIST_MEMBERS),
+}

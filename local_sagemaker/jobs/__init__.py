@@ -1,0 +1,1 @@
+"""Training, processing and tuning jobs, and the rules of training jobs."""

@@ -1,0 +1,35 @@
+"""The processing jobs that run at the moment, and taking up those the last server left. One job is processing_run.py."""
+
+from typing import Any
+
+from ..containers.backends import Backends
+from ..context import Context
+from ..errors import Exists, in_use
+from ..protocol import tags
+from . import processing_state
+from .processing_run import ProcessingRun
+from .processing_state import KIND
+from .running_jobs import LiveJobs
+
+
+class ProcessingJobs(LiveJobs):
+    """Every live processing job of this server."""
+
+    def __init__(self, context: Context, backends: Backends) -> None:
+        super().__init__(context, KIND, "Processing job", "processing", lambda name: ProcessingRun(context, backends, name))
+
+    def create(self, request: dict[str, Any], training_job_arn: str | None = None) -> str:
+        """Records a checked request and starts it; returns the ARN. Raises ResourceInUse when the name is taken."""
+        name = request["ProcessingJobName"]
+        arn = self._context.arn("sagemaker", f"processing-job/{name}")
+        kept = {member: value for member, value in request.items() if member != "Tags"}
+        try:
+            with self._context.store.transaction():
+                self._context.store.create(KIND, name, processing_state.new(kept, arn, self._context.clock(), training_job_arn))
+                tags.keep(self._context.store, arn, request.get("Tags", []))
+        except Exists:
+            raise in_use(
+                f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
+            ) from None
+        self._begin(name)
+        return arn

@@ -1,0 +1,206 @@
+"""One processing job being run, in a thread of its own: from its start to Completed, Failed or Stopped.
+
+All that matters is in the job's record, so a server that is started after this one died goes on where it was. It answers no
+requests (processing.py does).
+"""
+
+import contextlib
+import logging
+import shutil
+import time
+
+from ..containers import processing_files
+from ..containers.backend import NOT_ISOLATED, CannotStart, Container, ContainerSpec, base_of, log_of
+from ..containers.backends import Backends
+from ..containers.channels import CannotDownload
+from ..containers.config_files import on_host, seen
+from ..containers.container_log import LogFollower
+from ..containers.folder_feed import FolderFeed
+from ..containers.folder_sync import FolderSync, push_all
+from ..context import Context
+from ..s3.uri import folder_prefix, split
+from . import processing_state, rule_state, training_state
+from .job_thread import ABANDON_GRACE, JobThread
+from .processing_state import KIND, MESSAGE_LIMIT
+
+GROUP = "/aws/sagemaker/ProcessingJobs"
+STOP_GRACE = 120.0
+"""Seconds between SIGTERM and SIGKILL."""
+TICK = 0.2
+SYNC_EVERY = 1.0
+TOO_LONG = "Processing job runtime exceeded MaxRuntimeInSeconds provided"
+OVERDUE = f"The training job ended more than {rule_state.GRACE:.0f} seconds ago, and the evaluation did not."
+
+Ending = tuple[str, str]
+"""A status, and the sentence for FailureReason; empty where there is none."""
+
+log = logging.getLogger(__name__)
+
+
+class ProcessingRun(JobThread):
+    """The life of one job from here to its end: one container, below root/processing/<name>/algo-1."""
+
+    def __init__(self, context: Context, backends: Backends, name: str) -> None:
+        super().__init__(context, KIND, name)
+        record = self._record()
+        self._request = record["request"]
+        self._training = (record["training_job_arn"] or "").rpartition("/")[2]
+        self._backends = backends
+        self._folder = context.root / "processing" / name / processing_files.HOST
+        self._base = base_of(self._folder)
+        self._continuous = self._syncs("Continuous")
+        self._feeds = self._make_feeds() if self._training else []
+
+    def _run(self, adopt: bool) -> None:
+        try:
+            container = self._find() if adopt else None
+            if container is None:
+                container = self._launch()
+            else:
+                for sync in self._continuous:
+                    sync.know_s3()
+            self._finish(*self._watch(container))
+        except (CannotStart, CannotDownload) as error:
+            self._end("Failed", str(error))
+        except Exception as error:
+            log.exception("processing job %s", self._name)
+            with contextlib.suppress(CannotStart):
+                if container := self._backends.find(self._folder):
+                    container.kill()
+            self._end("Failed", f"InternalServerError: {error}")
+
+    def _find(self) -> Container | None:
+        """The container that the last server started; None, and none is left, where it had not started it."""
+        container = self._backends.find(self._folder)
+        if container is not None and "started" not in self._record():
+            container.kill()
+            return None
+        return container
+
+    def _launch(self) -> Container:
+        """Lays the container out and starts it. Raises CannotDownload or CannotStart."""
+        image = self._request["AppSpecification"]["ImageUri"]
+        backend = self._backends.of(image)
+        backend.prepare(image)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        isolated = self._request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
+        seen_base = backend.seen_base(self._folder)
+        interface = backend.network_interface(1, isolated=isolated)
+        record = self._record()
+        processing_files.lay_out(
+            self._context.objects,
+            self._base,
+            record,
+            seen_base=seen_base,
+            network_interface=interface,
+            link=backend.mounts_read_only,
+        )
+        started = self._update(processing_state.begin)
+        if isolated and not backend.isolates_network:
+            self._context.events.append(GROUP, started["stream"], [f"[platform] {NOT_ISOLATED}"])
+        return backend.start(self._spec(seen_base, isolated))
+
+    def _spec(self, seen_base: str, isolated: bool) -> ContainerSpec:
+        application = self._request["AppSpecification"]
+        inputs = processing_files.inputs(self._request)
+        return ContainerSpec(
+            folder=self._folder,
+            image=application["ImageUri"],
+            entrypoint=tuple(seen(application.get("ContainerEntrypoint", []), seen_base)),
+            arguments=tuple(seen(application.get("ContainerArguments", []), seen_base)),
+            environment={
+                "AWS_REGION": self._context.region,
+                "AWS_DEFAULT_REGION": self._context.region,
+                **seen(self._request.get("Environment", {}), seen_base),
+                **({} if isolated else self._context.credentials()),
+            },
+            read_only=tuple(on_host(self._base, one["LocalPath"]).relative_to(self._base).as_posix() for one in inputs),
+            hosts=(processing_files.HOST,),
+            hostname=processing_files.HOST,
+            isolated=isolated,
+            instance_type=self._request["ProcessingResources"]["ClusterConfig"]["InstanceType"],
+            calls_us=not isolated,
+            yields=bool(self._training),
+        )
+
+    def _watch(self, container: Container) -> tuple[int, Ending | None]:
+        """Follows the container to its end; returns its exit code, and how the job is to end where we ended it."""
+        record = self._record()
+        follower = LogFollower(self._context.events, GROUP, record["stream"], log_of(self._folder), record["offset"])
+        ending, kill_at, looked = None, 0.0, 0.0
+        while (code := container.exit_code()) is None:
+            self._patiently(lambda: self._collect(follower))
+            now = time.monotonic()
+            if now - looked >= SYNC_EVERY or self._wake.is_set():
+                self._wake.clear()
+                looked = now
+                for feed in self._feeds:
+                    self._patiently(feed.pull)
+                if problem := push_all(self._continuous):
+                    log.warning("processing job %s: %s", self._name, problem)
+                if ending is None and (ending := self._reason_to_end()) is not None:
+                    container.terminate()
+                    kill_at = now + STOP_GRACE
+            if self._abandoned:
+                kill_at = min(kill_at, self._abandoned[1] + ABANDON_GRACE)
+            if ending is not None and now >= kill_at:
+                container.kill()
+            self._wake.wait(TICK)
+        self._patiently(lambda: self._collect(follower, final=True))
+        return code, ending
+
+    def _collect(self, follower: LogFollower, *, final: bool = False) -> None:
+        """Takes new log lines in; writes the record only when there are some."""
+        if follower.poll(final=final):
+            self._update(lambda record, now: record.update(offset=follower.offset))
+
+    def _reason_to_end(self) -> Ending | None:
+        record, now = self._record(), self._context.clock()
+        if self._abandoned:
+            return "Failed", f"InternalServerError: {self._abandoned[0]}"
+        if record["status"] == "Stopping":
+            return "Stopped", ""
+        limit = self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", processing_state.DEFAULT_MAX_RUNTIME)
+        if now - record["started"] >= limit:
+            return "Stopped", TOO_LONG
+        if self._training and rule_state.overdue(self._context.store.get(training_state.KIND, self._training), now):
+            return "Stopped", OVERDUE
+        return None
+
+    def _finish(self, code: int, ending: Ending | None) -> None:
+        """Uploads what is to be kept, and ends the job."""
+        problem = push_all(self._continuous, final=True)
+        if code == 0 and ending is None:
+            problem = problem or push_all(self._syncs("EndOfJob"), final=True)
+        if ending is not None:
+            self._end(*ending)
+        elif problem:
+            self._end("Failed", f"ClientError: Output upload failed: {problem}")
+        elif code:
+            self._end("Failed", training_state.algorithm_error("", code))
+        else:
+            self._end("Completed")
+
+    def _end(self, status: str, reason: str = "") -> None:
+        """Ends the job. The folder of one that failed stays until it is deleted; an evaluator's does not, whatever it found."""
+        message = processing_files.read_message(self._base, MESSAGE_LIMIT)
+        self._update(lambda record, now: processing_state.finish(record, status, now, reason=reason, message=message))
+        if status != "Failed" or self._training:
+            shutil.rmtree(self._folder.parent, ignore_errors=True)
+
+    def _make_feeds(self) -> list[FolderFeed]:
+        """The inputs that grow while the job runs."""
+        found = []
+        for one in processing_files.inputs(self._request):
+            bucket, key = split(one["S3Uri"], "S3Uri")
+            found.append(FolderFeed(self._context.objects, bucket, folder_prefix(key), on_host(self._base, one["LocalPath"])))
+        return found
+
+    def _syncs(self, mode: str) -> list[FolderSync]:
+        """The outputs with this S3UploadMode."""
+        found = []
+        for one in processing_files.outputs(self._request):
+            if one["S3UploadMode"] == mode:
+                bucket, key = split(one["S3Uri"], "S3Uri")
+                found.append(FolderSync(self._context.objects, on_host(self._base, one["LocalPath"]), bucket, folder_prefix(key)))
+        return found

@@ -1,0 +1,64 @@
+"""The training jobs that run at the moment, and taking up those the last server left. One job is training_run.py."""
+
+from collections.abc import Callable
+
+from ..containers.backend import NOT_ISOLATED
+from ..containers.backends import Backends
+from ..context import Context
+from ..errors import Exists, in_use, validation
+from ..protocol import tags
+from . import training_state
+from .rule_evaluations import RuleEvaluations
+from .running_jobs import LiveJobs
+from .training_run import TrainingRun
+from .training_state import KIND
+
+
+class Jobs(LiveJobs):
+    """Every live training job of this server."""
+
+    def __init__(self, context: Context, backends: Backends, evaluations: RuleEvaluations) -> None:
+        super().__init__(context, KIND, "Training job", "jobs", lambda name: TrainingRun(context, backends, evaluations, name))
+        self._backends = backends
+
+    def create(self, request: dict, tuning_job_arn: str | None = None) -> str:
+        """Records a checked request and starts it; returns the ARN. Raises ResourceInUse when the name is taken."""
+        name = request["TrainingJobName"]
+        arn = self._context.arn("sagemaker", f"training-job/{name}")
+        kept = {member: value for member, value in request.items() if member != "Tags"}
+        record = training_state.new(kept, arn, self._context.clock(), tuning_job_arn)
+        backend = self._backends.of(request["AlgorithmSpecification"]["TrainingImage"])
+        if request.get("EnableNetworkIsolation") and not backend.isolates_network:
+            record["transitions"][0]["StatusMessage"] += f". {NOT_ISOLATED}"
+        try:
+            with self._context.store.transaction():
+                self._context.store.create(KIND, name, record)
+                tags.keep(self._context.store, arn, request.get("Tags", []))
+        except Exists:
+            raise in_use(
+                "Training job names must be unique within an AWS account and region, and a training job with this name"
+                f" already exists ({arn})"
+            ) from None
+        self._begin(name)
+        return arn
+
+    def update(self, name: str, change: Callable[[dict], None]) -> str:
+        """Changes a job's record, and starts the evaluators of rules that it has from now on; returns the ARN. Raises Missing."""
+        record = self._context.store.update(KIND, name, change)
+        if isinstance(run := self._runs.get(name), TrainingRun):
+            run.look_for_rules()
+        return record["arn"]
+
+    def interrupt(self, name: str) -> None:
+        """Takes the capacity of a managed spot training job back. Raises ValidationException for any other job."""
+        record = self._context.store.get(KIND, name)
+        run = self._runs.get(name)
+        if record is None or not isinstance(run, TrainingRun) or record["secondary"] != "Training":
+            raise validation(f"Training job {name} cannot be interrupted: it is not training.")
+        if not record["request"].get("EnableManagedSpotTraining"):
+            raise validation(f"Training job {name} cannot be interrupted: it has no EnableManagedSpotTraining.")
+        run.interrupt()
+
+    def _mark_stopping(self, record: dict) -> None:
+        record["status"] = "Stopping"
+        training_state.enter(record, "Stopping", self._context.clock())

@@ -1,0 +1,262 @@
+"""One tuning job being run, in a thread of its own: it proposes, starts training jobs, stops the hopeless, and knows the end.
+
+Search is hyperparameter_search.py; a training job is training_jobs.py's. All that matters is in the record, so a server
+started after this one died goes on: tries that ended are put back into the search, those that run are waited for."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..context import Context
+from ..errors import Missing
+from . import training_state, tuning_state
+from .hyperparameter_search import Hyperband, Search, axes, worse_than_median
+from .training_jobs import Jobs
+from .tuning_state import KIND, Record
+
+TICK = 0.2
+FAILURES_IN_A_ROW = 5
+"""A tuning job fails when this many training jobs have ended and none has given an objective."""
+
+log = logging.getLogger(__name__)
+
+
+def make_search(request: Record, seed: int) -> Search:
+    """The search that a request asks for. Raises BadRange."""
+    config = request["HyperParameterTuningJobConfig"]
+    _, maximize = tuning_state.objective(request)
+    return Search(axes(config.get("ParameterRanges", {})), config["Strategy"], maximize=maximize, seed=seed)
+
+
+def trial_jobs(context: Context, record: Record, missing: str = "Stopped") -> list[Record]:
+    """The training jobs' records, one for each trial, in order.
+
+    A trial without a training job gets a blank one with status `missing`: it was deleted, or, seen from another thread, it is
+    about to be created.
+    """
+    blank = {"status": missing, "metrics": {}, "history": [], "run_seconds": 0.0, "attempt_started": None}
+    found = []
+    for trial in record["trials"]:
+        job = context.store.get(training_state.KIND, trial["name"])
+        arn = context.arn("sagemaker", f"training-job/{trial['name']}")
+        found.append(job or {**blank, "arn": arn, "created": record["created"], "modified": record["created"]})
+    return found
+
+
+class TuningRun:
+    """The life of one tuning job from here to its end."""
+
+    def __init__(self, context: Context, jobs: Jobs, record: Record) -> None:
+        self._context = context
+        self._jobs = jobs
+        self._request = record["request"]
+        self._name = self._request["HyperParameterTuningJobName"]
+        self._config = self._request["HyperParameterTuningJobConfig"]
+        self._metric, self._maximize = tuning_state.objective(self._request)
+        self._search = make_search(self._request, record["seed"])
+        self._hyperband = self._make_hyperband()
+        self._numbers: dict[str, int] = {}
+        self._judged: dict[str, int] = {}
+        self._exhausted = False
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Runs the tuning job from where its record says it is."""
+        self._thread = threading.Thread(target=self._run, name=f"tuning {self._name}", daemon=True)
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether the tuning job still runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def wake(self) -> None:
+        """The record has changed: look at once."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """The server stops: no more training jobs; the record stays as it is, to go on from. Waits for the thread."""
+        self._closed = True
+        self._wake.set()
+        self.join(10.0)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Waits until the tuning job has ended."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _make_hyperband(self) -> Hyperband | None:
+        if self._config["Strategy"] != "Hyperband":
+            return None
+        limits = self._config["StrategyConfig"]["HyperbandStrategyConfig"]
+        return Hyperband(limits.get("MinResource", 1), limits["MaxResource"], maximize=self._maximize)
+
+    def _run(self) -> None:
+        try:
+            self._restore()
+            while not self._closed:
+                if self._step():
+                    return
+                self._wake.wait(TICK)
+                self._wake.clear()
+        except Exception as error:
+            log.exception("tuning job %s", self._name)
+            self._stop(self._active(self._record()))
+            self._end("Failed", f"InternalServerError: {error}")
+
+    def _restore(self) -> None:
+        """Fills the search with the parents' tries and, after a restart, with our own."""
+        for parent in self._request.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", []):
+            record = self._context.store.get(KIND, parent["HyperParameterTuningJobName"])
+            for trial in record["trials"] if record else []:
+                job = self._context.store.get(training_state.KIND, trial["name"])
+                if job and tuning_state.objective_status(job, self._metric) == "Succeeded":
+                    self._search.add(trial["values"], tuning_state.final_objective(job, self._metric), parent=True)
+        for trial in self._record()["trials"]:
+            job = self._context.store.get(training_state.KIND, trial["name"])
+            if job is not None and job["status"] in training_state.ENDED:
+                succeeded = tuning_state.objective_status(job, self._metric) == "Succeeded"
+                self._search.add(trial["values"], tuning_state.final_objective(job, self._metric) if succeeded else None)
+                continue
+            asked = self._search.ask(trial["values"])
+            self._numbers[trial["name"]] = asked[0] if asked else 0
+            if job is None:
+                self._launch(trial)
+
+    def _step(self) -> bool:
+        """Looks at every training job once; True when the tuning job has ended."""
+        record = self._record()
+        jobs = trial_jobs(self._context, record)
+        self._tell(record, jobs)
+        active = self._active(record, jobs)
+        if verdict := self._verdict(record, jobs):
+            self._stop(active)
+            return not active and self._end(*verdict)
+        self._judge(record, jobs)
+        while len(active) < self._config["ResourceLimits"]["MaxParallelTrainingJobs"] and not self._exhausted:
+            trial = self._propose()
+            if trial is None:
+                break
+            active.append(trial["name"])
+        return self._exhausted and not active and self._complete(jobs)
+
+    def _verdict(self, record: Record, jobs: list[Record]) -> tuple[str, str | None] | None:
+        """How the tuning job is to end, before its tries are used up: the status and the reason.
+
+        Once it is decided it is kept: the training jobs that are stopped for it must not change it by what they end with.
+        """
+        if record["status"] == "Stopping":
+            return "Stopped", None
+        if kept := record.get("verdict"):
+            return kept[0], kept[1]
+        verdict: tuple[str, str | None] | None = None
+        if reason := self._failed(jobs):
+            verdict = "Failed", reason
+        elif self._enough(record, jobs):
+            verdict = "Completed", None
+        if verdict:
+            self._update(lambda record: record.update(verdict=verdict))
+        return verdict
+
+    def _complete(self, jobs: list[Record]) -> bool:
+        if any(tuning_state.objective_status(job, self._metric) == "Succeeded" for job in jobs):
+            return self._end("Completed")
+        return self._end("Failed", f"No training job gave the objective metric {self._metric}. See their FailureReason and logs.")
+
+    def _tell(self, record: Record, jobs: list[Record]) -> None:
+        """Gives the search the objectives of training jobs that have ended since the last look."""
+        for trial, job in zip(record["trials"], jobs, strict=True):
+            if trial["name"] in self._numbers and job["status"] in training_state.ENDED:
+                value = tuning_state.final_objective(job, self._metric)
+                failed = tuning_state.objective_status(job, self._metric) != "Succeeded"
+                self._search.tell(self._numbers.pop(trial["name"]), None if failed else value)
+
+    def _active(self, record: Record, jobs: list[Record] | None = None) -> list[str]:
+        found = trial_jobs(self._context, record) if jobs is None else jobs
+        return [trial["name"] for trial, job in zip(record["trials"], found, strict=True) if job["status"] in training_state.LIVE]
+
+    def _failed(self, jobs: list[Record]) -> str | None:
+        """Why the tuning job cannot succeed, if so."""
+        ended = [tuning_state.objective_status(job, self._metric) for job in jobs if job["status"] in training_state.ENDED]
+        if len(ended) >= FAILURES_IN_A_ROW and "Succeeded" not in ended:
+            return (
+                f"No training job succeeded after {len(ended)} attempts. For additional details, please take a look at the"
+                " training job failures by listing training jobs for the hyperparameter tuning job."
+            )
+        return None
+
+    def _enough(self, record: Record, jobs: list[Record]) -> bool:
+        """Whether the time is up or the completion criteria are met."""
+        limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds")
+        if limit is not None and self._context.clock() - record["created"] >= limit:
+            return True
+        criteria = self._config.get("TuningJobCompletionCriteria", {})
+        best = tuning_state.best_trial(record, jobs)
+        if best is None or not criteria:
+            return False
+        value = tuning_state.final_objective(jobs[best], self._metric) or 0.0
+        target = criteria.get("TargetObjectiveMetricValue")
+        patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
+        ended = sum(job["status"] in training_state.ENDED for job in jobs[best + 1 :])
+        reached = target is not None and (value >= target if self._maximize else value <= target)
+        return reached or (patience is not None and ended >= patience)
+
+    def _judge(self, record: Record, jobs: list[Record]) -> None:
+        """Early stopping: asks training jobs to stop whose objective, as printed so far, is not worth going on with."""
+        auto = self._config.get("TrainingJobEarlyStoppingType") == "Auto"
+        ended = [job["history"] for job in jobs if job["status"] in ("Completed", "Stopped")]
+        for number, (trial, job) in enumerate(zip(record["trials"], jobs, strict=True)):
+            history = job["history"]
+            if job["status"] != "InProgress" or self._judged.get(trial["name"], 0) == len(history):
+                continue
+            self._judged[trial["name"]] = len(history)
+            hopeless = auto and worse_than_median(history, ended, maximize=self._maximize)
+            if hopeless or (self._hyperband and self._hyperband.should_stop(number, history)):
+                self._stop([trial["name"]])
+
+    def _propose(self) -> Record | None:
+        """Asks the search for a try, records it, starts it; None when there is no more."""
+        most = self._config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
+        count = len(self._record()["trials"])
+        asked = self._search.ask() if most is None or count < most else None
+        if asked is None:
+            self._exhausted = True
+            return None
+        number, values = asked
+        trial = {"name": tuning_state.training_job_name(self._name, count + 1), "values": values}
+        self._update(lambda record: record["trials"].append(trial))
+        self._numbers[trial["name"]] = number
+        self._launch(trial)
+        return trial
+
+    def _launch(self, trial: Record) -> None:
+        request = tuning_state.training_request(self._request, trial["name"], trial["values"])
+        self._jobs.create(request, self._context.arn("sagemaker", f"hyper-parameter-tuning-job/{self._name}"))
+
+    def _stop(self, names: list[str]) -> None:
+        for name in names:
+            with contextlib.suppress(Missing):  # deleted meanwhile
+                self._jobs.request_stop(name)
+
+    def _end(self, status: str, reason: str | None = None) -> bool:
+        def change(record: Record) -> None:
+            record["status"] = "Stopped" if record["status"] == "Stopping" and status == "Completed" else status
+            record["ended"] = self._context.clock()
+            if reason:
+                record["failure"] = reason[: training_state.FAILURE_LIMIT]
+
+        self._update(change)
+        return True
+
+    def _record(self) -> Record:
+        return self._context.store.get(KIND, self._name) or {}
+
+    def _update(self, change: Callable[[Record], Any]) -> None:
+        def apply(record: Record) -> None:
+            change(record)
+            record["modified"] = self._context.clock()
+
+        self._context.store.update(KIND, self._name, apply)

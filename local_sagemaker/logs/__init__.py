@@ -1,0 +1,1 @@
+"""CloudWatch Logs over HTTP, on what storage keeps."""

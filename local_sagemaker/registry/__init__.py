@@ -1,0 +1,1 @@
+"""Amazon ECR, and the image registry that docker pushes to."""
