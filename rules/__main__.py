@@ -10,13 +10,13 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from rules import report, report_command
-from rules.actions import StopTraining, read_actions, stalled_action
+from rules.checks.actions import StopTraining, read_actions, stalled_action
+from rules.checks.evaluation import Evaluation, Result, Status, finite
+from rules.checks.overall import ProfilerReport
+from rules.checks.rule import Evidence
 from rules.config import Config, message_file, read_config
 from rules.errors import RuleError
-from rules.evaluation import Evaluation, Result, Status, finite
-from rules.overall_rules import ProfilerReport
-from rules.rule import Evidence
+from rules.report import command, job_report
 
 CODES = {Status.NO_ISSUES: 0, Status.ISSUES: 1, Status.ERROR: 2, Status.STOPPED: 143}
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluates; returns the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["report"]:
-        return report_command.main(words[1:])
+        return command.main(words[1:])
     message = message_file(words)
     try:
         config = read_config(words)
@@ -76,7 +76,7 @@ def _write(config: Config, result: Result) -> None:
     if isinstance(config.rule, ProfilerReport):
         for name, body in config.rule.files().items():
             files[f"profiler-output/profiler-reports/{name}.json"] = json.dumps(finite(body), indent=1, allow_nan=False)
-        files["profiler-output/profiler-report.html"] = report.of_profile(config.rule, config.job or config.place)
+        files["profiler-output/profiler-report.html"] = job_report.of_profile(config.rule, config.job or config.place)
     for name, content in files.items() if config.output else ():
         path = config.output / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rules.catalog import ALL, make
+from rules.checks.catalog import ALL, make
+from rules.checks.parameters import known
+from rules.checks.profiler_rule import ProfilerRule
+from rules.checks.rule import Rule
 from rules.errors import ParameterError
-from rules.parameters import known
-from rules.profiler_rule import ProfilerRule
-from rules.rule import Rule
 
 COMMON = ("rule_to_invoke", "base_trial", "action_json", "start_step", "end_step")
 """Parameters that are the evaluation's and not the rule's."""

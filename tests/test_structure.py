@@ -33,7 +33,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "contract": [],
     "train": [{"model"}, {"data", "profiling"}, {"export"}, {"salvage"}],
     "serve": [],
-    "rules": [],
+    "rules": [{"reading"}, {"checks"}, {"report"}],
     "scripts": [],
     "local_sagemaker": [
         {"storage"},

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rules.catalog import make
-from rules.evaluation import Evaluation, Result
+from rules.checks.catalog import make
+from rules.checks.evaluation import Evaluation, Result
 from tests.support import diseases
 
 Trained = Callable[[str], Path]

@@ -8,8 +8,8 @@ import smdebug.pytorch as smdebug
 import torch
 from torch import nn
 
-from rules.catalog import DEBUGGER, PROFILER, make
-from rules.evaluation import Evaluation, Status
+from rules.checks.catalog import DEBUGGER, PROFILER, make
+from rules.checks.evaluation import Evaluation, Status
 from scripts import rulebook
 from scripts.errors import LaunchError
 

@@ -124,7 +124,7 @@ def profile(folder: Path, seconds: Sequence[float] | None = None) -> None:
 
 
 def records(folder: Path) -> None:
-    """What the training program tells of its operators and of its saved_profile."""
+    """What the training program tells of its operators and of its machine."""
     place = data(folder) / "profiler"
     place.mkdir(exist_ok=True)
     body = {
@@ -146,4 +146,4 @@ def records(folder: Path) -> None:
         "cpus": 4,
         "peak_flops": {"float32": 400e9, "bfloat16": 800e9},
     }
-    (place / "saved_profile.json").write_text(json.dumps(about))
+    (place / "machine.json").write_text(json.dumps(about))

@@ -1,0 +1,153 @@
+"""One rule over one job, from the first saved step to the last: follows what the job writes, keeps the evidence, says how it
+ended. It prints nothing, and acts only through what it is handed."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rules.checks.profiler_rule import ProfilerRule
+from rules.checks.rule import Evidence, Rule, TensorRule, plain
+from rules.errors import RuleError
+from rules.reading.profile import Profile
+from rules.reading.saved_tensors import Trial
+from rules.reading.source import Source, open_source
+
+KEPT = 1000
+"""Pieces of evidence that are kept; more are only counted."""
+
+
+class Status(StrEnum):
+    """AWS's RuleEvaluationStatus."""
+
+    NO_ISSUES = "NoIssuesFound"
+    ISSUES = "IssuesFound"
+    ERROR = "Error"
+    STOPPED = "Stopped"
+
+
+@dataclass(kw_only=True)
+class Result:
+    """How an evaluation ended. `details` is AWS's StatusDetails; `series` as the rule kept them."""
+
+    rule: str
+    status: Status
+    details: str
+    parameters: dict[str, Any]
+    evidence: list[Evidence] = field(default_factory=list)
+    found: int = 0
+    advice: str = ""
+    series: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, for a file. A number that is infinite or none at all becomes null, as JSON has neither."""
+        return finite(vars(self) | {"evidence": [plain(one) for one in self.evidence]})
+
+
+@dataclass(kw_only=True)
+class Evaluation:
+    """`place`: folder or S3 prefix. `follow`: wait for more until the job has ended; otherwise what is there is all.
+    `exhaustive`: go on after the first evidence. `on_fire` is called once, with the first."""
+
+    rule: Rule
+    place: str
+    source: Source | None = None
+    """The place itself, where it is open already."""
+    follow: bool = False
+    exhaustive: bool = False
+    start_step: int = 0
+    end_step: int | None = None
+    interval: float = 1.0
+    stop: threading.Event = field(default_factory=threading.Event)
+    on_fire: Callable[[Evidence], None] = lambda evidence: None
+    _kept: list[Evidence] = field(init=False, default_factory=list)
+    _count: int = field(init=False, default=0)
+
+    def run(self) -> Result:
+        """Evaluates to the end, the first evidence, or `stop`. What goes wrong is the result's status Error."""
+        try:
+            if isinstance(self.rule, ProfilerRule):
+                finished = self._profile(self.rule)
+            else:
+                finished = self._tensors(self.rule)
+        except RuleError as error:
+            return self._result(Status.ERROR, f"ClientError: {error}")
+        if self._kept:
+            step = self._kept[0].step
+            text = f"Evaluation of the rule {self.rule.name} at step {step} resulted in the condition being met"
+            return self._result(Status.ISSUES, f"RuleEvaluationConditionMet: {text}")
+        if not finished:
+            return self._result(Status.STOPPED, "The evaluation was stopped before the job ended.")
+        if why := self.rule.lacks():
+            return self._result(Status.ERROR, f"ClientError: {why}")
+        note = self.rule.note() if isinstance(self.rule, ProfilerRule) else None
+        return self._result(Status.NO_ISSUES, note or "")
+
+    def _tensors(self, rule: TensorRule) -> bool:
+        """Whether the job's end was reached."""
+        trial, news = Trial(self.source or open_source(self.place)), time.monotonic()
+        while True:
+            for step in trial.poll(final=not self.follow):
+                news = time.monotonic()
+                if step.number >= self.start_step and (self.end_step is None or step.number < self.end_step):
+                    self._take(rule.at(trial, step))
+                if self._done():
+                    return False
+            if trial.ended:
+                self._take(rule.finish(trial))
+                return True
+            self._take(rule.waiting(time.monotonic() - news))
+            if self._done() or self.stop.wait(self.interval):
+                return False
+
+    def _profile(self, rule: ProfilerRule) -> bool:
+        """Whether the job's end was reached. What reports only, or has parts, is scanned to the end."""
+        profile, due = Profile(self.source or open_source(self.place)), 0.0
+        while True:
+            profile.poll(final=not self.follow)
+            if profile.ended or time.monotonic() >= due:
+                found = rule.scan(profile)
+                if profile.ended or (found and not rule.to_the_end):
+                    self._take(found)
+                due = time.monotonic() + rule.scan_interval_us / 1e6
+            if profile.ended:
+                return True
+            if self._done() or self.stop.wait(self.interval):
+                return False
+
+    def _take(self, found: Iterable[Evidence]) -> None:
+        for one in found:
+            if not self._count:
+                self.on_fire(one)
+            self._count += 1
+            if len(self._kept) < KEPT:
+                self._kept.append(one)
+
+    def _done(self) -> bool:
+        return self.stop.is_set() or (bool(self._kept) and not self.exhaustive)
+
+    def _result(self, status: Status, details: str) -> Result:
+        return Result(
+            rule=self.rule.name,
+            status=status,
+            details=details[:1024],
+            parameters=self.rule.parameters(),
+            evidence=self._kept,
+            found=self._count,
+            advice=self.rule.advice if self._kept else "",
+            series=self.rule.series,
+            numbers=getattr(self.rule, "details", {}),
+        )
+
+
+def finite(value: Any) -> Any:
+    """The value with null for each number that is infinite or none."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,54 @@
+"""Losses as points that can be compared: the mean of an evaluation, beside the mean of the training before it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rules.reading.saved_tensors import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One evaluation. `step`: the last of its steps; `train`: the mean of the training losses since the evaluation before."""
+
+    step: int
+    train: float | None
+    evaluation: float
+
+
+@dataclass(slots=True)
+class Passes:
+    """Gathers the losses of one tensor into evaluations. Saved steps of EVAL with no step of another mode between them are one.
+
+    A single batch's loss is noise: the batches of one evaluation differ more than two evaluations do.
+    """
+
+    _train: list[float] = field(default_factory=list)
+    _evaluation: list[float] = field(default_factory=list)
+    _last: Step | None = None
+    _before: float | None = None
+
+    def add(self, step: Step, loss: float) -> Point | None:
+        """Takes a saved loss in; gives the evaluation that this step shows to be over."""
+        done = None
+        if self._evaluation and (step.mode != "EVAL" or self._parted(step)):
+            done = self.close()
+        if step.mode == "EVAL":
+            self._evaluation.append(loss)
+            self._last = step
+        else:
+            self._train.append(loss)
+        return done
+
+    def close(self) -> Point | None:
+        """The evaluation that is open, where there is one."""
+        if not self._evaluation or self._last is None:
+            return None
+        self._before = float(np.mean(self._train)) if self._train else self._before
+        point = Point(self._last.number, self._before, float(np.mean(self._evaluation)))
+        self._train, self._evaluation = [], []
+        return point
+
+    def _parted(self, step: Step) -> bool:
+        """Whether steps of another mode, saved or not, lie between the last step of EVAL and this one."""
+        return self._last is not None and step.number - self._last.number > step.mode_step - self._last.mode_step

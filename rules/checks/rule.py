@@ -1,0 +1,137 @@
+"""What a rule is: a dataclass of parameters that is shown what a job wrote, and answers with evidence. It reads no files
+itself and decides no status; evaluation.py does."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+from rules.checks.parameters import names, regex
+from rules.errors import ParameterError
+from rules.reading.saved_tensors import Step, Tensor, Trial
+
+LEARNING = ("TRAIN", "GLOBAL")
+"""The modes in which weights change: what is compared from step to step is compared in these alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that a rule found. `subject`: the tensor, the GPU or the node. `value` was tested against `threshold`."""
+
+    subject: str
+    step: int
+    value: float
+    threshold: float
+    says: str
+    """A sentence with the numbers in it."""
+
+
+@dataclass(kw_only=True)
+class Rule:
+    """What all rules keep. `series`: what was plotted for each subject, as [step or time, value]."""
+
+    advice: ClassVar[str] = ""
+    """What a person may do when the rule has fired."""
+
+    series: dict[str, list[tuple[float, float]]] = field(init=False, repr=False, default_factory=dict)
+    tested: int = field(init=False, repr=False, default=0)
+    """How many values were held against a threshold: with none, nothing can be said of the job."""
+
+    @property
+    def name(self) -> str:
+        """AWS's name of the rule."""
+        return type(self).__name__
+
+    def parameters(self) -> dict[str, Any]:
+        """The parameters with their values."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if "parse" in one.metadata}
+
+    def test(self, subject: str, at: float, value: float, is_bad: bool, threshold: float, says: str) -> Iterator[Evidence]:
+        """Counts and plots a tested value; gives evidence where it is bad."""
+        self.tested += 1
+        self.series.setdefault(subject, []).append((at, float(value)))
+        if is_bad:
+            yield Evidence(subject, int(at), float(value), float(threshold), says)
+
+    def lacks(self) -> str | None:
+        """After the job's end: why nothing could be tested and what would help; None where something was."""
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class TensorRule(Rule):
+    """A Debugger rule: is shown the saved steps in order.
+
+    `wanted` names the collections (or, with a slash before it, the regex) that it needs, for the message when they are absent.
+    """
+
+    wanted: ClassVar[str] = ""
+    save: ClassVar[str] = "1"
+    """The save_interval that it makes sense with, for that message."""
+
+    def at(self, trial: Trial, step: Step) -> Iterable[Evidence]:
+        """What is wrong at this step."""
+        raise NotImplementedError
+
+    def waiting(self, seconds: float) -> Iterable[Evidence]:
+        """What is wrong when nothing has been saved for so long; the job has not ended."""
+        return ()
+
+    def finish(self, trial: Trial) -> Iterable[Evidence]:
+        """What is wrong, seen only at the end."""
+        return ()
+
+    def lacks(self) -> str | None:
+        if self.tested:
+            return None
+        return f"{self.missing()} Save them: add {self.collection()} to DebugHookConfig.CollectionConfigurations."
+
+    def missing(self) -> str:
+        """The sentence that says what was not there."""
+        return f"{self.name} could not be evaluated: the job saved no tensors that it reads ({self.wanted})."
+
+    def collection(self) -> str:
+        """The CollectionConfiguration that would save them."""
+        return collection(self.wanted, interval=self.save)
+
+
+@dataclass(kw_only=True)
+class ChosenTensorsRule(TensorRule):
+    """A rule over the tensors that its parameters collection_names and tensor_regex choose, together."""
+
+    collection_names: tuple[str, ...] = names()
+    tensor_regex: str | None = regex(None)
+
+    def chosen(self, trial: Trial, step: Step) -> list[Tensor]:
+        """The tensors of a step that are meant; all of them where nothing was chosen."""
+        if not self.collection_names and not self.tensor_regex:
+            return sorted(step.tensors, key=lambda tensor: (tensor.name, tensor.worker))
+        return trial.select(step, self.collection_names, self.tensor_regex)
+
+    def need_choice(self) -> None:
+        """Raises ParameterError where nothing was chosen."""
+        if not self.collection_names and not self.tensor_regex:
+            raise ParameterError(f"{self.name} needs collection_names or tensor_regex, such as collection_names=weights.")
+
+    def missing(self) -> str:
+        return f"{self.name} could not be evaluated: the job saved no tensors that it reads ({self._chosen() or 'any at all'})."
+
+    def collection(self) -> str:
+        if self.tensor_regex:
+            return collection("chosen", self.tensor_regex, interval=self.save)
+        return collection((self.collection_names or ("losses",))[0], interval=self.save)
+
+    def _chosen(self) -> str:
+        parts = [f"collection {name}" for name in self.collection_names]
+        return ", ".join(parts + [f"names that match {self.tensor_regex}"] * bool(self.tensor_regex))
+
+
+def collection(name: str, include_regex: str = "", *, interval: str = "1") -> str:
+    """A CollectionConfiguration as the API takes it."""
+    parameters = {**({"include_regex": include_regex} if include_regex else {}), "save_interval": interval}
+    inside = ", ".join(f'"{key}": "{value}"' for key, value in parameters.items())
+    return f'{{"CollectionName": "{name}", "CollectionParameters": {{{inside}}}}}'
+
+
+def plain(evidence: Evidence) -> dict[str, Any]:
+    """Evidence as JSON has it."""
+    return asdict(evidence)

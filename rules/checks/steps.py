@@ -1,0 +1,118 @@
+"""The rules over steps: how long until the first, and which take far longer than the others."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rules.checks.parameters import number, text
+from rules.checks.profiler_rule import TIMELINE, ProfilerRule
+from rules.checks.rule import Evidence
+from rules.reading.profile import Profile
+from rules.reading.timeline import TimedStep
+
+FEWEST = 100
+"""Steps of one mode that a node must have had, as AWS has it."""
+LONGER = 1.5
+"""An outlier takes at least so many times the median: three deviations of nearly equal steps are nothing to act on."""
+SIGMA = 1.4826
+"""From a median absolute deviation to the standard deviation of a normal distribution."""
+
+
+def outliers(seconds: np.ndarray, deviations: float) -> tuple[np.ndarray, float]:
+    """Which of the durations are outliers, and the limit. Median and MAD: outliers cannot hide themselves."""
+    median = float(np.median(seconds))
+    spread = SIGMA * float(np.median(np.abs(seconds - median)))
+    limit = max(median + deviations * spread, LONGER * median)
+    return seconds > limit, limit
+
+
+@dataclass(kw_only=True)
+class MaxInitializationTime(ProfilerRule):
+    """More than `threshold` minutes from the job's first sample to its first step.
+
+    A job without any step events says nothing of its initialisation; AWS's rule fires on each that is longer than `threshold`.
+    """
+
+    advice = "Look at the download of the data (FastFile mode), and at what the program does before its first step."
+    threshold: float = number(20.0, over=0)
+    _silent: bool = field(init=False, repr=False, default=False)
+
+    def look(self, profile: Profile) -> Iterator[Evidence]:
+        began, first = profile.system.started, profile.timeline.started()
+        self._silent = began is None or not profile.timeline.events
+        self.datapoints = len(profile.timeline.events)
+        if self._silent:
+            return
+        until = first
+        if until is None:
+            until = max(event.start + event.seconds for event in profile.timeline.events)
+        minutes = (until - began) / 60
+        if first is not None or minutes > self.threshold:
+            says = f"{minutes:.3g} minutes {'to the first step' if first else 'and no step yet'}"
+            yield from self.judge("training", minutes, minutes > self.threshold, self.threshold, says)
+
+    def lacks(self) -> str | None:
+        return f"MaxInitializationTime could not be evaluated: {TIMELINE}" if self._silent else None
+
+
+@dataclass(kw_only=True)
+class StepOutlier(ProfilerRule):
+    """More than `n_outliers` steps of a node and `mode` take longer than the median by `stddev` robust deviations, and by half.
+
+    AWS takes mean and standard deviation, which the outliers themselves raise: of 186 steps with a median of 19 ms, ten that
+    took 2.6 to 3.2 s passed. Every mode is kept apart. `details` names each outlier with the part of it that was longest
+    beyond its own median, where the timeline has the parts.
+    """
+
+    advice = "Look at the cause that is named most: waiting for data, saving, evaluating, another program on the machine."
+    stddev: float = number(3.0, over=0)
+    mode: str | None = text(None)
+    n_outliers: int = number(10, 0)
+    _steps: int = field(init=False, repr=False, default=0)
+
+    def look(self, profile: Profile) -> Iterator[Evidence]:
+        groups: dict[tuple[str, str], list[TimedStep]] = defaultdict(list)
+        for step in profile.timeline.steps():
+            if self.mode is None or self.mode.upper().endswith(step.mode):
+                groups[step.node, step.mode].append(step)
+        self.datapoints = self._steps = sum(len(steps) for steps in groups.values())
+        for (node, mode), steps in groups.items():
+            if len(steps) <= FEWEST:
+                continue
+            seconds = np.array([step.seconds for step in steps])
+            is_outlier, limit = outliers(seconds, self.stddev)
+            found = [step for step, out in zip(steps, is_outlier, strict=True) if out]
+            causes = {step.number: cause(step, steps) for step in found[:FEWEST]}
+            subject = f"{node} {mode}"
+            self.details[subject] = {
+                "median": float(np.median(seconds)),
+                "limit": limit,
+                "outliers": [[step.number, step.seconds, causes.get(step.number)] for step in found[:FEWEST]],
+            }
+            often = Counter(name for name in causes.values() if name).most_common(1)
+            says = f"{len(found)} of {len(steps)} steps take longer than {limit:.3g} s (median {np.median(seconds):.3g} s)"
+            says += f", most of them for {often[0][0]}" if often else ""
+            last = found[-1].number if found else steps[-1].number
+            yield from self.judge(subject, len(found), len(found) > self.n_outliers, self.n_outliers, says, last)
+
+    def note(self) -> str | None:
+        if self.tested or not self._steps:
+            return None
+        return f"StepOutlier judged nothing: it needs more than {FEWEST} steps of a mode and saw {self._steps}."
+
+    def lacks(self) -> str | None:
+        return None if self._steps else f"StepOutlier could not be evaluated: {TIMELINE}"
+
+
+def cause(step: TimedStep, steps: list[TimedStep]) -> str | None:
+    """The part of a step that exceeds its own median by most; what no part covers is "Other". None without parts."""
+    if not step.parts:
+        return None
+    excess = {}
+    for name in step.parts:
+        excess[name] = step.parts[name] - float(np.median([one.parts.get(name, 0.0) for one in steps]))
+    rest = [one.seconds - sum(one.parts.values()) for one in steps]
+    excess["Other"] = step.seconds - sum(step.parts.values()) - float(np.median(rest))
+    return max(excess, key=excess.get)

@@ -1,0 +1,191 @@
+"""What a job's smdebug hook saved, read while it is being written: steps in order, and the tensors of each.
+
+A step is given out once every worker has written it or a later one, or once the job has ended, so a rule never sees half a
+step. Names, collections and file layout are smdebug's.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rules.errors import SourceError
+from rules.reading.source import Source
+from rules.reading.tensor_file import decode
+
+END = "training_job_end.ts"
+_REDUCTION = "smdebug/reductions/"
+_EMPTY: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the bytes of a tensor lie."""
+
+    file: str
+    start: int
+    length: int
+
+
+@dataclass(slots=True)
+class Tensor:
+    """A tensor that one worker saved at one step: whole, or as reductions (such as `mean`, `abs_mean`), or both."""
+
+    name: str
+    worker: str
+    source: Source
+    whole: Place | None = None
+    reductions: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The name, with the worker where it is not the first."""
+        return self.name if self.worker in ("", "worker_0") else f"{self.name} ({self.worker})"
+
+    def value(self) -> np.ndarray | None:
+        """The tensor; None where only reductions of it were saved. Raises SourceError."""
+        return None if self.whole is None else _read(self.source, self.whole)
+
+    def statistic(self, name: str) -> float | None:
+        """One of smdebug's reductions, computed from the tensor or as it was saved; None where it is neither."""
+        if self.whole is None:
+            place = self.reductions.get(name)
+            return None if place is None else float(_read(self.source, place))
+        value = _read(self.source, self.whole).astype(np.float64)
+        if name.startswith("abs_"):
+            value = np.abs(value)
+        if not value.size:
+            return None
+        plain = name.removeprefix("abs_")
+        with np.errstate(all="ignore"):  # a tensor that is not finite has a statistic that is not, and no warning
+            return float(getattr(value, "var" if plain == "variance" else plain)())
+
+
+@dataclass(slots=True)
+class Step:
+    """One saved step. `number` counts over all modes; `mode_step` those of `mode` (TRAIN, EVAL, PREDICT, GLOBAL) alone."""
+
+    number: int
+    mode: str
+    mode_step: int
+    modified: float
+    tensors: list[Tensor] = field(default_factory=list)
+
+
+class Trial:
+    """The tensors of one job. `poll` looks for new steps; `ended` says, then, whether there will be no more."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._waiting: dict[int, dict[str, Step]] = {}
+        self._seen: set[str] = set()
+        self._released = ""
+        self._newest: dict[str, int] = {}
+        self._collections: dict[str, tuple[set[str], list[re.Pattern[str]]]] = {}
+        self._workers: int | None = None
+        self.ended = False
+
+    def poll(self, *, final: bool = False) -> list[Step]:
+        """The steps that are complete since the last call; with `final`, as if the job had ended. Raises SourceError."""
+        ended = final or self._source.has(END)
+        self._read_collections()
+        for file in self._source.files("index/", self._released):
+            if file.name not in self._seen and file.name.endswith(".json"):
+                self._take(file.name, file.modified)
+        self.ended = ended
+        done = [number for number in sorted(self._waiting) if ended or self._complete(number)]
+        return [self._release(number) for number in done]
+
+    def select(self, step: Step, collections: Iterable[str] = (), regex: str | None = None) -> list[Tensor]:
+        """The tensors of a step that are in one of the collections, or whose name the regex finds; by name, then by worker."""
+        tests = [self._collections[name] for name in collections if name in self._collections]
+        pattern = re.compile(regex) if regex else None
+        found = [
+            tensor
+            for tensor in step.tensors
+            if (pattern and pattern.search(tensor.name))
+            or any(tensor.name in names or any(test.search(tensor.name) for test in regexes) for names, regexes in tests)
+        ]
+        return sorted(found, key=lambda tensor: (tensor.name, tensor.worker))
+
+    def _complete(self, number: int) -> bool:
+        written = sum(newest >= number for newest in self._newest.values())
+        return self._workers is not None and written >= self._workers
+
+    def _release(self, number: int) -> Step:
+        parts = self._waiting.pop(number)
+        first = next(iter(parts.values()))
+        merged = Step(first.number, first.mode, first.mode_step, max(part.modified for part in parts.values()))
+        for part in parts.values():
+            merged.tensors += part.tensors
+        self._released = f"index/{number // 1000:09d}/{number:012d}"
+        self._seen = {name for name in self._seen if name > self._released}
+        return merged
+
+    def _take(self, name: str, modified: float) -> None:
+        """One index file: the tensors that one worker saved at one step."""
+        match = re.search(r"(\d{12})_(.+)\.json$", name)
+        if not match:
+            raise SourceError(f"{name} is no index file of smdebug's hook.")
+        number, worker = int(match[1]), match[2]
+        body = _json(self._source, name)
+        meta = body.get("meta", _EMPTY)
+        try:
+            step = Step(number, meta["mode"], int(meta["mode_step"]), modified)
+            found: dict[str, Tensor] = {}
+            for entry in body.get("tensor_payload", ()):
+                place = Place(meta["event_file_name"], entry["start_idx"], entry["length"])
+                saved, reduction = _names(entry["tensorname"])
+                tensor = found.setdefault(saved, Tensor(saved, worker, self._source))
+                if reduction:
+                    tensor.reductions[reduction] = place
+                else:
+                    tensor.whole = place
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError(f"{name} is no index file of smdebug's hook: {error!r}.") from None
+        step.tensors = list(found.values())
+        self._seen.add(name)
+        self._waiting.setdefault(number, {})[worker] = step
+        self._newest[worker] = max(number, self._newest.get(worker, -1))
+
+    def _read_collections(self) -> None:
+        """The newest collections file: a hook writes it again when it has saved more."""
+        names = [file.name for file in self._source.files("collections/") if file.name.endswith(".json")]
+        if not names:
+            return
+        body = _json(self._source, names[-1])
+        try:
+            self._workers = int(body["_meta"]["num_workers"])
+            for name, about in body["collections"].items():
+                regexes = [re.compile(text) for text in about.get("include_regex", ())]
+                self._collections[name] = (set(about.get("tensor_names", ())), regexes)
+        except (KeyError, TypeError, ValueError, re.error) as error:
+            raise SourceError(f"{names[-1]} is no collections file of smdebug's hook: {error!r}.") from None
+
+
+def _names(saved: str) -> tuple[str, str]:
+    """A tensor's name and, of a saved reduction, which: smdebug writes both into one name."""
+    if _REDUCTION not in saved:
+        return saved, ""
+    reduction, _, name = saved.split(_REDUCTION, 1)[1].partition("/")
+    return name, reduction
+
+
+def _read(source: Source, place: Place) -> np.ndarray:
+    try:
+        return decode(source.read(place.file, place.start, place.length))
+    except FileNotFoundError:
+        raise SourceError(f"{place.file} is missing, though the index names it.") from None
+
+
+def _json(source: Source, name: str) -> dict[str, Any]:
+    try:
+        body = json.loads(source.read(name))
+    except ValueError:
+        raise SourceError(f"{name} is not JSON.") from None
+    if not isinstance(body, dict):
+        raise SourceError(f"{name} is not a JSON object.")
+    return body

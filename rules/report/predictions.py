@@ -1,0 +1,122 @@
+"""What the network confuses: the confusion matrix, and the worst mistakes with small copies of their pictures.
+
+Only the pictures that are shown are fetched. They come from whoever made the data: named formats, a ceiling for pixels, one
+frame, and what is written into the page was encoded here anew.
+"""
+
+import base64
+import csv
+import io
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from contract.label import label
+from rules.errors import RuleError
+from rules.reading.job_files import ALL_CHANNELS, Places
+
+WORST = 12
+SIDE = 240
+FORMATS = ("JPEG", "PNG", "WEBP")
+BYTES, PIXELS = 32 << 20, 40_000_000
+"""Of a picture: its file, and what is decoded of it."""
+ABSENT = (
+    "No predictions were saved: output/data has no predictions-test.csv. Kennel's training program writes it when the job has a "
+    "test or validation channel."
+)
+
+
+def mistakes(files: Mapping[str, bytes], odd: list[str]) -> dict[str, Any]:
+    """`split`, `pictures`, `right`, `classes` with precision and recall, `matrix` (row: true class), `confusions` and `worst`.
+    Or `absent`."""
+    split = next((name for name in ("test", "validation") if f"predictions-{name}.csv" in files), None)
+    if split is None:
+        return {"absent": ABSENT}
+    try:
+        rows = _rows(files[f"predictions-{split}.csv"])
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
+        odd.append(f"predictions-{split}.csv: a line is no prediction: {error!r}.")
+        rows = []
+    if not rows:
+        return {"absent": f"predictions-{split}.csv holds no prediction that can be read."}
+    names = sorted({row["class"] for row in rows} | {row["predicted"] for row in rows})
+    place = {name: index for index, name in enumerate(names)}
+    counts = [[0] * len(names) for _ in names]
+    for row in rows:
+        counts[place[row["class"]]][place[row["predicted"]]] += 1
+    wrong = [row for row in rows if row["class"] != row["predicted"]]
+    pairs = Counter((row["class"], row["predicted"]) for row in wrong)
+    return {
+        "split": split,
+        "pictures": len(rows),
+        "right": len(rows) - len(wrong),
+        "names": [label(name) for name in names],
+        "matrix": counts,
+        "classes": [_class(label(name), counts, index) for index, name in enumerate(names)],
+        "confusions": [[label(true), label(said), count] for (true, said), count in pairs.most_common(10)],
+        "worst": sorted(wrong, key=lambda row: -(row["probability"] or 0.0))[:WORST],
+    }
+
+
+def _rows(body: bytes) -> list[dict[str, Any]]:
+    """Files of before there were probabilities have none."""
+    found = []
+    for row in csv.DictReader(io.StringIO(body.decode("utf-8", "replace"), newline="")):
+        sure = row.get("probability")
+        found.append(
+            {key: row[key] + "" for key in ("picture", "class", "predicted")} | {"probability": float(sure) if sure else None}
+        )
+    return found
+
+
+def _class(name: str, counts: list[list[int]], index: int) -> dict[str, Any]:
+    true, said, right = sum(counts[index]), sum(row[index] for row in counts), counts[index][index]
+    return {"name": name, "pictures": true, "recall": right / true if true else None, "precision": right / said if said else None}
+
+
+def thumbnails(places: Places, pictures: Iterable[str]) -> dict[str, str]:
+    """A data URI, or the reason why there is none, for each picture: "data:..." or words."""
+    return {name: _thumbnail(places, name) for name in pictures}
+
+
+def _thumbnail(places: Places, picture: str) -> str:
+    path = PurePosixPath(picture)
+    if path.is_absolute() or ".." in path.parts or "\\" in picture:
+        return "its name is no plain path"
+    channel, _, rest = picture.partition("/")
+    source, name = (
+        (places.channels[channel], rest) if channel in places.channels else (places.channels.get(ALL_CHANNELS), picture)
+    )
+    if source is None:
+        return "the job has no such channel"
+    try:
+        body = source.read(name, 0, BYTES + 1)
+    except (OSError, RuleError) as error:
+        return "the picture is not there any more" if isinstance(error, FileNotFoundError) else str(error)[:120]
+    return shrunk(body)
+
+
+def shrunk(body: bytes) -> str:
+    """A small JPEG of a picture as a data URI; the reason where it is none that may be opened."""
+    from PIL import Image, ImageOps
+
+    if len(body) > BYTES:
+        return f"over {BYTES >> 20} MB"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(body), formats=FORMATS) as picture:
+                picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded at a half, quarter or eighth of its size
+                if picture.width * picture.height > PIXELS:
+                    return f"over {PIXELS // 1_000_000} million pixels"
+                upright = ImageOps.exif_transpose(picture)
+                upright.thumbnail((SIDE, SIDE))
+                stream = io.BytesIO()
+                plain = Image.new("RGB", upright.size)  # takes over pixels, and no comment, profile or EXIF
+                plain.paste(upright.convert("RGB"))
+                plain.save(stream, "JPEG", quality=80)
+    except Exception:  # Pillow meets what is broken with exceptions of every kind
+        return "not a picture that can be opened"
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()

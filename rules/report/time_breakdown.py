@@ -1,0 +1,128 @@
+"""Where time went: whole steps with their outliers and causes, the parts of a step, the phases of the job, FLOPs.
+
+A step lasts from its start to the start of the next; outliers are told by median and MAD, each mode and node by itself.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from rules.checks.steps import cause, outliers
+from rules.errors import RuleError
+from rules.reading.job_files import Places
+from rules.reading.profile import Profile
+from rules.reading.timeline import PHASES, TimedStep
+from rules.report.curve import thin
+from rules.report.number_format import number, span
+
+FEWEST = 10
+"""Steps of a mode below which no outlier is told."""
+DEVIATIONS = 3.0
+NO_STEPS = (
+    "No step events were saved, so steps cannot be told apart: there is no profiler-output/framework. Give the job a "
+    "ProfilerConfig with ProfilingParameters."
+)
+
+
+def pace(places: Places, profile: Profile | None, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """`groups`: of each node and mode; `phases`: of the job; `job`: seconds before, in and after the steps. `absent` where there
+    are no steps."""
+    found: dict[str, Any] = {"phases": phases(places.job), "groups": []}
+    steps = profile.timeline.steps() if profile else []
+    by_group: dict[tuple[str, str], list[TimedStep]] = defaultdict(list)
+    for step in steps:
+        by_group[step.node, step.mode].append(step)
+    found["groups"] = [group(node, mode, rows) for (node, mode), rows in by_group.items()]
+    if profile and steps:
+        found["job"] = loop(profile)
+    else:
+        told = metrics.get("train:seconds_per_step")
+        found["absent"] = NO_STEPS + (f" The program printed a median of {span(told)} a step." if told else "")
+    return found
+
+
+def group(node: str, mode: str, steps: list[TimedStep]) -> dict[str, Any]:
+    """The steps of one node and mode: their spread, each outlier with its cause, and the share of each part."""
+    seconds = np.array([step.seconds for step in steps])
+    is_outlier, limit = outliers(seconds, DEVIATIONS) if len(steps) >= FEWEST else (np.zeros(len(steps), bool), float("nan"))
+    slow = [step for step, out in zip(steps, is_outlier, strict=True) if out]
+    p95, p99 = np.percentile(seconds, [95, 99])
+    return {
+        "node": node,
+        "mode": mode,
+        "steps": len(steps),
+        "median": float(np.median(seconds)),
+        "mean": float(seconds.mean()),
+        "mad": float(np.median(np.abs(seconds - np.median(seconds)))),
+        "p95": float(p95),
+        "p99": float(p99),
+        "max": float(seconds.max()),
+        "limit": None if np.isnan(limit) else limit,
+        "outliers": [[step.number, step.seconds, cause(step, steps)] for step in sorted(slow, key=lambda one: -one.seconds)[:50]],
+        "outlier_count": len(slow),
+        "outlier_seconds": float(sum(step.seconds - np.median(seconds) for step in slow)),
+        "causes": dict(Counter(cause(step, steps) or "unknown" for step in slow).most_common()),
+        "percent": shares(steps),
+        "seconds": thin([(step.number, step.seconds) for step in steps], 1200),
+        "durations": [round(step.seconds, 6) for step in steps[:: max(1, len(steps) // 5000)]],
+    }
+
+
+def shares(steps: list[TimedStep]) -> dict[str, float]:
+    """The percentage of whole steps that each part takes; what no part covers is Other, so they add up to 100."""
+    whole = sum(step.seconds for step in steps)
+    parts = {name: sum(step.parts.get(name, 0.0) for step in steps) for name in PHASES}
+    parts = {name: seconds for name, seconds in parts.items() if seconds}
+    if not parts or not whole:
+        return {}
+    total = max(whole, sum(parts.values()))
+    return {name: 100 * seconds / total for name, seconds in (parts | {"Other": total - sum(parts.values())}).items()}
+
+
+def loop(profile: Profile) -> dict[str, Any]:
+    """Seconds from the first sample to the first step, from there to the last event, and after it; with a sentence."""
+    first = profile.timeline.started() or 0.0
+    last = max(event.start + event.seconds for event in profile.timeline.events)
+    ends = [series.times[-1] for name in profile.system.dimensions() for series in profile.system.devices(name).values()]
+    began, ended = min(profile.system.started or first, first), max([last, *ends])
+    parts = {"before the first step": first - began, "steps": last - first, "after the last step": ended - last}
+    longest = max(parts, key=lambda name: parts[name])
+    whole = (ended - began) or 1.0
+    says = f"{number(100 * parts['steps'] / whole)} % of {span(whole)} were steps."
+    if longest != "steps":
+        says = f"Most of {span(whole)} was spent {longest}: {span(parts[longest])}, {number(100 * parts[longest] / whole)} %."
+    return {"seconds": parts, "says": says}
+
+
+def phases(job: Mapping[str, Any]) -> list[list[Any]]:
+    """[what SageMaker was doing, seconds] in order, of SecondaryStatusTransitions."""
+    found = []
+    for change in job.get("SecondaryStatusTransitions") or ():
+        begin, end = moment(change.get("StartTime")), moment(change.get("EndTime"))
+        if begin is not None and end is not None and end > begin:
+            found.append([str(change.get("Status")), end - begin])
+    return found
+
+
+def moment(value: Any) -> float | None:
+    """Epoch seconds of an ISO time; None for anything else."""
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except ValueError:
+        return None
+
+
+def read(places: Places, odd: list[str]) -> Profile | None:
+    """The profile, read once for every section; None where there is none or it cannot be read."""
+    if places.profile is None:
+        return None
+    try:
+        profile = Profile(places.profile)
+        profile.poll(final=True)
+        return profile
+    except RuleError as error:
+        odd.append(str(error))
+        return None
