@@ -1,5 +1,5 @@
-# Kennel: every target is one line; `make` alone lists them.
-PYTHON ?= python3.11
+# Kennel: every target is one line; `make` alone lists them. It runs on Linux (x86-64) and in WSL2.
+PYTHON ?=
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 LOCK   := docker/locks/dev.txt
@@ -99,15 +99,10 @@ clean: ## stop the local server and remove what it and the demo made (keeps .ven
 	@[ ! -x $(RUN) ] || $(KENNEL) stop; rm -rf .kennel
 
 $(VENV)/.ready: $(LOCK) pyproject.toml setup.py
-	@echo "setting up $(VENV): about 5 GB, one to three minutes"
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else f"need Python 3.11, PYTHON=$(PYTHON) is {sys.version.split()[0]}")'
-	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes -r $(LOCK)
-	@$(VENV)/bin/pip install --disable-pip-version-check --no-deps --no-build-isolation -e . > $(VENV)/setup.log 2>&1 || { cat $(VENV)/setup.log; exit 1; }
-	@touch $@
+	@docker/venv.sh $(VENV) '$(PYTHON)'
 
 .kennel/compat/%/.ready: docker/locks/compat-%.txt
 	@echo "setting up .kennel/compat/$*"
-	@$(PYTHON) -m venv .kennel/compat/$*
+	@$(RUN) -m venv .kennel/compat/$*
 	@.kennel/compat/$*/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@

@@ -15,6 +15,8 @@ from scripts.target import programs
 
 PACKAGE = "kennel"
 _TRAIN, _SERVE = ("train_image", ("train",)), ("serve_image", ("serve", "serve-gpu"))
+_RENAMED = "CFLAGS=-DPyEval_CallObject=PyObject_CallObject "
+"""For the C extension of pyinstrument 3, which smdebug wants: newer Pythons lack the old name of a function that it calls."""
 NEEDS = {"train": (_TRAIN,), "tune": (_TRAIN,), "deploy": (_SERVE,), "demo": (_TRAIN, _SERVE), "salvage": ((None, ("train",)),)}
 """For each verb: the settings of the images whose programs it starts, each with the extras of which it needs any one."""
 
@@ -30,7 +32,8 @@ def check(verb: str, settings: Settings) -> None:
                 wanted.append(extras[0])
                 missing |= lacking[0]
     if wanted:
-        pip = f"{sys.executable} -m pip install {_source(','.join(wanted))}"
+        flags = _RENAMED if sys.version_info >= (3, 13) and "train" in wanted else ""
+        pip = f"{flags}{sys.executable} -m pip install {_source(','.join(wanted))}"
         raise LaunchError(f"not installed: {', '.join(sorted(missing))}; {pip}")
 
 

@@ -1,6 +1,7 @@
 """What a verb says where the packages of its programs are not installed: scripts.extras, on metadata as pip writes it."""
 
 import json
+import sys
 
 import pytest
 
@@ -78,3 +79,9 @@ def test_doctor_warns_and_does_not_fail(kennel: Kennel) -> None:
     printed = kennel.run("doctor", status=None, PYTHONPATH=install(kennel, None)).stdout
     assert "warn  not installed: no-such-server, no-such-torch, no_such.hook" in printed
     assert "ok    the packages of the launchers" in printed
+
+
+def test_the_pip_command_builds_what_smdebug_needs_on_a_newer_python(kennel: Kennel) -> None:
+    kennel.state(data="dogs")
+    said = kennel.run("train", status=2, PYTHONPATH=install(kennel, None)).stderr
+    assert ("; CFLAGS=-DPyEval_CallObject=PyObject_CallObject /" in said) is (sys.version_info >= (3, 13))
