@@ -1,4 +1,4 @@
-"""Everything an operation may touch, handed to it as one frozen value. Built once, in services.py. It does nothing itself."""
+"""What an operation is handed: the server's state and identity, and the parts that run containers. services.py builds both."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,8 +21,68 @@ class InvokeResult:
     body: bytes
 
 
+class TrainingJobs(Protocol):
+    """The training jobs that run."""
+
+    def create(self, request: dict[str, Any], tuning_job_arn: str | None = None) -> str:
+        """Records a checked request and starts the job; returns its ARN. Raises ResourceInUse."""
+        ...
+
+    def update(self, name: str, change: Callable[[dict[str, Any]], None]) -> str:
+        """Changes the record of a job and tells the job; returns the ARN. Raises Missing."""
+        ...
+
+    def request_stop(self, name: str) -> str:
+        """Asks a job to stop; returns the status before. Raises Missing."""
+        ...
+
+    def interrupt(self, name: str) -> None:
+        """Takes the capacity of a managed spot training job back. Raises ValidationException for any other job."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Removes a job that has ended. Raises Missing, ResourceInUse."""
+        ...
+
+
+class ProcessingJobs(Protocol):
+    """The processing jobs that run."""
+
+    def create(self, request: dict[str, Any], training_job_arn: str | None = None) -> str:
+        """Records a checked request and starts the job; returns its ARN. Raises ResourceInUse."""
+        ...
+
+    def request_stop(self, name: str) -> str:
+        """Asks a job to stop; returns the status before. Raises Missing."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Removes a job that has ended. Raises Missing, ResourceInUse."""
+        ...
+
+
+class TuningJobs(Protocol):
+    """The tuning jobs that run."""
+
+    def begin(self, record: dict[str, Any]) -> None:
+        """Runs a recorded tuning job."""
+        ...
+
+    def wake(self, name: str) -> None:
+        """Tells a tuning job that its record has changed."""
+        ...
+
+
 class Endpoints(Protocol):
-    """The live endpoints."""
+    """The endpoints that are up."""
+
+    def begin(self, name: str) -> None:
+        """Runs a recorded endpoint."""
+        ...
+
+    def wake(self, name: str) -> None:
+        """Tells an endpoint that its record has changed."""
+        ...
 
     async def invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> InvokeResult:
         """InvokeEndpoint: `headers` are the client's, lower-case. Raises AwsError (ModelError, ...)."""
@@ -43,10 +103,9 @@ class Lifecycle(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The server's parts and its identity.
+    """The server's state and its identity.
 
     `clock` gives epoch seconds. `images` maps an image name, as in TrainingImage, to what the process backend runs for it.
-    `jobs`, `processing` and `endpoints` are the parts that run containers; `tuning` has the jobs make others.
     """
 
     root: Path
@@ -61,10 +120,6 @@ class Context:
     endpoint_url: str
     access_key: str
     secret_key: str
-    jobs: Any = None
-    processing: Any = None
-    tuning: Any = None
-    endpoints: Any = None
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN of this account; IAM's have no region, as on AWS."""
@@ -78,3 +133,13 @@ class Context:
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform(Context):
+    """A context, and the parts of the server that run containers: what the operations of SageMaker are handed."""
+
+    training_jobs: TrainingJobs
+    processing_jobs: ProcessingJobs
+    tuning_jobs: TuningJobs
+    endpoints: Endpoints

@@ -20,13 +20,13 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 
 from . import services
-from .context import Context
+from .context import Platform
 from .errors import AwsError, unknown_operation
 from .protocol import wire_json, wire_query, wire_rest
 from .protocol.authentication import bucket_of_host, check_scope, in_words_of, service_of
 from .protocol.bodies import read_body
 from .protocol.operation import Operation
-from .protocol.service_models import QUERY_SERVICES, error_status, json_targets, operation_model
+from .protocol.service_models import QUERY_SERVICES, error_status, find_operation_model, json_targets, operation_model
 from .protocol.signature import Claim, Signed, read_claim, verify
 from .protocol.validation import check
 from .registry.http import API_VERSION, CHALLENGE, FrontRegistry, is_registry, render_error
@@ -43,11 +43,11 @@ _INVOKE = Operation(
 class Front:
     """Answers every request of the server."""
 
-    def __init__(self, context: Context, pool: ThreadPoolExecutor) -> None:
-        self._context = context
+    def __init__(self, platform: Platform, pool: ThreadPoolExecutor) -> None:
+        self._platform = platform
         self._pool = pool
-        self._s3 = FrontS3(context, self.in_thread)
-        self._registry = FrontRegistry(context, self.in_thread)
+        self._s3 = FrontS3(platform, self.in_thread)
+        self._registry = FrontRegistry(platform, self.in_thread)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The one handler."""
@@ -66,7 +66,7 @@ class Front:
             service = service_of(signed, claim)
             if protocol != "json":
                 protocol = {"s3": "s3", "sagemaker-runtime": "rest"}.get(service, "query")
-            check_scope(signed, claim, service, self._context.region)
+            check_scope(signed, claim, service, self._platform.region)
             answer = {"s3": self._s3.answer, "json": self._json, "query": self._query, "rest": self._runtime}[protocol]
             return await answer(request, signed, claim, request_id)
         except AwsError as error:
@@ -94,7 +94,7 @@ class Front:
 
     def _perform_json(self, service: str, name: str, body: bytes) -> bytes:
         members = wire_json.parse(body)
-        reply = perform(self._context, service, name, members)
+        reply = perform(self._platform, service, name, members)
         return wire_json.render(operation_model(service, name).output_shape, reply)
 
     async def _query(self, request: web.BaseRequest, signed: Signed, claim: Claim, request_id: str) -> web.StreamResponse:
@@ -107,9 +107,9 @@ class Front:
     def _perform_query(self, service: str, body: bytes, request_id: str) -> bytes:
         fields = wire_query.parse_form(body)
         name = fields.get("Action", "")
-        model = operation_model(service, name)
+        model = find_operation_model(service, name)
         members = wire_query.parse(model.input_shape if model else None, fields)
-        reply = perform(self._context, service, name, members)
+        reply = perform(self._platform, service, name, members)
         return wire_query.render(model, reply, request_id)
 
     async def _runtime(self, request: web.BaseRequest, signed: Signed, claim: Claim, request_id: str) -> web.StreamResponse:
@@ -129,9 +129,9 @@ class Front:
             _INVOKE.refuse_unsupported("InvokeEndpoint", model.input_shape, members)
         except AwsError as error:  # the runtime API has a name of its own for it
             raise AwsError("ValidationError", error.message) from None
-        if self._context.endpoints is None:
+        if self._platform.endpoints is None:
             raise unknown_operation("sagemaker-runtime", "InvokeEndpoint")
-        result = await self._context.endpoints.invoke(labels["EndpointName"], signed.headers, body)
+        result = await self._platform.endpoints.invoke(labels["EndpointName"], signed.headers, body)
         response = web.Response(status=result.status, body=result.body, headers=dict(result.headers))
         response.headers["x-amzn-RequestId"] = request_id
         return response
@@ -139,20 +139,20 @@ class Front:
     async def _verified_body(self, request: web.BaseRequest, signed: Signed, claim: Claim, limit: int) -> bytes:
         body = await read_body(request, limit)
         digest = hashlib.sha256(body) if len(body) < 1 << 18 else await self.in_thread(hashlib.sha256, body)
-        verify(signed, claim, digest.hexdigest(), self._context.access_key, self._context.secret_key, time.time())
+        verify(signed, claim, digest.hexdigest(), self._platform.access_key, self._platform.secret_key, time.time())
         return body
 
 
-def perform(context: Context, service: str, name: str, members: Mapping[str, Any]) -> dict[str, Any]:
+def perform(platform: Platform, service: str, name: str, members: Mapping[str, Any]) -> dict[str, Any]:
     """Checks a request against the model and does it. Raises AwsError."""
-    model = operation_model(service, name)
+    model = find_operation_model(service, name)
     operation = services.OPERATIONS.get(service, {}).get(name)
     if model is None or operation is None:
         raise unknown_operation(service, name[:100])
     checked = check(model.input_shape, members)
     operation.refuse_unsupported(name, model.input_shape, checked)
     try:
-        return operation.function(context, checked)
+        return operation.function(platform, checked)
     except AwsError as error:
         error.status = error_status(service, error.code) or error.status
         raise

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from . import services
 from .config import Config
-from .context import Context, Lifecycle
+from .context import Context, Lifecycle, Platform
 from .errors import StartError
 from .http_api import Front
 from .protocol import service_models
@@ -48,16 +48,16 @@ async def serve(config: Config) -> None:
         pool = ThreadPoolExecutor(THREADS, "operation")
         cleanup.callback(pool.shutdown)
         service_models.warm()
-        context, parts = services.assemble(_open(config, listener.getsockname()[1], cleanup))
-        await _run(context, parts, listener, pool, stop)
+        platform, parts = services.assemble(_open(config, listener.getsockname()[1], cleanup))
+        await _run(platform, parts, listener, pool, stop)
 
 
 async def _run(
-    context: Context, parts: Sequence[Lifecycle], listener: socket.socket, pool: ThreadPoolExecutor, stop: asyncio.Event
+    platform: Platform, parts: Sequence[Lifecycle], listener: socket.socket, pool: ThreadPoolExecutor, stop: asyncio.Event
 ) -> None:
     loop = asyncio.get_running_loop()
     started: list[Lifecycle] = []
-    front = Front(context, pool)
+    front = Front(platform, pool)
     # A body is stored as it was sent, so nothing is to be unzipped on the way.
     server = web.Server(front.answer, auto_decompress=False, read_bufsize=BUFFER_BYTES, access_log=None)
     listening = None
@@ -66,7 +66,7 @@ async def _run(
             started.append(part)
             await asyncio.to_thread(part.start)
         listening = await loop.create_server(server, sock=listener)
-        _announce(context)
+        _announce(platform)
         await stop.wait()
     finally:
         if listening is not None:
@@ -75,7 +75,7 @@ async def _run(
         await server.shutdown(GRACE)
         for part in reversed(started):
             await asyncio.to_thread(part.stop)
-        (context.root / "server.json").unlink(missing_ok=True)
+        (platform.root / "server.json").unlink(missing_ok=True)
 
 
 def _listen(port: int) -> socket.socket:

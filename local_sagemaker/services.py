@@ -1,10 +1,10 @@
 """Which services this server has, which operations each has, and how its parts are put together. The one place to add one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields
 
 from .containers.backends import Backends
-from .context import Context, Lifecycle
+from .context import Context, Lifecycle, Platform
 from .endpoints import endpoints, models_and_configs
 from .endpoints.running_endpoints import LiveEndpoints
 from .identity import iam, sts
@@ -35,17 +35,18 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
 }
 
 
-def assemble(context: Context) -> tuple[Context, Sequence[Lifecycle]]:
-    """Adds the parts that run containers to the context; returns it and the parts to start, in order, and stop, in reverse."""
+def assemble(context: Context) -> tuple[Platform, Sequence[Lifecycle]]:
+    """Builds the parts that run containers; returns the platform, and the parts to start in order and to stop in reverse."""
     backends = Backends(context)
     processing_jobs = ProcessingJobs(context, backends)
-    jobs = Jobs(context, backends, RuleEvaluations(context, processing_jobs))
-    tuning_jobs = TuningJobs(context, jobs)
-    endpoints = LiveEndpoints(context, backends)
-    return replace(context, jobs=jobs, processing=processing_jobs, tuning=tuning_jobs, endpoints=endpoints), [
-        Reconcile(context, backends),
-        processing_jobs,
-        jobs,
-        tuning_jobs,
-        endpoints,
-    ]
+    training_jobs = Jobs(context, backends, RuleEvaluations(context, processing_jobs))
+    tuning_jobs = TuningJobs(context, training_jobs)
+    running_endpoints = LiveEndpoints(context, backends)
+    platform = Platform(
+        **{field.name: getattr(context, field.name) for field in fields(Context)},
+        training_jobs=training_jobs,
+        processing_jobs=processing_jobs,
+        tuning_jobs=tuning_jobs,
+        endpoints=running_endpoints,
+    )
+    return platform, [Reconcile(context, backends), processing_jobs, training_jobs, tuning_jobs, running_endpoints]

@@ -64,7 +64,7 @@ class DockerBackend:
         network, internal = network_of(spec)
         write_note(spec.folder, {"container": name})
         wanted = create_arguments(
-            spec, root=self._engine.root, image=image.id, memory=self._engine.memory, has_gpus=self._engine.has_gpus
+            spec, root=self._engine.root, image=str(image.id), memory=self._engine.memory, has_gpus=self._engine.has_gpus
         )
         created = None
         try:

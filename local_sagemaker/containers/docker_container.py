@@ -139,6 +139,7 @@ def take_over_files(container: Container, folder: Path) -> None:
         for mount in container.attrs["Mounts"]
         if mount["Type"] == "bind" and mount["RW"]
     }
+    assert container.client is not None  # a container that an engine was asked for knows its engine
     try:
         container.client.containers.run(
             container.attrs["Image"],

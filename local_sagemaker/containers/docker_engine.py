@@ -105,7 +105,7 @@ class Engine:
         network = container.labels.get(NETWORK)
         if network:
             with self.lock:
-                self._remove_network(container.client, network)
+                self._remove_network(self.client(), network)
 
     def _remove_network(self, client: docker.DockerClient, name: str) -> None:
         try:
@@ -116,14 +116,14 @@ class Engine:
 
     def _sweep(self, client: docker.DockerClient) -> None:
         """Removes containers of this root that no folder names as running, and networks that nothing runs in."""
-        mine: Mapping[str, Any] = {"label": f"{ROOT}={self.root}"}
+        mine: dict[str, str | list[str] | bool] | None = {"label": f"{ROOT}={self.root}"}
         for container in client.containers.list(all=True, filters=mine, ignore_removed=True):
             folder = Path(container.labels[FOLDER])
             if note_of(folder).get("container") != container.name or (folder / "exit").exists():
                 log.warning("removing a container left over: %s", container.name)
                 container.remove(force=True, v=True)
         for network in client.networks.list(filters=mine):
-            self._remove_network(client, network.id)
+            self._remove_network(client, str(network.id))
 
 
 def wrong_platform(name: str, attributes: Mapping[str, Any]) -> str | None:

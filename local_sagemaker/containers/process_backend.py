@@ -172,6 +172,7 @@ class ProcessBackend:
             os.setpriority(os.PRIO_PROCESS, process.pid, NICE)  # before the program starts, which inherits it
         started = psutil.Process(process.pid).create_time()
         write_note(spec.folder, {"pid": process.pid, "started": started, "port": port})
+        assert process.stdin is not None
         with process.stdin as stdin:
             stdin.write(b"g")
         return ProcessContainer(spec.folder, process.pid, started, port, process)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..context import Context
+from ..context import Context, Platform
 from ..errors import Missing, validation
 from ..protocol import tags
 from ..protocol.operation import Operation, Reply, Request
@@ -31,15 +31,15 @@ def _check_deployment(deployment: dict[str, Any] | None, instances: int) -> None
         raise validation(f"{member} {size['Value']} is more than half of the capacity: at most {most}.")
 
 
-def create_endpoint(context: Context, request: Request) -> Reply:
+def create_endpoint(platform: Platform, request: Request) -> Reply:
     """CreateEndpoint: recorded as Creating; its thread does the rest."""
     name = request["EndpointName"]
-    plan = _plan(context, request["EndpointConfigName"])
+    plan = _plan(platform, request["EndpointConfigName"])
     deployment = request.get("DeploymentConfig")
     _check_deployment(deployment, sum(variant["count"] for variant in plan["variants"]))
-    record = endpoint_state.new(name, "", plan, deployment, context.clock())
-    arn = create(context, KIND, name, record, request.get("Tags", []))
-    context.endpoints.begin(name)
+    record = endpoint_state.new(name, "", plan, deployment, platform.clock())
+    arn = create(platform, KIND, name, record, request.get("Tags", []))
+    platform.endpoints.begin(name)
     return {"EndpointArn": arn}
 
 
@@ -48,9 +48,9 @@ def describe_endpoint(context: Context, request: Request) -> Reply:
     return endpoint_state.describe(need(context, KIND, request["EndpointName"]))
 
 
-def _change(context: Context, name: str, change: Any) -> Record:
+def _change(platform: Platform, name: str, change: Any) -> Record:
     """Changes the record of an endpoint in whose life nothing goes on. Raises ValidationException where something does."""
-    record = need(context, KIND, name)
+    record = need(platform, KIND, name)
 
     def checked(record: Record) -> None:
         if record["status"] in BUSY:
@@ -58,16 +58,16 @@ def _change(context: Context, name: str, change: Any) -> Record:
         change(record)
 
     try:
-        changed = context.store.update(KIND, name, checked)
+        changed = platform.store.update(KIND, name, checked)
     except Missing:
         raise validation(f'Could not find endpoint "{record["arn"]}".') from None
-    context.endpoints.wake(name)
+    platform.endpoints.wake(name)
     return changed
 
 
-def update_endpoint(context: Context, request: Request) -> Reply:
+def update_endpoint(platform: Platform, request: Request) -> Reply:
     """UpdateEndpoint: the new fleet is started beside the old one."""
-    plan = _plan(context, request["EndpointConfigName"])
+    plan = _plan(platform, request["EndpointConfigName"])
     deployment = request.get("DeploymentConfig")
     _check_deployment(deployment, sum(variant["count"] for variant in plan["variants"]))
 
@@ -77,12 +77,12 @@ def update_endpoint(context: Context, request: Request) -> Reply:
         kept = record["last_deployment"] if request.get("RetainDeploymentConfig") else None
         record["deployment"] = record["last_deployment"] = deployment or kept
         record["green"] = plan
-        endpoint_state.set_status(record, "Updating", context.clock())
+        endpoint_state.set_status(record, "Updating", platform.clock())
 
-    return {"EndpointArn": _change(context, request["EndpointName"], change)["arn"]}
+    return {"EndpointArn": _change(platform, request["EndpointName"], change)["arn"]}
 
 
-def update_weights_and_capacities(context: Context, request: Request) -> Reply:
+def update_weights_and_capacities(platform: Platform, request: Request) -> Reply:
     """UpdateEndpointWeightsAndCapacities."""
     members = {"DesiredWeight": "weight", "DesiredInstanceCount": "count"}
 
@@ -98,17 +98,17 @@ def update_weights_and_capacities(context: Context, request: Request) -> Reply:
                 raise validation("DesiredInstanceCount has to be at least 1.")
             wanted[desired["VariantName"]] = {key: desired[member] for member, key in members.items() if member in desired}
         record["wanted"] = wanted
-        endpoint_state.set_status(record, "Updating", context.clock())
+        endpoint_state.set_status(record, "Updating", platform.clock())
 
-    return {"EndpointArn": _change(context, request["EndpointName"], change)["arn"]}
+    return {"EndpointArn": _change(platform, request["EndpointName"], change)["arn"]}
 
 
-def delete_endpoint(context: Context, request: Request) -> Reply:
+def delete_endpoint(platform: Platform, request: Request) -> Reply:
     """DeleteEndpoint: not while something goes on, as on AWS."""
     record = _change(
-        context, request["EndpointName"], lambda record: endpoint_state.set_status(record, "Deleting", context.clock())
+        platform, request["EndpointName"], lambda record: endpoint_state.set_status(record, "Deleting", platform.clock())
     )
-    tags.forget(context.store, record["arn"])
+    tags.forget(platform.store, record["arn"])
     return {}
 
 

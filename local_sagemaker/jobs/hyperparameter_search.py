@@ -95,16 +95,18 @@ def _number(one: Mapping[str, str], whole: bool) -> Axis:
     if scaling == "Logarithmic" and low <= 0:
         raise BadRange(f"Logarithmic scaling of {name} needs a MinValue greater than 0, not {one['MinValue']}.")
     log = scaling == "Logarithmic" or (scaling == "Auto" and low > 0 and high / low >= AUTO_LOG_FROM)
-    return Axis(name, IntDistribution(low, high, log=log) if whole else FloatDistribution(low, high, log=log))
+    return Axis(name, IntDistribution(int(low), int(high), log=log) if whole else FloatDistribution(low, high, log=log))
 
 
 def grid(found: Sequence[Axis]) -> list[dict[str, str]]:
     """Every combination of the categories, in order. Raises BadRange where a range is not categorical."""
+    choices = []
     for axis in found:
         if not isinstance(axis.distribution, CategoricalDistribution):
             raise BadRange(f"Grid search takes categorical ranges only; {axis.name} is not one.")
+        choices.append([str(choice) for choice in axis.distribution.choices])
     names = [axis.name for axis in found]
-    products = itertools.product(*(axis.distribution.choices for axis in found))
+    products = itertools.product(*choices)
     return [dict(zip(names, values, strict=True)) for values in products]
 
 

@@ -1,23 +1,24 @@
 """The processing job operations: what is checked before a job is taken on, how jobs are listed. Running is processing_run.py."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..containers import processing_files
 from ..containers.channels import check_prefix
 from ..containers.config_files import check_environment
-from ..context import Context
+from ..context import Context, Platform
 from ..errors import Missing, not_found, unsupported, validation
 from ..protocol import pages
 from ..protocol.operation import Operation, Reply, Request
 from ..s3.uri import split
 from . import processing_state
-from .processing_state import KIND, Record
+from .processing_state import KIND
 
 
-def create_processing_job(context: Context, request: Request) -> Reply:
+def create_processing_job(platform: Platform, request: Request) -> Reply:
     """CreateProcessingJob: checks, records, starts."""
-    _check(context, request)
-    return {"ProcessingJobArn": context.processing.create(request)}
+    _check(platform, request)
+    return {"ProcessingJobArn": platform.processing_jobs.create(request)}
 
 
 def _check(context: Context, request: Request) -> None:
@@ -69,10 +70,10 @@ def describe_processing_job(context: Context, request: Request) -> Reply:
     return processing_state.describe(record)
 
 
-def stop_processing_job(context: Context, request: Request) -> Reply:
+def stop_processing_job(platform: Platform, request: Request) -> Reply:
     """StopProcessingJob: SIGTERM now, SIGKILL in 120 s. Stopping what is being stopped is no error."""
     try:
-        status = context.processing.request_stop(request["ProcessingJobName"])
+        status = platform.processing_jobs.request_stop(request["ProcessingJobName"])
     except Missing:
         raise _missing(request) from None
     if status not in processing_state.LIVE:
@@ -80,10 +81,10 @@ def stop_processing_job(context: Context, request: Request) -> Reply:
     return {}
 
 
-def delete_processing_job(context: Context, request: Request) -> Reply:
+def delete_processing_job(platform: Platform, request: Request) -> Reply:
     """DeleteProcessingJob: an ended job and what it left on this disk, not what it put in S3."""
     try:
-        context.processing.delete(request["ProcessingJobName"])
+        platform.processing_jobs.delete(request["ProcessingJobName"])
     except Missing:
         raise _missing(request) from None
     return {}
@@ -100,7 +101,7 @@ def list_processing_jobs(context: Context, request: Request) -> Reply:
     return {"ProcessingJobSummaries": [processing_state.summary(record) for record in found], **more}
 
 
-def _name(record: Record) -> Any:
+def _name(record: Mapping[str, Any]) -> str:
     return record["request"]["ProcessingJobName"]
 
 

@@ -80,6 +80,6 @@ def describe(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
     """The same in a list."""
-    shown = ("ProcessingJobArn", "ProcessingJobStatus", "CreationTime", "LastModifiedTime", "ProcessingJobName")
-    shown += ("ProcessingEndTime", "FailureReason", "ExitMessage")
+    times = ("CreationTime", "LastModifiedTime", "ProcessingEndTime")
+    shown = ("ProcessingJobArn", "ProcessingJobStatus", "ProcessingJobName", "FailureReason", "ExitMessage", *times)
     return {member: value for member, value in describe(record).items() if member in shown}

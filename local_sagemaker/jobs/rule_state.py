@@ -122,11 +122,11 @@ def status(name: str, job: Record | None, training: Record) -> dict[str, Any]:
     message = job.get("message") or ""
     details = " ".join((message or job.get("failure") or "").split())
     found = {"InProgress": "InProgress", "Stopping": "Stopping", "Stopped": "Stopped", "Completed": "NoIssuesFound"}
-    state = "IssuesFound" if message.startswith(CONDITION_MET) else found.get(job["status"], "Error")
+    status = "IssuesFound" if message.startswith(CONDITION_MET) else found.get(job["status"], "Error")
     return {
         "RuleConfigurationName": name,
         "RuleEvaluationJobArn": job["arn"],
-        "RuleEvaluationStatus": state,
+        "RuleEvaluationStatus": status,
         **({"StatusDetails": details} if details else {}),
         "LastModifiedTime": job["modified"],
     }

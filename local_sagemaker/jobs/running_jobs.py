@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..context import Context
 from ..errors import Missing, in_use
@@ -51,7 +52,7 @@ class LiveJobs:
         """Asks a job to stop; returns the status before. Raises Missing."""
         before = ""
 
-        def change(record: dict) -> None:
+        def change(record: dict[str, Any]) -> None:
             nonlocal before
             before = record["status"]
             if before == "InProgress":
@@ -79,7 +80,7 @@ class LiveJobs:
                 self._context.store.delete(self._kind, name)
                 tags.forget(self._context.store, record["arn"])
 
-    def _mark_stopping(self, record: dict) -> None:
+    def _mark_stopping(self, record: dict[str, Any]) -> None:
         record["status"] = "Stopping"
         record["modified"] = self._context.clock()
 

@@ -5,7 +5,7 @@ from typing import Any
 from ..containers import artifacts, config_files, processing_files
 from ..containers.channels import check_channels
 from ..containers.container_log import compile_definitions
-from ..context import Context
+from ..context import Context, Platform
 from ..errors import Missing, validation
 from ..protocol import pages
 from ..protocol.operation import Operation, Reply, Request
@@ -86,10 +86,10 @@ def _check_profiler(profiler: dict[str, Any]) -> None:
         raise validation(f"ProfilingIntervalInMilliseconds {interval} is not one of 100, 200, 500, 1000, 5000, 60000.")
 
 
-def create_training_job(context: Context, request: Request) -> Reply:
+def create_training_job(platform: Platform, request: Request) -> Reply:
     """CreateTrainingJob: checks, records, starts."""
-    check_request(context, request)
-    return {"TrainingJobArn": context.jobs.create(request)}
+    check_request(platform, request)
+    return {"TrainingJobArn": platform.training_jobs.create(request)}
 
 
 def describe_training_job(context: Context, request: Request) -> Reply:
@@ -99,11 +99,11 @@ def describe_training_job(context: Context, request: Request) -> Reply:
     return described | rule_evaluations.statuses(context, record)
 
 
-def stop_training_job(context: Context, request: Request) -> Reply:
+def stop_training_job(platform: Platform, request: Request) -> Reply:
     """StopTrainingJob: SIGTERM now, SIGKILL in 120 s. Stopping what is being stopped is no error."""
     name = request["TrainingJobName"]
     try:
-        status = context.jobs.request_stop(name)
+        status = platform.training_jobs.request_stop(name)
     except Missing:
         raise _not_found() from None
     if status in training_state.ENDED:
@@ -111,7 +111,7 @@ def stop_training_job(context: Context, request: Request) -> Reply:
     return {}
 
 
-def update_training_job(context: Context, request: Request) -> Reply:
+def update_training_job(platform: Platform, request: Request) -> Reply:
     """UpdateTrainingJob: profiler rules for a job that runs, beside those that it has."""
     member, name = "ProfilerRuleConfigurations", request["TrainingJobName"]
     if not (rules := request.get(member)):
@@ -123,20 +123,20 @@ def update_training_job(context: Context, request: Request) -> Reply:
         changed = {**record["request"], member: [*record["request"].get(member, []), *rules]}
         if len(changed[member]) > rule_state.MOST:
             raise validation(f"{member}: a training job can have {rule_state.MOST}, and this would be {len(changed[member])}.")
-        _check_rules(context, changed)
+        _check_rules(platform, changed)
         record["request"] = changed
-        record["modified"] = context.clock()
+        record["modified"] = platform.clock()
 
     try:
-        return {"TrainingJobArn": context.jobs.update(name, change)}
+        return {"TrainingJobArn": platform.training_jobs.update(name, change)}
     except Missing:
         raise _not_found() from None
 
 
-def delete_training_job(context: Context, request: Request) -> Reply:
+def delete_training_job(platform: Platform, request: Request) -> Reply:
     """DeleteTrainingJob: an ended job and what it left on this disk, not what it put in S3."""
     try:
-        context.jobs.delete(request["TrainingJobName"])
+        platform.training_jobs.delete(request["TrainingJobName"])
     except Missing:
         raise _not_found() from None
     return {}

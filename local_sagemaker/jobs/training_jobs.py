@@ -1,6 +1,7 @@
 """The training jobs that run at the moment, and taking up those the last server left. One job is training_run.py."""
 
 from collections.abc import Callable
+from typing import Any
 
 from ..containers.backend import NOT_ISOLATED
 from ..containers.backends import Backends
@@ -21,7 +22,7 @@ class Jobs(LiveJobs):
         super().__init__(context, KIND, "Training job", "jobs", lambda name: TrainingRun(context, backends, evaluations, name))
         self._backends = backends
 
-    def create(self, request: dict, tuning_job_arn: str | None = None) -> str:
+    def create(self, request: dict[str, Any], tuning_job_arn: str | None = None) -> str:
         """Records a checked request and starts it; returns the ARN. Raises ResourceInUse when the name is taken."""
         name = request["TrainingJobName"]
         arn = self._context.arn("sagemaker", f"training-job/{name}")
@@ -42,7 +43,7 @@ class Jobs(LiveJobs):
         self._begin(name)
         return arn
 
-    def update(self, name: str, change: Callable[[dict], None]) -> str:
+    def update(self, name: str, change: Callable[[dict[str, Any]], None]) -> str:
         """Changes a job's record, and starts the evaluators of rules that it has from now on; returns the ARN. Raises Missing."""
         record = self._context.store.update(KIND, name, change)
         if isinstance(run := self._runs.get(name), TrainingRun):
@@ -59,6 +60,6 @@ class Jobs(LiveJobs):
             raise validation(f"Training job {name} cannot be interrupted: it has no EnableManagedSpotTraining.")
         run.interrupt()
 
-    def _mark_stopping(self, record: dict) -> None:
+    def _mark_stopping(self, record: dict[str, Any]) -> None:
         record["status"] = "Stopping"
         training_state.enter(record, "Stopping", self._context.clock())

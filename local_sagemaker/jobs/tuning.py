@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from ..context import Context
+from ..context import Context, Platform
 from ..errors import Exists, in_use, not_found, validation
 from ..protocol import pages, tags
 from ..protocol.operation import Operation, Reply, Request
@@ -13,24 +13,24 @@ from .tuning_run import make_search, trial_jobs
 from .tuning_state import KIND, Record
 
 
-def create_tuning_job(context: Context, request: Request) -> Reply:
+def create_tuning_job(platform: Platform, request: Request) -> Reply:
     """CreateHyperParameterTuningJob: checks, records, starts."""
-    _check(context, request)
+    _check(platform, request)
     name = request["HyperParameterTuningJobName"]
-    arn = context.arn("sagemaker", f"hyper-parameter-tuning-job/{name}")
+    arn = platform.arn("sagemaker", f"hyper-parameter-tuning-job/{name}")
     seed = request["HyperParameterTuningJobConfig"].get("RandomSeed")
     kept = {member: value for member, value in request.items() if member != "Tags"}
-    record = tuning_state.new(kept, arn, secrets.randbelow(2**31) if seed is None else seed, context.clock())
+    record = tuning_state.new(kept, arn, secrets.randbelow(2**31) if seed is None else seed, platform.clock())
     try:
-        with context.store.transaction():
-            context.store.create(KIND, name, record)
-            tags.keep(context.store, arn, request.get("Tags", []))
+        with platform.store.transaction():
+            platform.store.create(KIND, name, record)
+            tags.keep(platform.store, arn, request.get("Tags", []))
     except Exists:
         raise in_use(
             "Hyperparameter tuning job names must be unique within an AWS account and region, and a tuning job with this name"
             f" already exists ({arn})"
         ) from None
-    context.tuning.begin(record)
+    platform.tuning_jobs.begin(record)
     return {"HyperParameterTuningJobArn": arn}
 
 
@@ -122,19 +122,19 @@ def _overall_best(context: Context, record: Record, warm: dict[str, Any]) -> Rec
     return pick(bests, key=lambda one: one["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]) if bests else None
 
 
-def stop_tuning_job(context: Context, request: Request) -> Reply:
+def stop_tuning_job(platform: Platform, request: Request) -> Reply:
     """StopHyperParameterTuningJob: its training jobs are stopped, too."""
-    record = _need(context, request)
+    record = _need(platform, request)
 
     def change(record: Record) -> None:
         if record["status"] in tuning_state.ENDED:
             raise validation(f"The request was rejected because the hyperparameter tuning job is in status {record['status']}.")
         record["status"] = "Stopping"
-        record["modified"] = context.clock()
+        record["modified"] = platform.clock()
 
     name = record["request"]["HyperParameterTuningJobName"]
-    context.store.update(KIND, name, change)
-    context.tuning.wake(name)
+    platform.store.update(KIND, name, change)
+    platform.tuning_jobs.wake(name)
     return {}
 
 

@@ -226,9 +226,10 @@ class TuningRun:
             self._exhausted = True
             return None
         number, values = asked
-        trial = {"name": tuning_state.training_job_name(self._name, count + 1), "values": values}
+        name = tuning_state.training_job_name(self._name, count + 1)
+        trial = {"name": name, "values": values}
         self._update(lambda record: record["trials"].append(trial))
-        self._numbers[trial["name"]] = number
+        self._numbers[name] = number
         self._launch(trial)
         return trial
 

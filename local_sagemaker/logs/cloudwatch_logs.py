@@ -179,7 +179,8 @@ def filter_log_events(context: Context, request: dict[str, Any]) -> dict[str, An
 
 def _within(found: list[Event], backward: bool) -> list[Event]:
     """The events that fit into one answer, from the end where the reader goes on from."""
-    room, kept = PAGE_BYTES, []
+    room = PAGE_BYTES
+    kept: list[Event] = []
     for event in reversed(found) if backward else found:
         room -= len(event.message.encode()) + 26
         if room < 0 and kept:

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from ..context import Context
+from ..context import Platform
 from ..errors import unsupported
 
 Request = dict[str, Any]
@@ -21,13 +21,13 @@ Reply = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`function(context, request)` gets a checked request and returns the answer's members; it raises AwsError to refuse.
+    """`function(platform, request)` gets a checked request and returns the answer's members; it raises AwsError to refuse.
 
     It runs in a worker thread. Times in requests and answers are epoch seconds, blobs are bytes.
     `supported`: dotted names, parted by white space.
     """
 
-    function: Callable[[Context, Request], Reply]
+    function: Callable[[Platform, Request], Reply]
     supported: str
 
     def refuse_unsupported(self, name: str, shape: StructureShape | None, request: Mapping[str, Any]) -> None:

@@ -20,10 +20,20 @@ def service_model(service: str) -> ServiceModel:
 
 
 @functools.cache
-def operation_model(service: str, operation: str) -> OperationModel | None:
-    """The model of an operation, or None when AWS has no such operation."""
+def operation_model(service: str, operation: str) -> OperationModel:
+    """The model of an operation. Raises LookupError when AWS has no such operation; find_operation_model asks first."""
     model = service_model(service)
-    return model.operation_model(operation) if operation in model.operation_names else None
+    if operation not in model.operation_names:
+        raise LookupError(f"{service} has no operation {operation}")
+    return model.operation_model(operation)
+
+
+def find_operation_model(service: str, operation: str) -> OperationModel | None:
+    """The model of an operation that a client names, or None when AWS has no such operation."""
+    try:
+        return operation_model(service, operation)
+    except LookupError:
+        return None
 
 
 def signing_name(service: str) -> str:

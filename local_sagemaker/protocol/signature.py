@@ -183,7 +183,7 @@ def _canonical_query(query: str) -> str:
 
 def _version_2(request: Signed, claim: Claim, access_key: str, secret_key: str) -> str:
     signer = HmacV1Auth(Credentials(access_key, secret_key))
-    headers = request.headers | headers_in_query(request.query)
+    headers = {**request.headers, **headers_in_query(request.query)}
     if any("\n" in value for value in headers.values()):  # it would be a line of its own in the string to sign
         raise _malformed("a header in the URL has a line break")
     path = f"/{request.bucket}{request.path}" if request.bucket else request.path

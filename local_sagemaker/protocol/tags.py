@@ -7,7 +7,7 @@ capacity back once, as AWS would. It is kept and listed like any tag.
 import contextlib
 from typing import Any
 
-from ..context import Context
+from ..context import Context, Platform
 from ..errors import Missing, validation
 from ..storage.store import Store
 from .operation import Operation, Reply, Request
@@ -53,13 +53,13 @@ def tags_of(store: Store, arn: str) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in record["tags"].items()]
 
 
-def add_tags(context: Context, request: Request) -> Reply:
+def add_tags(platform: Platform, request: Request) -> Reply:
     """AddTags."""
-    kind, name = _resource(context, request["ResourceArn"])
-    keep(context.store, request["ResourceArn"], request["Tags"])
+    kind, name = _resource(platform, request["ResourceArn"])
     if kind == "training-job" and any(tag["Key"] == INTERRUPT for tag in request["Tags"]):
-        context.jobs.interrupt(name)
-    return {"Tags": tags_of(context.store, request["ResourceArn"])}
+        platform.training_jobs.interrupt(name)  # before the tag is kept: a refusal leaves nothing
+    keep(platform.store, request["ResourceArn"], request["Tags"])
+    return {"Tags": tags_of(platform.store, request["ResourceArn"])}
 
 
 def list_tags(context: Context, request: Request) -> Reply:

@@ -258,7 +258,7 @@ def _check_lifecycle(text: str) -> None:
     rules = document.get("rules") if isinstance(document, dict) else None
     problem = None if isinstance(rules, list) and rules else "rules is not a list of rules"
     priorities: set[int] = set()
-    for rule in rules if problem is None else ():
+    for rule in rules if isinstance(rules, list) else ():
         selection, action = (rule.get(name) if isinstance(rule, dict) else None for name in ("selection", "action"))
         if not isinstance(selection, dict) or not {"tagStatus", "countType", "countNumber"} <= selection.keys():
             problem = "a rule's selection needs tagStatus, countType and countNumber"

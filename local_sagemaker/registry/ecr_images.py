@@ -61,7 +61,8 @@ def batch_get_image(context: Context, request: Request) -> Reply:
     """The manifests of the named images; where media types are named, only those."""
     need(context, request)
     accepted = request.get("acceptedMediaTypes")
-    images, failures = [], []
+    images: list[Reply] = []
+    failures: list[Reply] = []
     for image, row in _each(context, request, failures):
         if accepted and row["media_type"] not in accepted:
             failures.append(_failure(image, "ImageNotFound", f"The image is of the type {row['media_type']}"))
@@ -81,7 +82,9 @@ def batch_get_image(context: Context, request: Request) -> Reply:
 def batch_delete_image(context: Context, request: Request) -> Reply:
     """Removes images by digest, and tags by tag: with its last tag an image goes too."""
     need(context, request)
-    name, deleted, failures = request["repositoryName"], [], []
+    name = request["repositoryName"]
+    deleted: list[Reply] = []
+    failures: list[Reply] = []
     for image, row in _each(context, request, failures):
         digest, tag = row["digest"], image.get("imageTag")
         tags = [one for one, named in context.registry.tags(name).items() if named == digest]
@@ -95,7 +98,7 @@ def batch_delete_image(context: Context, request: Request) -> Reply:
             code = "ImageReferencedByManifestList" if error.code == "UNSUPPORTED" else "ImageNotFound"
             failures.append(_failure(image, code, error.message))
             continue
-        deleted += [{"imageDigest": digest, "imageTag": one} for one in tags or [None]]
+        deleted += [{"imageDigest": digest, "imageTag": one} for one in tags] or [{"imageDigest": digest, "imageTag": None}]
     return {"imageIds": deleted, "failures": failures}
 
 
@@ -146,7 +149,7 @@ def _found(context: Context, request: Request, image: dict[str, str]) -> Row:
     if digest is not None and not DIGEST.fullmatch(digest):
         raise _wrong("InvalidImageDigest", "Invalid request parameters: an image digest is sha256: and 64 hexadecimal digits")
     try:
-        named = digest if tag is None else context.registry.tags(name).get(tag, "")
+        named = context.registry.tags(name).get(tag, "") if tag is not None else digest or ""
         row = context.registry.manifest(name, named)
     except AwsError as error:
         if error.code not in ("MANIFEST_UNKNOWN", "NAME_UNKNOWN"):

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
 
-from ..context import Context
+from ..context import Platform
 from ..errors import AwsError
 from ..protocol.bodies import pieces, read_body
 from ..protocol.replies import send
@@ -68,9 +68,9 @@ def render_error(error: AwsError) -> bytes:
 class FrontRegistry:
     """Answers the requests of registry clients."""
 
-    def __init__(self, context: Context, in_thread: InThread) -> None:
-        self._context = context
-        self._registry = context.registry
+    def __init__(self, platform: Platform, in_thread: InThread) -> None:
+        self._platform = platform
+        self._registry = platform.registry
         self._in_thread = in_thread
         self._perform: Mapping[tuple[str, str], Callable[[Asked], Awaitable[RestReply]]] = {
             ("GET", "tags"): self._list_tags,
@@ -90,7 +90,7 @@ class FrontRegistry:
 
     async def answer(self, http: web.BaseRequest, path: str, query: str, headers: Mapping[str, str]) -> web.StreamResponse:
         """Lets in, routes, performs, answers."""
-        check_password(self._context, *_login(headers.get("authorization", "")))
+        check_password(self._platform, *_login(headers.get("authorization", "")))
         reply = await self._reply(http, unquote(path), query, headers)
         reply.headers |= API_VERSION | {"X-Content-Type-Options": "nosniff"}
         return await send(http, reply)

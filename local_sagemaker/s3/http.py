@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from aiohttp import web
 
-from ..context import Context
+from ..context import Platform
 from ..errors import AwsError
 from ..protocol import wire_rest
 from ..protocol.bodies import pieces, read_body
@@ -32,15 +32,15 @@ InThread = Callable[..., Awaitable[Any]]
 class FrontS3:
     """Answers S3 requests."""
 
-    def __init__(self, context: Context, in_thread: InThread) -> None:
-        self._context = context
+    def __init__(self, platform: Platform, in_thread: InThread) -> None:
+        self._platform = platform
         self._in_thread = in_thread
 
     async def answer(self, request: web.BaseRequest, signed: Signed, claim: Claim, request_id: str) -> web.StreamResponse:
         """Verifies, routes, performs, answers."""
         if claim.payload is None:
             raise AwsError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-        verify(signed, claim, None, self._context.access_key, self._context.secret_key, time.time())
+        verify(signed, claim, None, self._platform.access_key, self._platform.secret_key, time.time())
         rest = _rest(signed, claim)
         name = wire_rest.route(rest, operations.OPERATIONS)
         if name not in operations.OPERATIONS:
@@ -68,11 +68,11 @@ class FrontS3:
         if "Bucket" in members and not BUCKET.match(members["Bucket"]):
             raise AwsError("InvalidBucketName", "The specified bucket is not valid.", 400, {"BucketName": members["Bucket"]})
         if name in operations.STREAMING:
-            self._context.objects.check_target(members["Bucket"], members["Key"])
+            self._platform.objects.check_target(members["Bucket"], members["Key"])
         return members
 
     def _perform(self, name: str, members: dict[str, Any]) -> RestReply:
-        reply = operations.OPERATIONS[name].function(self._context, members)
+        reply = operations.OPERATIONS[name].function(self._platform, members)
         model = operation_model("s3", name)
         status = _STATUS.get(name) if "ContentRange" in reply else None
         return wire_rest.render(model, reply, status or model.http.get("responseCode", 200))
@@ -80,7 +80,7 @@ class FrontS3:
     async def _received(
         self, request: web.BaseRequest, name: str, members: dict[str, Any], headers: Mapping[str, str], payload: str | None
     ) -> RestReply:
-        writer = await self._in_thread(self._context.objects.blobs.new)
+        writer = await self._in_thread(self._platform.objects.blobs.new)
         try:
             incoming = Incoming(writer, headers, payload)
             async for piece in pieces(request):

@@ -60,7 +60,7 @@ def read_manifest(body: bytes, content_type: str) -> Manifest:
     blobs: dict[str, int] = {}
     children: list[str] = []
     if media_type in IMAGES:
-        config = members.get("config")
+        config: dict[str, Any] = members.get("config") or {}
         blobs = dict([_descriptor(config, "config"), *(_descriptor(one, "layers") for one in _list(members, "layers"))])
         artifact_type = members.get("artifactType") or config.get("mediaType")
     else:

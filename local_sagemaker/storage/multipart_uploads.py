@@ -130,7 +130,7 @@ def complete(
     return info
 
 
-def _chosen(kept: Mapping[int, Part], wanted: Sequence[Mapping]) -> list[Part]:
+def _chosen(kept: Mapping[int, Part], wanted: Sequence[Mapping[str, Any]]) -> list[Part]:
     numbers = [one["PartNumber"] for one in wanted]
     if numbers != sorted(set(numbers)):
         message = "The list of parts was not in ascending order. The parts list must be specified in order by part number."
@@ -139,8 +139,11 @@ def _chosen(kept: Mapping[int, Part], wanted: Sequence[Mapping]) -> list[Part]:
     for one in wanted:
         part = kept.get(one["PartNumber"])
         claimed = {name.removeprefix("Checksum"): value for name, value in one.items() if name.startswith("Checksum")}
-        wrong = part is None or part.etag != one.get("ETag", "").strip('"')
-        if wrong or any(part.checksums.get(name, value) != value for name, value in claimed.items()):
+        if (
+            part is None
+            or part.etag != one.get("ETag", "").strip('"')
+            or any(part.checksums.get(name, value) != value for name, value in claimed.items())
+        ):
             message = "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."  # noqa: E501
             raise AwsError("InvalidPart", message, 400, {"PartNumber": str(one["PartNumber"])})
         chosen.append(part)

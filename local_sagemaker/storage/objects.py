@@ -8,7 +8,7 @@ object or the new one. Keys are bytes in an index, never paths.
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -234,7 +234,7 @@ class Objects:
             bucket=bucket, key=key, size=size, etag=etag, modified=values[5], path=self.blobs.path(blob), about=about
         )
 
-    def rows(self, bucket: str, cursor: bytes, inclusive: bool, stop: bytes | None, limit: int) -> "list[ObjectInfo]":
+    def rows(self, bucket: str, cursor: bytes, inclusive: bool, stop: bytes | None, limit: int) -> Sequence[ObjectInfo]:
         """Up to `limit` objects from `cursor` on and before `stop`, in key order. `list` is what most callers want."""
         condition, values = ("key >= ?" if inclusive else "key > ?"), [bucket, cursor]
         if stop is not None:
