@@ -2,12 +2,14 @@
 job, says where it lies, and shows the way to the page."""
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from scripts import config, up
 from scripts.config import ReportConfig
@@ -55,33 +57,45 @@ def write(given: ReportConfig, say: Say, target: Target | None = None) -> Path:
     results = ["--rules", given.settings.uri("rules")] if given.settings.bucket else []
     options = [*compare, *pictures, *results, *["--all"] * given.everything]
     command = ["report", places[0], *options, "--output", str(given.output)]
-    return _program(
+    return run_rules(
         command, _environment(given.settings, any(place.startswith("s3://") or place.endswith(".json") for place in places)), say
     )
 
 
-def _program(words: list[str], environment: Mapping[str, str], say: Say) -> Path:
-    """Runs `rules`; its last line is the path, or what was wrong."""
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "rules", *words],  # -P: what lies in the person's folder is not imported
-        env=dict(environment) | {"PYTHONPATH": str(up.PROJECT)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def run_rules(words: list[str], environment: Mapping[str, str], say: Say) -> Path:
+    """Runs the `rules` program and shows its lines; the path that its last line names. Raises LaunchError, RunError.
+
+    Standard error goes to a file: a pipe that nobody reads is full after 64 KiB, and the program would wait for ever.
+    """
     last = ""
-    with process, say.changing() as show:
-        assert process.stdout is not None and process.stderr is not None
-        for line in process.stdout:
-            last = line.rstrip("\n")
-            show(last)
-        told = process.stderr.read().strip()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "rules", *words],  # -P: what lies in the person's folder is not imported
+            env=dict(environment) | {"PYTHONPATH": str(up.PROJECT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            errors="replace",
+        )
+        with process, say.changing() as show:
+            assert process.stdout is not None
+            for line in process.stdout:
+                last = line.rstrip("\n")
+                show(last)
+        told = _last_line(errors)
     if process.returncode == 2 and last.startswith("error: "):
         raise LaunchError(last.removeprefix("error: "))
     if process.returncode:
-        raise RunError(f"the report could not be made: {(told or last).splitlines()[-1:] or process.returncode}")
+        raise RunError(f"the report could not be made: {told or last or f'status {process.returncode}'}")
     return Path(last)
+
+
+def _last_line(file: BinaryIO) -> str:
+    """The last line of a file that says anything, as far as it lies in the last 64 KiB."""
+    file.seek(max(0, file.seek(0, os.SEEK_END) - (64 << 10)))
+    lines = file.read().decode("utf-8", "replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _environment(settings: Settings, remote: bool) -> dict[str, str]:

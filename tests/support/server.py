@@ -49,13 +49,14 @@ class Server:
             "TMPDIR": self.folder.name,
         }
         self.started = time.monotonic()
-        with open(self.log_path, "wb") as log:
+        self.errors_path = Path(self.folder.name) / "errors"
+        with open(self.log_path, "wb") as log, open(self.errors_path, "wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "serve", "serve"],
                 cwd=ROOT,
                 env=os.environ | settings | {name: str(value) for name, value in environ.items()},
                 stdout=log,
-                stderr=subprocess.PIPE,
+                stderr=errors,  # a pipe that is read at the end only would stop the program after 64 KiB
                 start_new_session=True,
             )
 
@@ -78,13 +79,12 @@ class Server:
                 process.kill()
         if error is not None:
             print(self.log()[-8000:])
-        self.process.stderr.close()
         self.folder.cleanup()
 
     def wait_ready(self, seconds: float = 60.0) -> float:
         """Seconds from launch until /ping says 200."""
         while time.monotonic() - self.started < seconds:
-            assert self.process.poll() is None, self.process.stderr.read().decode() + self.log()
+            assert self.process.poll() is None, self.errors() + self.log()
             try:
                 if self.ping(timeout=5).status == 200:
                     return time.monotonic() - self.started
@@ -94,8 +94,11 @@ class Server:
 
     def wait_end(self, seconds: float) -> tuple[int, str]:
         """Exit status and standard error."""
-        _, errors = self.process.communicate(timeout=seconds)
-        return self.process.returncode, errors.decode()
+        return self.process.wait(seconds), self.errors()
+
+    def errors(self) -> str:
+        """What the program wrote to standard error so far."""
+        return self.errors_path.read_text(errors="replace")
 
     def ping(self, timeout: float = 10.0) -> Answer:
         return self.request("GET", "/ping", timeout=timeout)
