@@ -6,6 +6,7 @@ So no key, whatever it is, can name a path. A blob is written once and never cha
 
 import errno
 import hashlib
+import logging
 import os
 import re
 import stat
@@ -19,6 +20,7 @@ from ..errors import AwsError, unavailable
 from .file_copy import copy_bytes
 from .private_files import STORED_FILE, tighten
 
+log = logging.getLogger(__name__)
 BLOB_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -136,17 +138,23 @@ class Blobs:
     def sweep(self, named: set[str]) -> int:
         """Removes every blob that is not in `named`; returns how many. For the start of the server only.
 
-        Blobs that an earlier version left writable are made read-only.
+        Where one in `named` is missing, its name may have been changed by the disk, so nothing is removed. Blobs that an earlier
+        version left writable are made read-only.
         """
-        swept = 0
+        strays, found = [], set()
         for folder in self._folder.iterdir():
             for entry in os.scandir(folder):
-                if entry.name not in named:
-                    os.unlink(entry.path)
-                    swept += 1
-                else:
+                if entry.name in named:
+                    found.add(entry.name)
                     tighten(entry.path, STORED_FILE, entry.stat().st_mode)
-        return swept
+                else:
+                    strays.append(entry.path)
+        if found != named:
+            log.warning("%d objects have lost their files; nothing in %s is swept", len(named - found), self._folder)
+            return 0
+        for path in strays:
+            os.unlink(path)
+        return len(strays)
 
 
 def _try_link(source: Path, target: Path) -> bool:

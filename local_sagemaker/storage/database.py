@@ -8,15 +8,30 @@ never the file.
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import unavailable
+from ..errors import AwsError, unavailable
 from .private_files import private_file
 
 Row = sqlite3.Row
+_NOT_THE_FILE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+}
+"""What fails when a sound file is opened: the disk, the rights, another process. Anything else says that the file is broken."""
+
+_COLUMNS = """
+SELECT made.type, made.name, part.name, part.type, part.pk
+FROM sqlite_schema AS made LEFT JOIN pragma_table_info(made.name) AS part
+"""
 
 
 class Corrupt(Exception):
@@ -35,8 +50,12 @@ class Database:
     transaction is rolled back.
     """
 
-    def __init__(self, path: Path, schema: str) -> None:
-        """Opens or makes the file and its tables. Raises Corrupt when the file is broken."""
+    def __init__(self, path: Path, schema: str, check: "Callable[[Database], None] | None" = None) -> None:
+        """Opens or makes the file and its tables. Raises Corrupt when the file is broken.
+
+        SQLite sees that a page is not one, but not that a byte in a value has changed: `check` reads what it must be able to
+        rely on, and raises ValueError, LookupError, TypeError or AwsError where it cannot.
+        """
         self.path = path
         self._lock = threading.RLock()
         self._depth = 0
@@ -45,20 +64,39 @@ class Database:
                 if not suffix or path.with_name(path.name + suffix).exists():
                     private_file(path.with_name(path.name + suffix))
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=256)
-            self._connection.row_factory = sqlite3.Row
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.execute("PRAGMA case_sensitive_like=ON")
-            sound = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if sound != "ok":
-                raise Corrupt(f"{path}: {sound}")
-            self._connection.executescript(schema)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
-                raise unavailable(f"{path} cannot be opened: {error}") from error
-            raise Corrupt(f"{path}: {error}") from error
         except OSError as error:
             raise unavailable(f"{path} cannot be opened: {error.strerror}") from error
+        except sqlite3.OperationalError as error:
+            raise unavailable(f"{path} cannot be opened: {error}") from error
+        try:
+            self._prepare(schema, check)
+        except BaseException as error:
+            self._connection.close()
+            cause = error.__cause__ if isinstance(error, AwsError) and error.__cause__ else error
+            if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _NOT_THE_FILE:
+                raise unavailable(f"{path} cannot be opened: {cause}") from error
+            if isinstance(cause, sqlite3.DatabaseError | AwsError | ValueError | LookupError | TypeError):
+                raise Corrupt(f"{path} is broken: {cause}") from error
+            raise
+
+    def _prepare(self, schema: str, check: "Callable[[Database], None] | None") -> None:
+        with self.path.open("rb") as file:
+            if any(version > 2 for version in file.read(20)[18:]):  # SQLite would open it, to be read only
+                raise ValueError("its header asks for a format that is not known")
+        self._connection.row_factory = sqlite3.Row
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "case_sensitive_like=ON"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        if (sound := self._connection.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
+            raise ValueError(sound)
+        self._connection.executescript(schema)
+        with closing(sqlite3.connect(":memory:")) as fresh:
+            fresh.executescript(schema)
+            ours, found = (set(map(tuple, connection.execute(_COLUMNS))) for connection in (fresh, self._connection))
+            if strange := ours ^ found:
+                raise ValueError(f"it has not the tables of this server: {sorted(strange, key=str)[0][:3]}")
+        if check is not None:
+            check(self)
+        self._connection.text_factory = _text  # from here on a changed byte costs a letter, not the call
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -124,16 +162,20 @@ class Database:
             raise unavailable(f"The local state cannot be used ({error}); nothing was changed. See {self.path}.") from error
 
 
-def open_or_set_aside(path: Path, schema: str) -> tuple[Database, str | None]:
-    """The database at `path`; a broken file is moved aside and a new one made.
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
+
+
+def open_or_set_aside(path: Path, schema: str, check: Callable[[Database], None] | None = None) -> tuple[Database, str | None]:
+    """The database at `path`; a broken file is moved aside, with its journal, and a new one made. `check` is as in Database.
 
     Returns the database, and a sentence for the person when a file was moved, else None.
     """
     try:
-        return Database(path, schema), None
+        return Database(path, schema, check), None
     except Corrupt as error:
         aside = path.with_name(f"{path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%S')}-{time.time_ns() % 10**9}")
-        path.rename(aside)
-        for suffix in ("-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
         return Database(path, schema), f"{error}. It was moved to {aside}, and the server starts with an empty one."

@@ -5,6 +5,7 @@ also after SIGKILL or a power cut. Which repository has which blob is image_inde
 """
 
 import hashlib
+import logging
 import os
 import re
 import threading
@@ -18,6 +19,7 @@ from .blobs import disk_errors
 from .image_manifests import need_digest
 from .private_files import STORED_FILE, tighten
 
+log = logging.getLogger(__name__)
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 _READ_BYTES = 1 << 20
 
@@ -159,16 +161,24 @@ class RegistryBlobs:
             yield entry.name, entry.stat().st_mtime
 
     def sweep(self, named: set[str]) -> int:
-        """Removes every blob whose digest is not in `named`; returns how many. For the start of the server only."""
-        swept = 0
+        """Removes every blob whose digest is not in `named`; returns how many. For the start of the server only.
+
+        Where one in `named` is missing, its name may have been changed by the disk, so nothing is removed.
+        """
+        strays, found = [], set()
         for folder in self._blobs.iterdir():
             for entry in os.scandir(folder):
-                if f"sha256:{entry.name}" not in named:
-                    os.unlink(entry.path)
-                    swept += 1
-                else:
+                if (digest := f"sha256:{entry.name}") in named:
+                    found.add(digest)
                     tighten(entry.path, STORED_FILE, entry.stat().st_mode)
-        return swept
+                else:
+                    strays.append(entry.path)
+        if found != named:
+            log.warning("%d blobs of images have lost their files; nothing in %s is swept", len(named - found), self._blobs)
+            return 0
+        for path in strays:
+            os.unlink(path)
+        return len(strays)
 
     def _upload_path(self, upload: str) -> Path:
         if not UPLOAD_ID.fullmatch(upload):

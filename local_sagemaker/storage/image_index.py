@@ -5,6 +5,7 @@ repository is called from outside is registry/repositories.py's. Errors are AwsE
 specification."""
 
 import fnmatch
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import AwsError, Exists
-from .database import Duplicate, Row, open_or_set_aside
+from .database import Database, Duplicate, Row, open_or_set_aside
 from .image_blobs import RegistryBlobs, Upload, unknown_upload
 from .image_manifests import DIGEST, TAG, Manifest, need_digest
 
@@ -44,6 +45,21 @@ ABANDONED = 24 * 3600.0
 Record = dict[str, Any]
 
 
+def _check(database: Database) -> None:
+    """Raises ValueError where a row cannot be what was written."""
+    for row in database.rows("SELECT name, record FROM repositories"):
+        if not isinstance(json.loads(row["record"]), dict):
+            raise ValueError(f"the repository {row['name']!r} is not what was written")
+    for row in database.rows("SELECT digest, body FROM manifests"):
+        if f"sha256:{hashlib.sha256(row['body']).hexdigest()}" != row["digest"]:
+            raise ValueError(f"the manifest {row['digest']} is not what was written")
+    for table in ("blobs", "tags"):
+        for row in database.rows(f"SELECT digest FROM {table}"):
+            need_digest(row["digest"])
+    if not all(isinstance(row["added"], float) for row in database.rows("SELECT added FROM blobs")):
+        raise ValueError("a row of blobs is not what was written")
+
+
 class Registry:
     """The repositories under root/registry. Thread-safe.
 
@@ -55,7 +71,7 @@ class Registry:
         folder = root / "registry"
         folder.mkdir(parents=True, exist_ok=True)
         self.clock = clock
-        self._database, self.notice = open_or_set_aside(folder / "index.db", SCHEMA)
+        self._database, self.notice = open_or_set_aside(folder / "index.db", SCHEMA, _check)
         if self.notice and (folder / "blobs").exists():
             aside = folder / f"blobs.corrupt-{time.time_ns()}"
             (folder / "blobs").rename(aside)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import AwsError
-from .database import Duplicate, Row, open_or_set_aside
+from .database import Database, Duplicate, Row, open_or_set_aside
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS groups (name TEXT PRIMARY KEY, created REAL NOT NULL, retention INTEGER) WITHOUT ROWID;
@@ -43,7 +43,7 @@ class Events:
     def __init__(self, root: Path, clock: Callable[[], float] = time.time) -> None:
         """Opens root/events.db; `notice` says so when a broken one was moved aside."""
         root.mkdir(parents=True, exist_ok=True)
-        self._database, self.notice = open_or_set_aside(root / "events.db", SCHEMA)
+        self._database, self.notice = open_or_set_aside(root / "events.db", SCHEMA, _check)
         self._clock = clock
 
     def append(self, group: str, stream: str, lines: Iterable[str], at: float | None = None) -> None:
@@ -170,6 +170,19 @@ class Events:
 
     def _add_stream(self, group: str, stream: str) -> None:
         self._database.execute("INSERT INTO streams (log_group, name, created) VALUES (?, ?, ?)", (group, stream, self._clock()))
+
+
+def _check(database: Database) -> None:
+    """Raises ValueError where a group or a stream cannot be what was written. A changed byte in a line costs only a letter."""
+    for row in database.rows("SELECT * FROM groups"):
+        if not isinstance(row["created"], float):
+            raise ValueError(f"the log group {row['name']!r} is not what was written")
+    for row in database.rows("SELECT * FROM streams"):
+        if not isinstance(row["created"], float) or not isinstance(row["bytes"], int):
+            raise ValueError(f"the log stream {row['name']!r} is not what was written")
+    wrong = "typeof(at) <> 'integer' OR typeof(ingested) <> 'integer' OR typeof(message) <> 'text'"
+    if database.row(f"SELECT 1 FROM events WHERE {wrong} LIMIT 1"):
+        raise ValueError("a log event is not what was written")
 
 
 def _cut(message: str) -> str:

@@ -6,6 +6,7 @@ object or the new one. Keys are bytes in an index, never paths.
 """
 
 import hashlib
+import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import AwsError, no_such_bucket, no_such_key
-from .blobs import Blobs, BlobWriter
-from .database import Duplicate, Row, open_or_set_aside
+from .blobs import BLOB_ID, Blobs, BlobWriter
+from .database import Database, Duplicate, Row, open_or_set_aside
 from .object_info import About, ObjectInfo, key_bytes
 from .object_listing import PAGE, Listing, list_page
 
@@ -45,7 +46,7 @@ class Objects:
         folder = root / "objects"
         folder.mkdir(parents=True, exist_ok=True)
         self.clock = clock
-        self.database, self.notice = open_or_set_aside(folder / "index.db", SCHEMA)
+        self.database, self.notice = open_or_set_aside(folder / "index.db", SCHEMA, _check)
         if self.notice and (folder / "blobs").exists():
             aside = folder / f"blobs.corrupt-{time.time_ns()}"
             (folder / "blobs").rename(aside)
@@ -53,7 +54,7 @@ class Objects:
         self.blobs = Blobs(folder / "blobs")
 
     def sweep(self) -> int:
-        """Removes what a killed server left half-written. Call it once, before anything is served."""
+        """Removes what a killed server left half-written; returns how many files. Call it once, before anything is served."""
         rows = self.database.rows("SELECT blob FROM objects UNION SELECT blob FROM parts")
         return self.blobs.sweep({row["blob"] for row in rows})
 
@@ -252,6 +253,21 @@ class Objects:
             path=self.blobs.path(row["blob"]),
             about=About.unpack(row["about"]),
         )
+
+
+def _check(database: Database) -> None:
+    """Raises ValueError where a row cannot be what was written."""
+    for table, told in (("objects", "about"), ("parts", "checksums")):
+        for row in database.rows(f"SELECT * FROM {table}"):
+            row_is_sound = BLOB_ID.fullmatch(row["blob"]) and isinstance(row["size"], int) and row["size"] >= 0
+            if not row_is_sound or not isinstance(row["modified"], float) or not isinstance(json.loads(row[told]), dict):
+                raise ValueError(f"a row of {table} is not what was written")
+            if table == "objects":
+                row["key"].decode()
+                About.unpack(row["about"])
+    for row in database.rows("SELECT * FROM uploads"):
+        row["key"].decode()
+        About.unpack(json.loads(row["about"])["about"])
 
 
 def _md5(path: Path) -> str:

@@ -7,13 +7,14 @@ It does not hold objects (objects.py) or log events (log_events.py).
 import fcntl
 import json
 import os
+import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from ..errors import Exists, Missing, StartError
-from .database import Duplicate, open_or_set_aside
+from .database import Database, Duplicate, open_or_set_aside
 from .private_files import own_root
 
 SCHEMA = """
@@ -35,7 +36,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         """Opens root/state.db; `notice` says so when a broken one was moved aside."""
         root.mkdir(parents=True, exist_ok=True)
-        self._database, self.notice = open_or_set_aside(root / "state.db", SCHEMA)
+        self._database, self.notice = open_or_set_aside(root / "state.db", SCHEMA, _check)
 
     def transaction(self) -> AbstractContextManager[None]:
         """`with store.transaction():` reads and writes inside are all or nothing, and no other thread comes between.
@@ -47,18 +48,18 @@ class Store:
     def create(self, kind: str, name: str, record: Record) -> None:
         """Adds a record. Raises Exists when the name is taken: of fifty threads, one gets through."""
         try:
-            self._database.execute("INSERT INTO records VALUES (?, ?, ?)", (kind, name, _pack(record)))
+            self._database.execute("INSERT INTO records VALUES (?, ?, ?)", (kind, name, _pack(kind, name, record)))
         except Duplicate:
             raise Exists(kind, name) from None
 
     def get(self, kind: str, name: str) -> Record | None:
         """The record, or None."""
         row = self._database.row("SELECT record FROM records WHERE kind = ? AND name = ?", (kind, name))
-        return json.loads(row["record"]) if row else None
+        return _unpack(row["record"]) if row else None
 
     def put(self, kind: str, name: str, record: Record) -> None:
         """Writes the record, whether it was there or not."""
-        self._database.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (kind, name, _pack(record)))
+        self._database.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (kind, name, _pack(kind, name, record)))
 
     def update(self, kind: str, name: str, change: Callable[[Record], Record | None]) -> Record:
         """Reads, changes and writes in one transaction; returns the new record.
@@ -82,7 +83,7 @@ class Store:
     def list(self, kind: str, prefix: str = "") -> list[Record]:
         """Every record of a kind whose name starts with `prefix`, in the order of their names."""
         return [
-            json.loads(row["record"])
+            _unpack(row["record"])
             for row in self._database.rows(
                 "SELECT record FROM records WHERE kind = ? AND substr(name, 1, ?) = ? ORDER BY name", (kind, len(prefix), prefix)
             )
@@ -93,8 +94,26 @@ class Store:
         self._database.close()
 
 
-def _pack(record: Record) -> str:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
+def _pack(kind: str, name: str, record: Record) -> str:
+    """A line of JSON, and a line with a checksum of it and of its key."""
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
+    return f"{text}\n{_checksum(kind, name, text)}"
+
+
+def _unpack(text: str) -> Record:
+    return json.loads(text.partition("\n")[0])
+
+
+def _checksum(kind: str, name: str, text: str) -> str:
+    return f"{zlib.crc32(f'{kind} {name} {text}'.encode(errors='replace')):08x}"
+
+
+def _check(database: Database) -> None:
+    """Raises ValueError where a record is not what was written. Those of earlier versions have no checksum."""
+    for kind, name, packed in database.rows("SELECT kind, name, record FROM records"):
+        text, end, checksum = packed.partition("\n")
+        if not isinstance(json.loads(text), dict) or (end and checksum != _checksum(kind, name, text)):
+            raise ValueError(f"the {kind} {name!r} is not what was written")
 
 
 class RootLock:
