@@ -1,4 +1,4 @@
-"""AWS's JSON 1.1 protocol: a body in, a body out. Serves sagemaker, logs, ecr and application-autoscaling."""
+"""AWS's JSON 1.1 protocol: a body in, a body out. SageMaker, CloudWatch Logs and ECR speak it."""
 
 import base64
 import json
