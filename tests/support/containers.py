@@ -174,9 +174,9 @@ class ServeContainer(Server):
         mount = ["--volume", f"{base / 'model'}:/opt/ml/model:ro"]
         command = run_command(image, ["serve"], *mount, *place, *variables, *flags, way=way, name=self.name)
         self.started = time.monotonic()
-        self.errors_path = Path(self.folder.name) / "errors"
-        with open(self.log_path, "wb") as log, open(self.errors_path, "wb") as errors:
-            self.process = subprocess.Popen(command, stdout=log, stderr=errors)
+        self._errors = os.memfd_create("stderr")
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=self._errors)
         self._door = socket.create_server(("127.0.0.1", self.port), backlog=128) if hidden else None
         if self._door is not None:
             threading.Thread(target=self._let_in, daemon=True).start()
@@ -204,6 +204,7 @@ class ServeContainer(Server):
             self._door.close()
         if error is not None:
             print(self.log()[-8000:])
+        os.close(self._errors)
         self.folder.cleanup()
         assert not stray, stray
 

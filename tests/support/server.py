@@ -49,14 +49,14 @@ class Server:
             "TMPDIR": self.folder.name,
         }
         self.started = time.monotonic()
-        self.errors_path = Path(self.folder.name) / "errors"
-        with open(self.log_path, "wb") as log, open(self.errors_path, "wb") as errors:
+        self._errors = os.memfd_create("stderr")  # a pipe that is read at the end only would stop the program after 64 KiB
+        with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "serve", "serve"],
                 cwd=ROOT,
                 env=os.environ | settings | {name: str(value) for name, value in environ.items()},
                 stdout=log,
-                stderr=errors,  # a pipe that is read at the end only would stop the program after 64 KiB
+                stderr=self._errors,
                 start_new_session=True,
             )
 
@@ -79,6 +79,7 @@ class Server:
                 process.kill()
         if error is not None:
             print(self.log()[-8000:])
+        os.close(self._errors)
         self.folder.cleanup()
 
     def wait_ready(self, seconds: float = 60.0) -> float:
@@ -98,7 +99,8 @@ class Server:
 
     def errors(self) -> str:
         """What the program wrote to standard error so far."""
-        return self.errors_path.read_text(errors="replace")
+        size = os.fstat(self._errors).st_size
+        return os.pread(self._errors, size, 0).decode(errors="replace")
 
     def ping(self, timeout: float = 10.0) -> Answer:
         return self.request("GET", "/ping", timeout=timeout)
