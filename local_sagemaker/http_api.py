@@ -23,14 +23,14 @@ from . import services
 from .context import Platform
 from .errors import AwsError, unknown_operation
 from .protocol import wire_json, wire_query, wire_rest
-from .protocol.authentication import bucket_of_host, check_scope, in_words_of, service_of
+from .protocol.authentication import bucket_of_host, check_scope, protocol_error, service_of
 from .protocol.bodies import read_body
 from .protocol.operation import Operation
 from .protocol.service_models import QUERY_SERVICES, error_status, find_operation_model, json_targets, operation_model
 from .protocol.signature import Claim, Signed, read_claim, verify
 from .protocol.validation import check
-from .registry.http import API_VERSION, CHALLENGE, FrontRegistry, is_registry, render_error
-from .s3.http import FrontS3
+from .registry.http import API_VERSION, CHALLENGE, RegistryHttp, is_registry, render_error
+from .s3.http import S3Http
 
 BODY_BYTES = 16 * 1024**2  # of a request that is not streamed to disk
 INVOKE_BYTES = 32 * 1024**2
@@ -40,14 +40,14 @@ _INVOKE = Operation(
 )
 
 
-class Front:
+class HttpApi:
     """Answers every request of the server."""
 
     def __init__(self, platform: Platform, pool: ThreadPoolExecutor) -> None:
         self._platform = platform
         self._pool = pool
-        self._s3 = FrontS3(platform, self.in_thread)
-        self._registry = FrontRegistry(platform, self.in_thread)
+        self._s3 = S3Http(platform, self.in_thread)
+        self._registry = RegistryHttp(platform, self.in_thread)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The one handler."""
@@ -70,7 +70,7 @@ class Front:
             answer = {"s3": self._s3.answer, "json": self._json, "query": self._query, "rest": self._runtime}[protocol]
             return await answer(request, signed, claim, request_id)
         except AwsError as error:
-            words = in_words_of("json" if protocol == "rest" else protocol, error) if error.status in (400, 403) else error
+            words = protocol_error("json" if protocol == "rest" else protocol, error) if error.status in (400, 403) else error
             return _refusal(request, protocol, words, request_id)
         except ConnectionError:
             return web.Response(status=400)  # the client went away: nobody reads this

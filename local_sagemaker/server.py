@@ -22,7 +22,7 @@ from . import services
 from .config import Config
 from .context import Context, Lifecycle, Platform
 from .errors import StartError
-from .http_api import Front
+from .http_api import HttpApi
 from .protocol import service_models
 from .storage.image_index import Registry
 from .storage.log_events import Events
@@ -57,7 +57,7 @@ async def _run(
 ) -> None:
     loop = asyncio.get_running_loop()
     started: list[Lifecycle] = []
-    front = Front(platform, pool)
+    front = HttpApi(platform, pool)
     # A body is stored as it was sent, so nothing is to be unzipped on the way.
     server = web.Server(front.answer, auto_decompress=False, read_bufsize=BUFFER_BYTES, access_log=None)
     listening = None

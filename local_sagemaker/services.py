@@ -6,12 +6,12 @@ from dataclasses import fields
 from .containers.backends import Backends
 from .context import Context, Lifecycle, Platform
 from .endpoints import endpoints, models_and_configs
-from .endpoints.running_endpoints import LiveEndpoints
+from .endpoints.running_endpoints import RunningEndpoints
 from .identity import iam, sts
 from .jobs import processing, training, tuning
 from .jobs.processing_jobs import ProcessingJobs
 from .jobs.rule_evaluations import RuleEvaluations
-from .jobs.training_jobs import Jobs
+from .jobs.training_jobs import TrainingJobs
 from .jobs.tuning_jobs import TuningJobs
 from .logs import cloudwatch_logs
 from .protocol import tags
@@ -39,9 +39,9 @@ def assemble(context: Context) -> tuple[Platform, Sequence[Lifecycle]]:
     """Builds the parts that run containers; returns the platform, and the parts to start in order and to stop in reverse."""
     backends = Backends(context)
     processing_jobs = ProcessingJobs(context, backends)
-    training_jobs = Jobs(context, backends, RuleEvaluations(context, processing_jobs))
+    training_jobs = TrainingJobs(context, backends, RuleEvaluations(context, processing_jobs))
     tuning_jobs = TuningJobs(context, training_jobs)
-    running_endpoints = LiveEndpoints(context, backends)
+    running_endpoints = RunningEndpoints(context, backends)
     platform = Platform(
         **{field.name: getattr(context, field.name) for field in fields(Context)},
         training_jobs=training_jobs,

@@ -59,7 +59,7 @@ def check_prefix(objects: Objects, uri: str, role: str, region: str) -> None:
         )
 
 
-def lay_out(objects: Objects, channel: Mapping[str, Any], data: Path, host: int, hosts: int, *, link: bool) -> int:
+def download_channel(objects: Objects, channel: Mapping[str, Any], data: Path, host: int, hosts: int, *, link: bool) -> int:
     """Fills data/<channel> for host number `host` (from 0) of `hosts`; returns the number of files. Raises CannotDownload.
 
     `link`: the program sees the folder through a read-only mount, so files may be the objects' own.
@@ -75,7 +75,7 @@ def lay_out(objects: Objects, channel: Mapping[str, Any], data: Path, host: int,
 def place_prefix(objects: Objects, uri: str, folder: Path, *, what: str, link: bool, shard: slice = slice(None)) -> int:
     """Fills a folder with what is under an S3 URI, or a shard of it; returns the number of files. Raises CannotDownload.
 
-    `link` is as in `lay_out`.
+    `link` is as in `download_channel`.
     """
     bucket, prefix = split(uri, "S3Uri")
     found = list(objects.walk(bucket, prefix))[shard]

@@ -37,10 +37,10 @@ def outputs(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [one["S3Output"] for one in request.get("ProcessingOutputConfig", {}).get("Outputs", [])]
 
 
-def lay_out(
+def prepare_files(
     objects: Objects, base: Path, record: Mapping[str, Any], *, seen_base: str, network_interface: str, link: bool
 ) -> None:
-    """Makes all of it below `base`; `link` is as in channels.lay_out. Raises CannotDownload."""
+    """Makes all of it below `base`; `link` is as in channels.download_channel. Raises CannotDownload."""
     request = record["request"]
     (base / "config").mkdir(parents=True, exist_ok=True)
     (base / "output").mkdir(exist_ok=True)

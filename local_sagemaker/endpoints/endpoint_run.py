@@ -149,7 +149,7 @@ class EndpointRun:
 
     def _tend(self) -> None:
         """Logs, health and replacement of what serves."""
-        changed = [fleet.tend() for fleet in self._fleets()]
+        changed = [fleet.maintain() for fleet in self._fleets()]
         if any(changed):
             self._publish()
         if any(changed) or time.monotonic() - self._saved > SAVE_EVERY:
@@ -201,7 +201,7 @@ class EndpointRun:
         while not self._closed:
             self._tend_blue()
             for instance in green.all():
-                if not instance.tend():
+                if not instance.maintain():
                     raise Unhealthy(f"An instance of the new fleet died while it was baking. {instance.last_words()}")
             if alarms and any(instance.target.failed for instance in green.all()):
                 raise Unhealthy(f"One or more configured alarm(s) went into alarm state: {alarms}")
@@ -275,7 +275,7 @@ class EndpointRun:
         return [self._blue, *([self._green] if self._green is not None else [])]
 
     def _tend_blue(self) -> None:
-        if self._blue.tend():
+        if self._blue.maintain():
             self._publish()
 
     def _is_closed(self) -> bool:

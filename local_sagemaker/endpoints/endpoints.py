@@ -9,13 +9,13 @@ from ..protocol.operation import Operation, Reply, Request
 from . import endpoint_state
 from .endpoint_state import BUSY, KIND, Record
 from .fleet import make_plan
-from .models_and_configs import CONFIG, LIST_MEMBERS, MODEL, create, listed, need
+from .models_and_configs import CONFIG, LIST_MEMBERS, MODEL, create, listed, record_of
 
 
 def _plan(context: Context, config_name: str) -> dict[str, Any]:
-    config = need(context, CONFIG, config_name)["request"]
+    config = record_of(context, CONFIG, config_name)["request"]
     names = {variant["ModelName"] for variant in config["ProductionVariants"]}
-    return make_plan(config, {name: need(context, MODEL, name)["request"] for name in names})
+    return make_plan(config, {name: record_of(context, MODEL, name)["request"] for name in names})
 
 
 def _check_deployment(deployment: dict[str, Any] | None, instances: int) -> None:
@@ -45,12 +45,12 @@ def create_endpoint(platform: Platform, request: Request) -> Reply:
 
 def describe_endpoint(context: Context, request: Request) -> Reply:
     """DescribeEndpoint."""
-    return endpoint_state.describe(need(context, KIND, request["EndpointName"]))
+    return endpoint_state.describe(record_of(context, KIND, request["EndpointName"]))
 
 
 def _change(platform: Platform, name: str, change: Any) -> Record:
     """Changes the record of an endpoint in whose life nothing goes on. Raises ValidationException where something does."""
-    record = need(platform, KIND, name)
+    record = record_of(platform, KIND, name)
 
     def checked(record: Record) -> None:
         if record["status"] in BUSY:

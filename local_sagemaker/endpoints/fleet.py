@@ -113,8 +113,8 @@ class Fleet:
                     except START_ERRORS as error:
                         raise Unhealthy(f"Production variant {variant['name']}: {error}") from None
 
-    def wait_until_ready(self, tend: Callable[[], None], cancelled: Callable[[], bool]) -> None:
-        """Pings until every instance is ready. `tend` is called in between. Raises Unhealthy when one dies or is late."""
+    def wait_until_ready(self, maintain: Callable[[], None], cancelled: Callable[[], bool]) -> None:
+        """Pings until every instance is ready. `maintain` is called in between. Raises Unhealthy when one dies or is late."""
         began = time.monotonic()
         while not all(instance.ready for instance in self.all()):
             if cancelled():
@@ -129,16 +129,16 @@ class Fleet:
                             f"The primary container for production variant {variant['name']} did not pass the ping health check."
                             f" Please check CloudWatch logs for this endpoint. {instance.last_words()}"
                         )
-            tend()
+            maintain()
             time.sleep(PING_PAUSE)
 
-    def tend(self) -> bool:
+    def maintain(self) -> bool:
         """Logs and health of instances that serve; one that died is replaced. True when what is ready has changed."""
         before = [instance for instance in self.all() if instance.ready]
         for variant in self.plan["variants"]:
             name = variant["name"]
             for position, instance in enumerate(self.instances[name]):
-                if instance.tend():
+                if instance.maintain():
                     instance.ready = instance.ready or instance.ping()
                 else:
                     self._replace(variant, position)

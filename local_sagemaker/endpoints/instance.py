@@ -113,7 +113,7 @@ class Instance:
         finally:
             connection.close()
 
-    def tend(self) -> bool:
+    def maintain(self) -> bool:
         """Takes new log lines in, and pings when it is time; False when the instance is to be replaced."""
         self.read_log()
         if not self.alive:

@@ -60,7 +60,7 @@ class Target:
 
 @dataclass
 class Turns:
-    """Chooses among weights so that every stretch of choices keeps the shares (smooth weighted round robin)."""
+    """Chooses among weights so that any run of choices keeps the shares (smooth weighted round robin)."""
 
     weights: Sequence[float]
     _credit: list[float] = field(default_factory=list)

@@ -54,7 +54,7 @@ def check_model_data(objects: Objects, container: Mapping[str, Any]) -> None:
 
 
 def lay_out_model(objects: Objects, container: Mapping[str, Any], folder: Path, *, link: bool) -> None:
-    """Fills `folder`; `link` is as in channels.lay_out. Raises BadModelData, naming the member or key at fault."""
+    """Fills `folder`; `link` is as in channels.download_channel. Raises BadModelData, naming the member or key at fault."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         source = model_source(container)

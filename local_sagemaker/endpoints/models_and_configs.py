@@ -17,7 +17,7 @@ ENVIRONMENT_BYTES = 32 * 1024
 Record = dict[str, Any]
 
 
-def need(context: Context, kind: str, name: str) -> Record:
+def record_of(context: Context, kind: str, name: str) -> Record:
     """The record. Raises ValidationException in SageMaker's words for a missing one."""
     record = context.store.get(kind, name)
     if record is None:
@@ -68,7 +68,7 @@ def _new(context: Context, request: Request) -> Record:
 
 def describe_model(context: Context, request: Request) -> Reply:
     """DescribeModel."""
-    record = need(context, MODEL, request["ModelName"])
+    record = record_of(context, MODEL, request["ModelName"])
     return {"EnableNetworkIsolation": False, **record["request"], "ModelArn": record["arn"], "CreationTime": record["created"]}
 
 
@@ -78,7 +78,7 @@ def delete_model(context: Context, request: Request) -> Reply:
 
 
 def _delete(context: Context, kind: str, name: str) -> Reply:
-    record = need(context, kind, name)
+    record = record_of(context, kind, name)
     context.store.delete(kind, name)
     tags.forget(context.store, record["arn"])
     return {}
@@ -112,14 +112,14 @@ def create_endpoint_config(context: Context, request: Request) -> Reply:
             raise validation(f"ModelName of production variant {variant['VariantName']} is needed.")
         if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
             raise validation(f"InstanceType and InitialInstanceCount of production variant {variant['VariantName']} are needed.")
-        need(context, MODEL, variant["ModelName"])
+        record_of(context, MODEL, variant["ModelName"])
     name = request["EndpointConfigName"]
     return {"EndpointConfigArn": create(context, CONFIG, name, _new(context, request), request.get("Tags", []))}
 
 
 def describe_endpoint_config(context: Context, request: Request) -> Reply:
     """DescribeEndpointConfig."""
-    record = need(context, CONFIG, request["EndpointConfigName"])
+    record = record_of(context, CONFIG, request["EndpointConfigName"])
     variants = [{"InitialVariantWeight": 1.0, **variant} for variant in record["request"]["ProductionVariants"]]
     return {
         "EndpointConfigName": record["request"]["EndpointConfigName"],

@@ -10,7 +10,7 @@ from .endpoint_state import KIND
 from .invocation import Router
 
 
-class LiveEndpoints:
+class RunningEndpoints:
     """Every endpoint of this server."""
 
     def __init__(self, context: Context, backends: Backends) -> None:

@@ -9,10 +9,10 @@ from ..protocol import tags
 from . import processing_state
 from .processing_run import ProcessingRun
 from .processing_state import KIND
-from .running_jobs import LiveJobs
+from .running_jobs import RunningJobs
 
 
-class ProcessingJobs(LiveJobs):
+class ProcessingJobs(RunningJobs):
     """Every live processing job of this server."""
 
     def __init__(self, context: Context, backends: Backends) -> None:

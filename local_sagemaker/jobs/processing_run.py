@@ -87,7 +87,7 @@ class ProcessingRun(JobThread):
         seen_base = backend.seen_base(self._folder)
         interface = backend.network_interface(1, isolated=isolated)
         record = self._record()
-        processing_files.lay_out(
+        processing_files.prepare_files(
             self._context.objects,
             self._base,
             record,

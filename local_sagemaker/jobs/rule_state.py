@@ -27,7 +27,7 @@ from ..s3.uri import join
 
 Record = Mapping[str, Any]
 CONDITION_MET = "RuleEvaluationConditionMet"
-MOST = 20
+MAX_RULES = 20
 """Rules of one kind that a training job can have; botocore's shapes know it of one request."""
 GRACE = 600.0
 """Seconds that an evaluator may go on after the end of its training job; then it is stopped."""

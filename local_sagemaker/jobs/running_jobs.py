@@ -18,7 +18,7 @@ LIVE = ("InProgress", "Stopping")
 STOPPED = "The local SageMaker was stopped while the job ran."
 
 
-class LiveJobs:
+class RunningJobs:
     """Every live job of a kind. `what` is what a person calls one, `run` makes the thread of the one with a name."""
 
     def __init__(self, context: Context, kind: str, what: str, place: str, run: Callable[[str], JobThread]) -> None:

@@ -121,8 +121,10 @@ def update_training_job(platform: Platform, request: Request) -> Reply:
         if record["status"] != "InProgress":
             raise validation(f"The request was rejected because the training job is in status {record['status']}.")
         changed = {**record["request"], member: [*record["request"].get(member, []), *rules]}
-        if len(changed[member]) > rule_state.MOST:
-            raise validation(f"{member}: a training job can have {rule_state.MOST}, and this would be {len(changed[member])}.")
+        if len(changed[member]) > rule_state.MAX_RULES:
+            raise validation(
+                f"{member}: a training job can have {rule_state.MAX_RULES}, and this would be {len(changed[member])}."
+            )
         _check_rules(platform, changed)
         record["request"] = changed
         record["modified"] = platform.clock()

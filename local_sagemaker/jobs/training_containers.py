@@ -10,7 +10,7 @@ from pathlib import Path
 from ..containers import artifacts, config_files
 from ..containers.backend import CannotStart, Container, ContainerSpec, base_of, log_of
 from ..containers.backends import Backends
-from ..containers.channels import lay_out
+from ..containers.channels import download_channel
 from ..containers.container_log import LogFollower
 from ..containers.folder_sync import FolderSync, push_all, synced_folders
 from ..containers.system_metrics import SystemMetrics
@@ -58,7 +58,7 @@ class TrainingContainers:
             config_files.write_config(self.base(host), self._request, host, seen_base=seen_base, network_interface=interface)
             for channel in self._request.get("InputDataConfig", []):
                 data, link = self.base(host) / "input" / "data", self._backend.mounts_read_only
-                lay_out(self._context.objects, channel, data, number, len(self.hosts), link=link)
+                download_channel(self._context.objects, channel, data, number, len(self.hosts), link=link)
         self._follow(begin())
         if "CheckpointConfig" in self._request:
             for sync in self._syncs[: len(self.hosts)]:

@@ -10,12 +10,12 @@ from ..errors import Exists, in_use, validation
 from ..protocol import tags
 from . import training_state
 from .rule_evaluations import RuleEvaluations
-from .running_jobs import LiveJobs
+from .running_jobs import RunningJobs
 from .training_run import TrainingRun
 from .training_state import KIND
 
 
-class Jobs(LiveJobs):
+class TrainingJobs(RunningJobs):
     """Every live training job of this server."""
 
     def __init__(self, context: Context, backends: Backends, evaluations: RuleEvaluations) -> None:

@@ -2,7 +2,7 @@
 
 from ..context import Context
 from . import tuning_state
-from .training_jobs import Jobs
+from .training_jobs import TrainingJobs
 from .tuning_run import TuningRun
 from .tuning_state import KIND, Record
 
@@ -10,7 +10,7 @@ from .tuning_state import KIND, Record
 class TuningJobs:
     """Every live tuning job of this server."""
 
-    def __init__(self, context: Context, jobs: Jobs) -> None:
+    def __init__(self, context: Context, jobs: TrainingJobs) -> None:
         self._context = context
         self._jobs = jobs
         self._runs: dict[str, TuningRun] = {}

@@ -13,7 +13,7 @@ from ..context import Context
 from ..errors import Missing
 from . import training_state, tuning_state
 from .hyperparameter_search import Hyperband, Search, axes, worse_than_median
-from .training_jobs import Jobs
+from .training_jobs import TrainingJobs
 from .tuning_state import KIND, Record
 
 TICK = 0.2
@@ -48,7 +48,7 @@ def trial_jobs(context: Context, record: Record, missing: str = "Stopped") -> li
 class TuningRun:
     """The life of one tuning job from here to its end."""
 
-    def __init__(self, context: Context, jobs: Jobs, record: Record) -> None:
+    def __init__(self, context: Context, jobs: TrainingJobs, record: Record) -> None:
         self._context = context
         self._jobs = jobs
         self._request = record["request"]

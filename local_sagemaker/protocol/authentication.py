@@ -110,6 +110,6 @@ def _check_call(signed: Signed, claim: Claim, service: str) -> None:
         raise AwsError("WrongScope", f"{service} takes requests by POST to / only, without a query.", 403)
 
 
-def in_words_of(protocol: str, error: AwsError) -> AwsError:
+def protocol_error(protocol: str, error: AwsError) -> AwsError:
     """An error of signature.py, or of this module, under the name that a protocol's services give it."""
     return AwsError(_AUTH_CODES[protocol].get(error.code, error.code), error.message, error.status, error.fields)

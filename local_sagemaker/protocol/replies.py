@@ -1,4 +1,4 @@
-"""Sending an answer: bytes, or a stretch of a file by sendfile, so memory stays flat whatever its size. It decides nothing."""
+"""Sends an answer: bytes, or a byte range of a file by sendfile, so that memory stays flat whatever its size."""
 
 import asyncio
 

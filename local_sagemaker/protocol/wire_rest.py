@@ -36,7 +36,7 @@ _EVERYWHERE = ("x-amz-sdk-", "x-amz-checksum-", "x-amz-user-agent")  # the body'
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A body that is a stretch of an open file, `length` bytes from `offset`. The server sends and closes it."""
+    """A body that is a byte range of an open file, `length` bytes from `offset`. The server sends and closes it."""
 
     file: BinaryIO
     offset: int

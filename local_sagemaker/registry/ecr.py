@@ -60,12 +60,12 @@ def describe_repositories(context: Context, request: Request) -> Reply:
 def delete_repository(context: Context, request: Request) -> Reply:
     """Removes a repository; with force, its images too."""
     name = request["repositoryName"]
-    need(context, request)
+    record_of(context, request)
     try:
         record = context.registry.delete(name, request.get("force", False))
     except AwsError as error:
         if error.code != "NOT_EMPTY":
-            raise in_words_of_ecr(context, name, error) from None
+            raise ecr_error(context, name, error) from None
         message = f"The repository with name '{name}' in registry with id '{context.account_id}' cannot be deleted because it "
         raise AwsError("RepositoryNotEmptyException", message + "still contains images") from None
     return {"repository": _repository(context, name, record)}
@@ -103,7 +103,7 @@ def put_lifecycle_policy(context: Context, request: Request) -> Reply:
 
 def get_lifecycle_policy(context: Context, request: Request) -> Reply:
     """The lifecycle policy."""
-    return _about(context, request) | {"lifecyclePolicyText": _policy(context, request, need(context, request), "lifecycle")}
+    return _about(context, request) | {"lifecyclePolicyText": _policy(context, request, record_of(context, request), "lifecycle")}
 
 
 def delete_lifecycle_policy(context: Context, request: Request) -> Reply:
@@ -125,7 +125,7 @@ def set_repository_policy(context: Context, request: Request) -> Reply:
 
 def get_repository_policy(context: Context, request: Request) -> Reply:
     """The repository policy."""
-    return _about(context, request) | {"policyText": _policy(context, request, need(context, request), "policy")}
+    return _about(context, request) | {"policyText": _policy(context, request, record_of(context, request), "policy")}
 
 
 def delete_repository_policy(context: Context, request: Request) -> Reply:
@@ -137,7 +137,7 @@ def delete_repository_policy(context: Context, request: Request) -> Reply:
 
 def list_tags_for_resource(context: Context, request: Request) -> Reply:
     """The tags of a repository."""
-    tags = need(context, _of_arn(context, request))["tags"]
+    tags = record_of(context, _of_arn(context, request))["tags"]
     return {"tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
@@ -157,7 +157,7 @@ def untag_resource(context: Context, request: Request) -> Reply:
     return {}
 
 
-def need(context: Context, request: Request) -> Record:
+def record_of(context: Context, request: Request) -> Record:
     """The record of the repository that a request names. Raises RepositoryNotFoundException."""
     own_registry(context, request)
     record = context.registry.find(request["repositoryName"])
@@ -179,7 +179,7 @@ def not_found(context: Context, name: str) -> AwsError:
     return AwsError("RepositoryNotFoundException", message)
 
 
-def in_words_of_ecr(context: Context, name: str, error: AwsError) -> AwsError:
+def ecr_error(context: Context, name: str, error: AwsError) -> AwsError:
     """An error of storage/image_index.py under ECR's name, where a repository went away meanwhile; else as it is."""
     return not_found(context, name) if error.code == "NAME_UNKNOWN" else error
 
@@ -196,7 +196,7 @@ def _change(context: Context, request: Request, change: Callable[[Record], None]
     try:
         return context.registry.change(request["repositoryName"], change)
     except AwsError as error:
-        raise in_words_of_ecr(context, request["repositoryName"], error) from None
+        raise ecr_error(context, request["repositoryName"], error) from None
 
 
 def _of_arn(context: Context, request: Request) -> Request:

@@ -8,7 +8,7 @@ from ..errors import AwsError
 from ..protocol.operation import Operation, Reply, Request
 from ..storage.database import Row
 from ..storage.image_manifests import DIGEST
-from .ecr import PAGE, in_words_of_ecr, need, page
+from .ecr import PAGE, ecr_error, page, record_of
 
 _ABOUT = "registryId repositoryName"
 
@@ -59,7 +59,7 @@ def describe_images(context: Context, request: Request) -> Reply:
 
 def batch_get_image(context: Context, request: Request) -> Reply:
     """The manifests of the named images; where media types are named, only those."""
-    need(context, request)
+    record_of(context, request)
     accepted = request.get("acceptedMediaTypes")
     images: list[Reply] = []
     failures: list[Reply] = []
@@ -81,7 +81,7 @@ def batch_get_image(context: Context, request: Request) -> Reply:
 
 def batch_delete_image(context: Context, request: Request) -> Reply:
     """Removes images by digest, and tags by tag: with its last tag an image goes too."""
-    need(context, request)
+    record_of(context, request)
     name = request["repositoryName"]
     deleted: list[Reply] = []
     failures: list[Reply] = []
@@ -104,7 +104,7 @@ def batch_delete_image(context: Context, request: Request) -> Reply:
 
 def batch_check_layer_availability(context: Context, request: Request) -> Reply:
     """Which layers the repository has."""
-    need(context, request)
+    record_of(context, request)
     layers, failures = [], []
     for digest in request["layerDigests"]:
         if not DIGEST.fullmatch(digest):
@@ -119,7 +119,7 @@ def batch_check_layer_availability(context: Context, request: Request) -> Reply:
 
 def _images(context: Context, request: Request) -> tuple[list[Row], dict[str, list[str]]]:
     """All images of a repository, and the tags of those that have any."""
-    need(context, request)
+    record_of(context, request)
     name = request["repositoryName"]
     tags: dict[str, list[str]] = {}
     try:
@@ -127,7 +127,7 @@ def _images(context: Context, request: Request) -> tuple[list[Row], dict[str, li
             tags.setdefault(digest, []).append(tag)
         return context.registry.manifests(name), tags
     except AwsError as error:
-        raise in_words_of_ecr(context, name, error) from None
+        raise ecr_error(context, name, error) from None
 
 
 def _each(context: Context, request: Request, failures: list[Reply]) -> Iterator[tuple[dict[str, str], Row]]:

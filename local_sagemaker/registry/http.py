@@ -65,7 +65,7 @@ def render_error(error: AwsError) -> bytes:
     return json.dumps({"errors": [{"code": code, "message": error.message, "detail": error.fields}]}).encode()
 
 
-class FrontRegistry:
+class RegistryHttp:
     """Answers the requests of registry clients."""
 
     def __init__(self, platform: Platform, in_thread: InThread) -> None:

@@ -43,7 +43,7 @@ def check_write(request: Mapping[str, Any], key: str, old: ObjectInfo | None) ->
             raise _failed("If-Match")
 
 
-def stretch(request: Mapping[str, Any], info: ObjectInfo) -> tuple[int, int, bool]:
+def byte_range(request: Mapping[str, Any], info: ObjectInfo) -> tuple[int, int, bool]:
     """(offset, length, whether it is partial) of what a GET or HEAD asks for. Raises InvalidRange (416)."""
     number = request.get("PartNumber")
     if number is not None:

@@ -29,7 +29,7 @@ _STATUS = {"GetObject": 206, "HeadObject": 206}  # where a range was asked for a
 InThread = Callable[..., Awaitable[Any]]
 
 
-class FrontS3:
+class S3Http:
     """Answers S3 requests."""
 
     def __init__(self, platform: Platform, in_thread: InThread) -> None:

@@ -8,7 +8,7 @@ from ..errors import AwsError
 from ..protocol.operation import Operation
 from ..storage import checksums, multipart_uploads
 from .buckets import check_owner, owner
-from .conditions import check_read, check_write, stretch
+from .conditions import byte_range, check_read, check_write
 from .object_operations import CHECKSUMS, DESCRIPTION, about_of, checksum_members, source_of
 
 
@@ -34,14 +34,14 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Keeps a stretch of another object as a part."""
+    """Copies a byte range of another object as a part."""
     check_owner(context, request)
     upload, number = _find(context, request), _number(request)
     info, file = context.objects.open(*source_of(request))
     with file:
         check_read(request, info, "CopySource")
         wanted = request.get("CopySourceRange")
-        offset, length, partial = stretch({"Range": wanted} if wanted else {}, info)
+        offset, length, partial = byte_range({"Range": wanted} if wanted else {}, info)
         if wanted and not partial:
             raise AwsError("InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last")
         file.seek(offset)

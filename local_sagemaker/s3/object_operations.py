@@ -11,7 +11,7 @@ from ..protocol.operation import Operation
 from ..protocol.wire_rest import FilePart
 from ..storage.object_info import About, ObjectInfo
 from .buckets import check_owner
-from .conditions import check_read, check_write, stretch
+from .conditions import byte_range, check_read, check_write
 
 HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
 CHECKSUMS = "ChecksumCRC32 ChecksumCRC32C ChecksumCRC64NVME ChecksumSHA1 ChecksumSHA256 ChecksumSHA512"
@@ -37,7 +37,7 @@ def get_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     info, file = context.objects.open(request["Bucket"], request["Key"])
     try:
         reply = _read(request, info)
-        offset, length, _ = stretch(request, info)
+        offset, length, _ = byte_range(request, info)
     except BaseException:
         file.close()
         raise
@@ -156,7 +156,7 @@ def checksum_members(about: About) -> dict[str, str]:
 
 def _read(request: Mapping[str, Any], info: ObjectInfo) -> dict[str, Any]:
     check_read(request, info)
-    offset, length, partial = stretch(request, info)
+    offset, length, partial = byte_range(request, info)
     reply: dict[str, Any] = {
         "AcceptRanges": "bytes",
         "LastModified": info.modified,

@@ -108,7 +108,7 @@ class Registry:
         row = self._database.row("SELECT record FROM repositories WHERE name = ?", (name,))
         return json.loads(row["record"]) if row else None
 
-    def need(self, name: str) -> Record:
+    def record_of(self, name: str) -> Record:
         """The repository's record."""
         record = self.find(name)
         if record is None:
@@ -122,7 +122,7 @@ class Registry:
     def change(self, name: str, change: Callable[[Record], None]) -> Record:
         """Changes a record in place, in one transaction; returns it. What `change` raises leaves it as it was."""
         with self._database.transaction():
-            record = self.need(name)
+            record = self.record_of(name)
             change(record)
             self._database.execute("UPDATE repositories SET record = ? WHERE name = ?", (json.dumps(record), name))
             return record
@@ -130,7 +130,7 @@ class Registry:
     def delete(self, name: str, force: bool) -> Record:
         """Removes a repository; returns what its record was. Raises NOT_EMPTY when it has images and `force` is not given."""
         with self._database.transaction():
-            record = self.need(name)
+            record = self.record_of(name)
             if not force and self._database.row("SELECT 1 FROM manifests WHERE repository = ? LIMIT 1", (name,)):
                 raise AwsError("NOT_EMPTY", f"The repository with name '{name}' has images.")
             for row in self._database.rows("SELECT id FROM uploads WHERE repository = ?", (name,)):
@@ -146,14 +146,14 @@ class Registry:
     def start_upload(self, name: str) -> str:
         """Starts the upload of a blob; returns its id."""
         with self._database.transaction():
-            self.need(name)
+            self.record_of(name)
             upload = self._blobs.new_upload()
             self._database.execute("INSERT INTO uploads VALUES (?, ?)", (upload, name))
             return upload
 
     def upload(self, name: str, upload: str) -> Upload:
         """An upload of this repository. Raises BLOB_UPLOAD_UNKNOWN."""
-        self.need(name)
+        self.record_of(name)
         if self._database.row("SELECT 1 FROM uploads WHERE id = ? AND repository = ?", (upload, name)) is None:
             raise unknown_upload()
         return self._blobs.upload(upload)
@@ -162,7 +162,7 @@ class Registry:
         """Makes a claimed upload a blob of the repository. Raises DIGEST_INVALID, and drops it, when its bytes are others."""
         found = upload.flush()
         with self._database.transaction():
-            self.need(name)
+            self.record_of(name)
             if found == digest:
                 self._blobs.keep(upload, digest)
                 self._link(name, digest)
@@ -182,7 +182,7 @@ class Registry:
     def mount(self, name: str, digest: str, source: str) -> bool:
         """Gives a repository the blob of another one; False when that has none such."""
         with self._database.transaction():
-            self.need(name)
+            self.record_of(name)
             if self.find(source) is None or self.blob_size(source, digest) is None:
                 return False
             self._link(name, digest)
@@ -198,7 +198,7 @@ class Registry:
 
     def open_blob(self, name: str, digest: str) -> tuple[BinaryIO, int]:
         """A blob's file, opened, and its size; a deletion meanwhile does not disturb the reader. Raises BLOB_UNKNOWN."""
-        self.need(name)
+        self.record_of(name)
         size = self.blob_size(name, need_digest(digest))
         try:
             if size is not None:
@@ -210,7 +210,7 @@ class Registry:
     def delete_blob(self, name: str, digest: str) -> None:
         """Takes a blob from a repository. Raises BLOB_UNKNOWN, or UNSUPPORTED while a manifest uses it."""
         with self._database.transaction():
-            self.need(name)
+            self.record_of(name)
             self._refuse_used(name, need_digest(digest))
             if not self._database.execute("DELETE FROM blobs WHERE repository = ? AND digest = ?", (name, digest)):
                 raise _unknown_blob(name, digest)
@@ -221,7 +221,7 @@ class Registry:
         digest, now = manifest.digest, self.clock()
         with self._database.transaction():
             if tag is not None:
-                self._check_tag(name, self.need(name), tag)
+                self._check_tag(name, self.record_of(name), tag)
             self._check_uses(name, manifest)
             size = manifest.size or sum(self.manifest(name, child)["size"] for child in manifest.children)
             values = (name, digest, manifest.media_type, manifest.artifact_type, manifest.body, size, now)
@@ -233,7 +233,7 @@ class Registry:
 
     def manifest(self, name: str, reference: str) -> Row:
         """The row (digest, media_type, artifact_type, body, size, pushed) of a tag or digest. Raises MANIFEST_UNKNOWN."""
-        self.need(name)
+        self.record_of(name)
         sql = "SELECT * FROM manifests WHERE repository = ?1 AND digest = "
         by_digest = DIGEST.fullmatch(reference)
         row = self._database.row(
@@ -245,13 +245,13 @@ class Registry:
 
     def manifests(self, name: str) -> list[Row]:
         """All of them, by time and digest; without their bodies."""
-        self.need(name)
+        self.record_of(name)
         columns = "digest, media_type, artifact_type, size, pushed"
         return self._database.rows(f"SELECT {columns} FROM manifests WHERE repository = ? ORDER BY pushed, digest", (name,))
 
     def tags(self, name: str) -> dict[str, str]:
         """The digest that each tag names, tags in order."""
-        self.need(name)
+        self.record_of(name)
         rows = self._database.rows("SELECT tag, digest FROM tags WHERE repository = ? ORDER BY tag", (name,))
         return {row["tag"]: row["digest"] for row in rows}
 

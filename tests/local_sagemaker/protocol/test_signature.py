@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_sagemaker.errors import AwsError
-from local_sagemaker.protocol.authentication import bucket_of_host, check_scope, in_words_of, service_of
+from local_sagemaker.protocol.authentication import bucket_of_host, check_scope, protocol_error, service_of
 from local_sagemaker.protocol.signature import SKEW, Signed, read_claim, verify
 
 KEY, SECRET = "LOCALKEY", "secret/+="
@@ -183,5 +183,5 @@ def test_the_region_is_the_servers_or_that_of_a_service_of_all_regions(
 
 def test_each_protocol_has_its_own_word_for_a_wrong_key() -> None:
     error = AwsError("InvalidAccessKeyId", "m", 403)
-    words = {protocol: in_words_of(protocol, error).code for protocol in ("json", "query", "s3")}
+    words = {protocol: protocol_error(protocol, error).code for protocol in ("json", "query", "s3")}
     assert words == {"json": "UnrecognizedClientException", "query": "InvalidClientTokenId", "s3": "InvalidAccessKeyId"}
