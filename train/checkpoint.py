@@ -7,14 +7,15 @@ whose digest holds, and never unpickles anything but tensors and plain values. W
 import errno
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from contract.files import replacing, write_whole
 from contract.manifest import digest
+from contract.reason import first_line
 from train.errors import CheckpointError
 from train.report import Report
 
@@ -41,8 +42,7 @@ class Checkpoints:
             _write(data, lambda stream: torch.save(state, stream))
             body = {"format": _FORMAT, "step": step, "sha256": digest(data), "fields": self._fields}
             text = json.dumps(body | {"check": _check(body)}, indent=1)
-            _write(marker, lambda stream: stream.write(text.encode("utf-8")))
-            _sync(self._folder)
+            write_whole(marker, text, durable=True)
         except OSError as error:
             if not marker.exists():
                 data.unlink(missing_ok=True)
@@ -67,7 +67,7 @@ class Checkpoints:
                 raise
             # A damaged file makes the readers raise nearly anything.
             except Exception as error:
-                reason = (str(error) or type(error).__name__).splitlines()[0][:160]
+                reason = first_line(error, 160)
                 wrong.append(f"step {step}: {reason}")
                 self._report.say(f"checkpoint of step {step} is not usable and is skipped: {reason}")
         if wrong:
@@ -118,17 +118,12 @@ def _check(body: dict[str, Any]) -> str:
 
 
 def _write(path: Path, write: Any) -> None:
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        with _Stream(aside) as stream:
+    with replacing(path, durable=True) as aside, _Stream(aside) as stream:
+        try:
             write(stream)
-            stream.finish()
-        os.replace(aside, path)
-    except RuntimeError as error:
-        # torch's writer hides what went wrong with the stream behind an error of its own.
-        raise stream.error or error from None
-    finally:
-        aside.unlink(missing_ok=True)
+        except RuntimeError as error:
+            # torch's writer hides what went wrong with the stream behind an error of its own.
+            raise stream.error or error from None
 
 
 class _Stream:
@@ -148,26 +143,11 @@ class _Stream:
     def flush(self) -> None:
         self._file.flush()
 
-    def finish(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
     def __enter__(self) -> "_Stream":
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
-            self._file.close()
-        except OSError as error:
-            self.error = self.error or error
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        self._file.close()
 
 
 def _cause(error: OSError) -> str:

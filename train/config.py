@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from contract import gpus
-from contract.layout import DEFAULT_BASE, Layout
+from contract.layout import DEFAULT_BASE, FAILURE_LIMIT, Layout
 from train.errors import ConfigError
 from train.hyperparameter_types import arch as _arch
 from train.hyperparameter_types import auto as _auto
 from train.hyperparameter_types import choice as _choice
 from train.hyperparameter_types import number as _number
 from train.hyperparameter_types import whole as _whole
-
-MESSAGE_LIMIT = 1024
-"""Characters of one error message; SageMaker shows no more."""
 
 REQUIRED_CHANNELS = ("train", "validation")
 OPTIONAL_CHANNELS = ("test", "pretrained")
@@ -271,7 +268,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
 
 def _message(problems: list[str], ending: str) -> str:
     head = f"{len(problems)} wrong hyperparameter{'s' if len(problems) > 1 else ''}: "
-    text, room = "", MESSAGE_LIMIT - len("ConfigError: ") - len(head) - len(ending) - len("; and 000 more.")
+    text, room = "", FAILURE_LIMIT - len("ConfigError: ") - len(head) - len(ending) - len("; and 000 more.")
     for count, problem in enumerate(problems):
         if len(text) + len(problem) + 2 > room:
             return f"{head}{text}; and {len(problems) - count} more.{ending}"

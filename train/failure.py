@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from contract.layout import FAILURE_LIMIT
+from contract.files import write_whole
+from contract.reason import shortened
 from train.errors import TrainError
 
 _READ = 1 << 16
@@ -44,10 +45,8 @@ class Failure:
 
     def save(self, path: Path) -> None:
         """For the parent process to read; appears whole or not at all."""
-        aside = path.with_name(f".{path.name}")
         short = Failure(self.kind, self.message[:_READ], self.frames)
-        aside.write_text(json.dumps(asdict(short)), encoding="ascii")
-        aside.replace(path)
+        write_whole(path, json.dumps(asdict(short)))
 
     @classmethod
     def load(cls, path: Path) -> "Failure":
@@ -66,11 +65,7 @@ def write(path: Path, failure: Failure, environ: Mapping[str, str]) -> str:
 def render(failure: Failure, environ: Mapping[str, str]) -> str:
     """At most 1,024 bytes of UTF-8 without a value of `environ` of six characters or more."""
     first = f"{failure.kind}: {failure.message[:_READ]}"
-    text = _scrub("\n".join([_printable(first), *(f"  at {frame}" for frame in failure.frames)]), environ)
-    body = text.encode("utf-8")
-    if len(body) <= FAILURE_LIMIT:
-        return text
-    return body[: FAILURE_LIMIT - 3].decode("utf-8", "ignore") + "..."
+    return shortened(_scrub("\n".join([_printable(first), *(f"  at {frame}" for frame in failure.frames)]), environ))
 
 
 def _printable(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from contract.timeline import BACKWARD, COPY, FORWARD, OPTIMIZER
 from train.checkpoint import Checkpoints
 from train.config import Config
 from train.data import batch_order
@@ -29,7 +30,6 @@ from train.model.optimiser import AdamW
 from train.output_files import StepLog
 from train.profiling.debug_hook import Hook, NoHook
 from train.profiling.profiler import NoProfiler, Profiler
-from train.profiling.timeline import BACKWARD, COPY, FORWARD, OPTIMIZER
 from train.ranks import Ranks
 from train.report import Report
 

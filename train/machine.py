@@ -1,11 +1,8 @@
-"""What the operating system does for a training process: shared memory, an end with its parent. Limits: `contract.cgroup`."""
+"""What the operating system does for a training process: shared memory, arithmetic of the CPU. Limits: `contract.cgroup`."""
 
-import ctypes
 import os
-import signal
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
 _SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -25,8 +22,3 @@ def computes_bfloat16() -> bool:
     except OSError:
         return False
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends, however that ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-STEPS = "steps.csv"
-HISTORY = "history.json"
-_COLUMNS = ("step", "epoch", "lr", "loss", "pictures")
+from contract.files import replacing, write_whole
+from contract.output_data import HISTORY, PREDICTION_COLUMNS, STEP_COLUMNS, STEPS, predictions
 
 
 class StepLog:
@@ -22,9 +21,7 @@ class StepLog:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / STEPS
         kept = _lines(path, resumed_step) if resumed_step else []
-        aside = folder / f".{STEPS}"
-        aside.write_text("".join(f"{line}\n" for line in [",".join(_COLUMNS), *kept]), encoding="ascii")
-        aside.replace(path)
+        write_whole(path, "".join(f"{line}\n" for line in [",".join(STEP_COLUMNS), *kept]))
         self._file: TextIO = open(path, "a", encoding="ascii")  # noqa: SIM115
 
     def add(self, step: int, epoch: int, lr: float, loss: float, pictures: str) -> None:
@@ -35,20 +32,23 @@ class StepLog:
 def _lines(path: Path, last: int) -> list[str]:
     """The whole lines of steps up to `last`; a killed job may have left half a line."""
     text = path.read_text(encoding="ascii", errors="replace") if path.is_file() else ""
-    lines = [line for line in text.splitlines(keepends=True)[1:] if line.endswith("\n") and line.count(",") == len(_COLUMNS) - 1]
+    lines = [
+        line for line in text.splitlines(keepends=True)[1:] if line.endswith("\n") and line.count(",") == len(STEP_COLUMNS) - 1
+    ]
     return [line.rstrip("\n") for line in lines if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= last]
 
 
 def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
     """history.json: the values of each finished epoch."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / HISTORY).write_text(json.dumps(history, indent=1) + "\n", encoding="ascii")
+    write_whole(folder / HISTORY, json.dumps(history, indent=1) + "\n")
 
 
 def write_predictions(folder: Path, split: str, rows: Iterable[tuple[str, str, str, float]]) -> None:
     """predictions-SPLIT.csv: path below input/data, true class, predicted class, the probability of the predicted class."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"predictions-{split}.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    path = folder / predictions(split)
+    with replacing(path) as aside, open(aside, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(("picture", "class", "predicted", "probability"))
+        writer.writerow(PREDICTION_COLUMNS)
         writer.writerows((picture, truth, predicted, f"{sure:.6f}") for picture, truth, predicted, sure in rows)

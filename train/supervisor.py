@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from contract import cgroup
-from train import machine
+from contract.process import end_with_parent
 from train.config import Job
 from train.errors import HostError
 from train.failure import Failure
@@ -122,7 +122,7 @@ def sampling(settings: ProfileSettings, host: str) -> Iterator[None]:
     """Runs the sampler for as long as the context lasts. A machine that cannot start it trains without."""
     command = [sys.executable, "-m", "train.profiling.system_sampler", str(settings.samples), host, str(settings.interval)]
     try:
-        process = subprocess.Popen(command, preexec_fn=machine.die_with_parent)
+        process = subprocess.Popen(command, preexec_fn=end_with_parent)
     except OSError as error:
         print(f"the sampler of system metrics cannot be started: {error.strerror}; training goes on without", flush=True)
         yield
@@ -137,9 +137,7 @@ def sampling(settings: ProfileSettings, host: str) -> Iterator[None]:
 def run(arguments: list[str], environ: Mapping[str, str], folder: Path, stop: Stop) -> Failure | None:
     """Run the training command until it ends; None when it ended well, why it failed otherwise."""
     kills = cgroup.memory_kills()
-    child = subprocess.Popen(
-        arguments, env=environ, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=machine.die_with_parent
-    )
+    child = subprocess.Popen(arguments, env=environ, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=end_with_parent)
     stop.child = child.pid
     tail: deque[bytes] = deque(maxlen=8)
     pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)

@@ -20,7 +20,10 @@ from torch import nn
 from contract import cgroup
 from contract.manifest import digest
 from contract.preprocess import Preprocessing
-from train import config, machine, output_files
+from contract.process import end_with_parent
+from contract.reason import first_line
+from contract.splits import SPLITS
+from train import config, output_files
 from train.checkpoint import Checkpoints
 from train.config import Job
 from train.data import cache, features, frozen_backbone, picture_check, pictures
@@ -49,7 +52,7 @@ _PACKAGES = ("torch", "torchvision", "openvino", "nncf", "numpy", "pillow", "saf
 
 
 def main() -> int:
-    machine.die_with_parent()
+    end_with_parent()
     folder, place = Path(sys.argv[1]), config.place()
     try:
         job = Job.load(folder / "job.json")
@@ -67,7 +70,7 @@ def main() -> int:
 def _failure(error: Exception) -> Failure:
     text = str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
-        line = text.splitlines()[0][:400] if text else "an allocation was refused"
+        line = first_line(error, 400) if text else "an allocation was refused"
         return Failure(
             "OutOfMemory", f"training ran out of memory; lower batch-size or picture-size: {line}", Failure.of(error).frames
         )
@@ -101,7 +104,7 @@ def _train(job: Job, ranks: Ranks, folder: Path) -> None:
     material = _of_features(job, ranks) if job.on_features else _of_pictures(job, _collect(job), ranks, report, folder)
     collection, net = material.collection, material.network
     report.say(_opening(job, collection, ranks, material.loader))
-    indices = {split: found for split in pictures.SPLITS if (found := collection.indices(split, without=material.bad))}
+    indices = {split: found for split in SPLITS if (found := collection.indices(split, without=material.bad))}
     loss = nn.CrossEntropyLoss()
     hook = _hook(job, ranks, folder, net, loss)
     loop = Loop(
@@ -167,7 +170,7 @@ def _judges(job: Job, material: _Material, loop: Loop, finished: bool) -> dict[s
 
 
 def _collect(job: Job) -> Collection:
-    return pictures.collect({name: job.layout.channel(name) for name in pictures.SPLITS if name in job.channels})
+    return pictures.collect({name: job.layout.channel(name) for name in SPLITS if name in job.channels})
 
 
 def _of_pictures(job: Job, collection: Collection, ranks: Ranks, report: Report, folder: Path) -> _Material:
@@ -306,7 +309,7 @@ def _finish(loop: Loop, job: Job, collection: Collection, finished: bool) -> dic
 
 
 def _opening(job: Job, collection: Collection, ranks: Ranks, loader: Loader | FeatureLoader) -> str:
-    counts = ", ".join(f"{split} {len(found)}" for split in pictures.SPLITS if (found := collection.indices(split)))
+    counts = ", ".join(f"{split} {len(found)}" for split in SPLITS if (found := collection.indices(split)))
     how = " on kept features" if job.on_features else ""
     return (
         f"{job.config.arch}, training {job.config.train_layers}{how}: {len(collection.classes)} classes, pictures: {counts}; "

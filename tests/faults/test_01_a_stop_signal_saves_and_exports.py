@@ -58,7 +58,7 @@ def _whole(container: Container, before: int) -> None:
 
 
 def _saving(state: tuple[Container, int]) -> bool:
-    return any(state[0].layout.checkpoints.glob(".step-*.part"))
+    return any(state[0].layout.checkpoints.glob(".step-*.tmp"))
 
 
 def _evaluating(state: tuple[Container, int]) -> bool:

@@ -21,12 +21,12 @@ def test_a_kill_costs_at_most_one_interval(tmp_path: Path) -> None:
         attempt = nursery().start(container, tmp_path / f"attempt-{number}")
         wait_until(lambda last=last: container.checkpoints() and container.checkpoints()[-1] > last, interval=0.01)
         if number % 2:
-            wait_until(lambda: any(container.layout.checkpoints.glob(".step-*.part")), interval=0)
+            wait_until(lambda: any(container.layout.checkpoints.glob(".step-*.tmp")), interval=0)
         else:
             time.sleep(choice.random() * 0.3)
         attempt.kill()
         assert attempt.wait() == -signal.SIGKILL
-        in_saves += any(container.layout.checkpoints.glob(".step-*.part"))
+        in_saves += any(container.layout.checkpoints.glob(".step-*.tmp"))
         reached, saved = len(container.steps()), container.checkpoints()[-1]
         assert saved >= last, "a checkpoint was lost"
         lost.append(reached - saved)

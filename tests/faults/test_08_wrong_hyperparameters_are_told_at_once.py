@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from contract.layout import FAILURE_LIMIT
 from tests.support.train_jobs import Container
-from train.config import MESSAGE_LIMIT, names, parse
+from train.config import names, parse
 from train.errors import ConfigError
 
 BUDGET = 2.0
@@ -62,7 +63,7 @@ def test_each_is_named_with_what_is_allowed(name: str, value: object, told: str)
     with pytest.raises(ConfigError) as caught:
         parse({name: value})
     assert told in str(caught.value)
-    assert len(f"ConfigError: {caught.value}") <= MESSAGE_LIMIT
+    assert len(f"ConfigError: {caught.value}") <= FAILURE_LIMIT
 
 
 def test_a_hundred_unknown_keys_do_not_hide_a_wrong_value() -> None:

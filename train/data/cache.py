@@ -4,7 +4,6 @@ What comes out is pixel for pixel what decoding gives, so a job learns the same 
 nothing can be written, pictures are decoded again. A file is whole or absent, and the job's folder goes with the job.
 """
 
-import os
 import shutil
 import struct
 from contextlib import suppress
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+
+from contract.files import write_whole
 
 LARGEST = 8 << 30
 """Bytes of the whole cache, and never more than a quarter of what is free."""
@@ -40,14 +41,8 @@ class Cache:
         width, height = picture.size
         if width * height * 3 + _SIZE.size > self.allowance:
             return
-        path = self._path(index)
-        aside = path.with_suffix(f".{os.getpid()}")
-        try:
-            aside.write_bytes(_SIZE.pack(width, height) + picture.tobytes())
-            os.replace(aside, path)
-        except OSError:
-            with suppress(OSError):
-                aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            write_whole(self._path(index), _SIZE.pack(width, height) + picture.tobytes())
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index}.rgb"

@@ -8,7 +8,6 @@ It reads and writes them and hands their rows out as a loader does; frozen_backb
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from contract.errors import ArtefactError
+from contract.files import replacing, write_whole
 from contract.manifest import digest
 from contract.preprocess import Preprocessing
+from contract.reason import first_line
 from train.config import Config
 from train.data.loader import Batch
 from train.data.pictures import Collection, Picture
@@ -110,14 +111,13 @@ def write(folder: Path, features: Features) -> int:
     collection = features.collection
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.glob(".*.part"):
+        for path in folder.glob(".*.tmp"):
             path.unlink()
         (folder / MARKER).unlink(missing_ok=True)
         for name, tensors in ((VALUES, features.tensors), (NETWORK, features.weights)):
-            aside = folder / f".{name}.part"
-            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, aside)
-            aside.chmod(0o644)
-            os.replace(aside, folder / name)
+            with replacing(folder / name) as aside:
+                save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, aside)
+                aside.chmod(0o644)
         body = {
             "format": FORMAT,
             "recipe": dict(features.recipe),
@@ -128,11 +128,9 @@ def write(folder: Path, features: Features) -> int:
             "bad": list(features.bad),
             "files": {name: {"sha256": digest(folder / name), "bytes": _size(folder / name)} for name in (VALUES, NETWORK)},
         }
-        aside = folder / f".{MARKER}.part"
-        aside.write_text(json.dumps(body) + "\n", encoding="utf-8")
-        os.replace(aside, folder / MARKER)
+        write_whole(folder / MARKER, json.dumps(body) + "\n")
     except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0][:200]
+        reason = getattr(error, "strerror", None) or first_line(error)
         raise FeaturesError(f"features cannot be written to {folder}: {reason}") from None
     return sum(_size(folder / name) for name in (MARKER, VALUES, NETWORK))
 
@@ -153,7 +151,7 @@ def read(folder: Path, config: Config) -> Features:
         raise FeaturesError(f"channel features: {Path(error.filename or MARKER).name} is missing; compute them again") from None
     # Whatever a damaged or hostile file holds, it meets the readers with exceptions of nearly every kind.
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError, ArtefactError, SafetensorError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        reason = first_line(error)
         raise FeaturesError(f"channel features: not what this program writes ({reason}); compute them again") from None
     if wrong:
         shown = ", ".join(f"{name.replace('_', '-')} {value!r:.40}" for name, value in wrong.items())

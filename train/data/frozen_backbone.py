@@ -16,6 +16,7 @@ from torch import nn
 
 from contract.manifest import digest
 from contract.preprocess import Preprocessing
+from contract.splits import SPLITS
 from train.config import Config
 from train.data import features
 from train.data.features import FORMAT, SHARED, Features
@@ -108,7 +109,7 @@ def keep(
     """Compute the features of every split and write them; returns the bytes, None when asked to stop before the end."""
     tensors = {}
     views = range(config.views)
-    for split in ("train", "validation", "test"):
+    for split in SPLITS:
         indices = collection.indices(split, without=bad)
         if not indices:
             continue

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from contract.errors import PictureError
 from contract.picture import open_picture
 from contract.preprocess import Preprocessing, crop_pixels
+from contract.reason import first_line
 from train import machine
 from train.data.augment import augmented
 from train.data.cache import Cache
@@ -170,5 +171,5 @@ def explained(error: RuntimeError | ConnectionError | EOFError, workers: int) ->
         return error
     return LoaderError(
         f"one of {workers} loader worker(s) died or hung (shared memory: {machine.shared_memory_free() >> 20:,} MiB free in "
-        f"/dev/shm); lower loader-workers, or enlarge memory or /dev/shm: {text.splitlines()[0][:200]}"
+        f"/dev/shm); lower loader-workers, or enlarge memory or /dev/shm: {first_line(error)}"
     )

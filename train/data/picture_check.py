@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from train.data import pictures
+from contract.splits import SPLITS, TRAIN
 from train.data.loader import Loader
 from train.data.pictures import Collection
 from train.errors import DataError
@@ -35,13 +35,13 @@ def check(collection: Collection, loader: Loader, ranks: Ranks, report: Report, 
 
 def require(collection: Collection, channels: Sequence[str], bad: list[int], ranks: int) -> None:
     """Raises DataError for a split or a class without usable pictures, and for fewer pictures than processes."""
-    indices = {split: collection.indices(split, without=bad) for split in pictures.SPLITS if split in channels}
+    indices = {split: collection.indices(split, without=bad) for split in SPLITS if split in channels}
     for split, found in indices.items():
         if not found:
             raise DataError(f"channel {split}: no usable pictures")
-    present = {collection.pictures[index].label for index in indices["train"]}
+    present = {collection.pictures[index].label for index in indices[TRAIN]}
     empty = [name for label, name in enumerate(collection.classes) if label not in present]
     if empty:
         raise DataError(f"channel train: no usable pictures of {len(empty)} class(es): {', '.join(empty[:5])}")
-    if len(indices["train"]) < ranks:
+    if len(indices[TRAIN]) < ranks:
         raise DataError(f"channel train: {len(indices['train'])} pictures for {ranks} processes")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.splits import SPLITS, TRAIN
 from train.errors import DataError
 
 SUFFIXES = frozenset(
@@ -16,8 +17,6 @@ SUFFIXES = frozenset(
     | {".fits", ".fit", ".svg", ".ico", ".jp2", ".psd", ".ppm", ".pgm", ".tga"}
 )
 """Files that call themselves pictures. Those in a format we do not open count as bad; a file of any other name is ignored."""
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def collect(channels: dict[str, Path]) -> Collection:
 
     Raises DataError where a channel has no class folders, fewer than two classes, or a class that `train` lacks.
     """
-    classes = _folders(channels["train"])
+    classes = _folders(channels[TRAIN])
     if len(classes) < 2:
         found = f"{len(classes)} ({classes[0]!r})" if classes else "none"
         raise DataError(f"channel train: needs one folder for each of two or more classes; found {found}")

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from contract.manifest import digest
+from contract.reason import first_line
 from train.errors import ConfigError, PretrainedError
 
 _WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors")
@@ -58,7 +59,7 @@ def build(arch: str, classes: int, picture_size: int) -> nn.Module:
         with torch.no_grad():
             module.eval()(torch.zeros(1, 3, picture_size, picture_size))
     except (RuntimeError, ValueError, AssertionError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise ConfigError(f"picture-size: {arch} does not take pictures of {picture_size} pixels ({reason})") from None
     return module
 
@@ -159,7 +160,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
             weights = torch.load(path, map_location="cpu", weights_only=True)
     # A hostile or broken file makes the readers raise nearly anything.
     except Exception as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        reason = first_line(error)
         raise PretrainedError(f"{path.name} cannot be read as weights: {reason}") from None
     if not isinstance(weights, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in weights.values()):
         raise PretrainedError(f"{path.name}: not a flat state dict of tensors; save model.state_dict()")

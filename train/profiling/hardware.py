@@ -12,8 +12,9 @@ import psutil
 import torch
 
 from contract import cgroup
+from contract.files import write_whole
+from contract.output_data import MACHINE
 
-FILE = "machine.json"
 _SIDE = {"cpu": 512, "cuda": 8192}
 _SECONDS = {"cpu": 0.06, "cuda": 0.5}
 _TYPES = {"cpu": (torch.float32,), "cuda": (torch.float32, torch.bfloat16, torch.float16)}
@@ -22,7 +23,7 @@ _TYPES = {"cpu": (torch.float32,), "cuda": (torch.float32, torch.bfloat16, torch
 def write(folder: Path, device: torch.device) -> None:
     """machine.json in `folder`. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_text(json.dumps(facts(device), indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / MACHINE, json.dumps(facts(device), indent=1) + "\n")
 
 
 def facts(device: torch.device) -> dict[str, Any]:

@@ -14,7 +14,9 @@ import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-FILE = "operators.json"
+from contract.files import write_whole
+from contract.output_data import OPERATORS
+
 SHOWN = 60
 """Operators of the table, those with the most time first; the others are one row together."""
 _MEMORY, _OUTSIDE = "[memory]", "outside any operator"
@@ -71,14 +73,11 @@ class Operators:
             return
         self._done, self._profile = True, None
         body = self._body(events)
-        path = self._folder / FILE
-        aside = path.with_name(f".{FILE}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-            aside.replace(path)
+            write_whole(self._folder / OPERATORS, json.dumps(body, indent=1) + "\n")
         except OSError as error:
-            self._say(f"{FILE} cannot be written to {self._folder}: {error.strerror}; training goes on without")
+            self._say(f"{OPERATORS} cannot be written to {self._folder}: {error.strerror}; training goes on without")
 
     def _body(self, events: Sequence[Any]) -> dict[str, Any]:
         operators, kernels = _own_times(events)

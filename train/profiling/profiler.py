@@ -7,10 +7,13 @@ from typing import TypeVar
 
 import torch
 
+from contract.output_data import MACHINE
+from contract.reason import first_line
+from contract.timeline import EVAL, TRAIN
 from train.config import Job
 from train.profiling import hardware, profile_settings
 from train.profiling.operators import Operators
-from train.profiling.timeline import EVAL, TRAIN, Timeline
+from train.profiling.timeline import Timeline
 from train.ranks import Ranks
 from train.report import Report
 
@@ -37,7 +40,7 @@ class Profiler:
         return self._timeline.steps(EVAL, batches)
 
     def mark(self, part: str | None) -> None:
-        """A part of the step begins, one of timeline.PARTS; None: what follows is none of them."""
+        """A part of the step begins, one of contract.timeline.PARTS; None: what follows is none of them."""
         self._timeline.mark(part)
 
     def close(self) -> None:
@@ -83,8 +86,8 @@ def make(job: Job, ranks: Ranks, report: Report) -> Profiler | NoProfiler:
         try:
             hardware.write(records, ranks.device)
         except (OSError, RuntimeError) as error:  # a full disk; a full GPU
-            why = str(error).splitlines()[0][:200]
-            report.say(f"{hardware.FILE} cannot be written to {records}: {why}; training goes on without")
+            why = first_line(error)
+            report.say(f"{MACHINE} cannot be written to {records}: {why}; training goes on without")
     timeline = Timeline(
         settings.timeline,
         job.current_host,

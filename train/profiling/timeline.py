@@ -5,7 +5,6 @@ a killed job leaves no half file and loses what came after the last one. On a GP
 GPU has passed them: no step waits for a measurement. What is measured is said by the caller's marks; this knows no network.
 """
 
-import contextlib
 import json
 import os
 import time
@@ -17,10 +16,11 @@ from typing import Any, TypeVar
 
 import torch
 
+from contract.files import write_whole
+from contract.timeline import DATA_WAIT, EVAL, PARTS, TRAIN, step_phase
+
 Item = TypeVar("Item")
-DATA_WAIT, COPY, FORWARD, BACKWARD, OPTIMIZER = PARTS = ("DataWait", "Copy", "Forward", "Backward", "Optimizer")
-TRAIN, EVAL = "TRAIN", "EVAL"
-_PHASES = (f"Step:ModeKeys.{TRAIN}", f"Step:ModeKeys.{EVAL}", *PARTS)
+_PHASES = (step_phase(TRAIN), step_phase(EVAL), *PARTS)
 _ROW_BYTES = 150
 
 
@@ -135,7 +135,7 @@ class Timeline:
         """Turns into rows the steps that the GPU has passed."""
         while self._pending and all(part.ended is None or part.ended.query() for part in self._pending[0].parts):
             step = self._pending.popleft()
-            self._row(f"Step:ModeKeys.{step.mode}", step, step.start, step.seconds)
+            self._row(step_phase(step.mode), step, step.start, step.seconds)
             for part in step.parts:
                 seconds = part.seconds
                 if part.begun is not None and part.ended is not None and part.name != DATA_WAIT:
@@ -155,14 +155,10 @@ class Timeline:
             return
         end = self._epoch + self._flushed - self._zero
         path = self._folder / time.strftime("%Y%m%d%H", time.gmtime(end)) / f"{int(end * 1e6)}_{self._name()}"
-        aside = path.with_name(f"{path.name}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text("[\n" + ",\n".join([*self._heads(), *self._rows]) + "\n]\n", encoding="ascii")
-            aside.replace(path)
+            write_whole(path, "[\n" + ",\n".join([*self._heads(), *self._rows]) + "\n]\n")
         except OSError as error:
-            with contextlib.suppress(OSError):
-                aside.unlink()
             if not self._said:
                 self._say(f"the step timeline cannot be written to {self._folder}: {error.strerror}; training goes on without")
             self._said = True

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from contract.reason import first_line
 from train.errors import SalvageError
 
 INSTRUCTIONS = 2_000_000
@@ -65,8 +66,7 @@ def read(stream: BinaryIO, names: set[Name]) -> Any:
         raise
     # Hostile or broken bytes make pickletools and the machine raise nearly anything.
     except Exception as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise SalvageError(f"not a whole pickle: {reason}") from None
+        raise SalvageError(f"not a whole pickle: {first_line(error, 120)}") from None
 
 
 class _Machine:

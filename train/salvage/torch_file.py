@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
+from contract.reason import first_line
 from train.errors import SalvageError
 from train.salvage import pickle_tree
 from train.salvage.pickle_tree import Name, Reference, Stub
@@ -150,7 +151,7 @@ def _zip(stream: BinaryIO, size: int) -> TorchFile:
         members = archive.infolist()
     # zipfile raises struct.error, ValueError and more on broken bytes, beside its own error.
     except Exception as error:
-        raise SalvageError(f"a damaged zip: {(str(error) or type(error).__name__)[:120]}") from None
+        raise SalvageError(f"a damaged zip: {first_line(error, 120)}") from None
     if any(member.filename.endswith("/constants.pkl") for member in members):
         raise SalvageError("a TorchScript program; torch.jit.load it and save its state_dict()")
     # torch stores without compressing, so the members together are no larger than the file: no bomb has room.
@@ -168,7 +169,7 @@ def _zip(stream: BinaryIO, size: int) -> TorchFile:
         try:
             return archive.read(known[name])
         except Exception as error:
-            raise SalvageError(f"damaged: {name[-60:]}: {(str(error) or type(error).__name__)[:120]}") from None
+            raise SalvageError(f"damaged: {name[-60:]}: {first_line(error, 120)}") from None
 
     if f"{folder}byteorder" in known and member(f"{folder}byteorder") != b"little":
         raise SalvageError("written on a big-endian machine; save it again on a little-endian one")

@@ -11,11 +11,12 @@ import torch
 from smdebug.profiler.algorithm_metrics_reader import LocalAlgorithmMetricsReader
 from smdebug.profiler.analysis.utils.profiler_data_to_pandas import PandasFrame
 
+from contract.timeline import BACKWARD, COPY, EVAL, FORWARD, OPTIMIZER, TRAIN
 from rules.reading.source import Folder
 from rules.reading.timeline import TimedStep
 from rules.reading.timeline import Timeline as Reader
 from train.profiling.system_sampler import Lines
-from train.profiling.timeline import BACKWARD, COPY, EVAL, FORWARD, OPTIMIZER, TRAIN, Timeline
+from train.profiling.timeline import Timeline
 
 CPU = torch.device("cpu")
 
