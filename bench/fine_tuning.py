@@ -16,7 +16,8 @@ from typing import Any
 from bench import jobs, results
 from bench.machine import described
 from bench.pictures import DATA, require
-from scripts.config import FINE_TUNE, PRETRAINED, SPLITS
+from contract.splits import FOLDERS
+from scripts.config import FINE_TUNE, PRETRAINED
 
 WAYS = {"frozen": PRETRAINED, "fine-tune": FINE_TUNE}
 
@@ -41,7 +42,7 @@ def main() -> int:
 def run(hyperparameters: dict[str, str], data: Path, weights: Path) -> dict[str, float]:
     """One job: its last metrics, wall and CPU seconds. Raises RuntimeError when it fails."""
     with tempfile.TemporaryDirectory(prefix="bench-fine-tuning-") as folder:
-        channels = {channel: data / split for channel, split in SPLITS.items()}
+        channels = {channel: data / split for channel, split in FOLDERS.items()}
         channels["pretrained"] = jobs.pretrained(Path(folder, "pretrained"), weights)
         ended = jobs.run(Path(folder, "ml"), hyperparameters, channels)
     wanted = ("validation:accuracy", "validation:loss", "test:accuracy", "test:loss")

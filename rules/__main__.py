@@ -10,6 +10,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from contract.exit_message import client_error
+from contract.files import write_whole
+from contract.reason import shortened
 from rules.checks.actions import StopTraining, read_actions, stalled_action
 from rules.checks.evaluation import Evaluation, Result, Status, finite
 from rules.checks.overall import ProfilerReport
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         actions = read_actions(config.actions, config.job)
         actions += stalled_action(config.rule, config.job)
     except RuleError as error:
-        _leave(message, f"ClientError: {error}")
+        _leave(message, client_error(str(error)))
         _say(f"error: {error}")
         return CODES[Status.ERROR]
     stop = threading.Event()
@@ -80,14 +83,14 @@ def _write(config: Config, result: Result) -> None:
     for name, content in files.items() if config.output else ():
         path = config.output / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+        write_whole(path, content)
 
 
 def _leave(file: Path | None, details: str) -> None:
     """What SageMaker takes from a Processing container as its ExitMessage."""
     if file and details:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(details, encoding="utf-8")
+        file.write_text(shortened(details), encoding="utf-8")
 
 
 def _say(line: str) -> None:

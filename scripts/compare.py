@@ -10,14 +10,17 @@ from rich.table import Table
 
 from contract import archive, manifest, metrics
 from contract.errors import ContractError
+from contract.files import replacing
 from contract.label import label
+from contract.output_data import predictions
+from contract.splits import TEST
 from scripts.errors import RunError
 from scripts.invoke import CONNECTIONS, Answer
 from scripts.target import Target
 
 SHOWN = 8
 """Rows of the table of answers."""
-PREDICTIONS = "predictions-test.csv"
+PREDICTIONS = predictions(TEST)
 
 
 def facts(target: Target, job: dict[str, Any], answers: Sequence[Answer], folder: Path) -> dict[str, Any]:
@@ -67,10 +70,9 @@ def _fetch(target: Target, uri: str, folder: Path) -> Path:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     folder.mkdir(parents=True, exist_ok=True)
     to = folder / key.rpartition("/")[2]
-    aside = to.with_name(f".{to.name}.part")
-    with aside.open("wb") as file:
+    with replacing(to) as aside, aside.open("wb") as file:
         shutil.copyfileobj(target.ask("s3", "GetObject", Bucket=bucket, Key=key)["Body"], file, 1 << 20)
-    return aside.replace(to)
+    return to
 
 
 def _told(target: Target, uri: str, folder: Path) -> dict[str, str]:

@@ -12,8 +12,6 @@ HOME = Path(".kennel")
 """Where a checkout keeps what its launchers make; nothing is written elsewhere."""
 UDACITY = "https://s3-us-west-1.amazonaws.com/udacity-aind/dog-project/dogImages.zip"
 RESNET18 = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
-SPLITS = {"train": "train", "validation": "valid", "test": "test"}
-"""Each channel and the folder of the picture set that fills it."""
 PORT = 4566
 
 SCRATCH = {"arch": "resnet18", "train-layers": "all", "picture-size": "64", "epochs": "12", "lr": "0.001", "batch-size": "32"}

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from contract.splits import FOLDERS
 from scripts.breed import BREEDS, Breed
 from scripts.dog import Part, build_dog
 from scripts.errors import LaunchError
@@ -27,7 +28,7 @@ from scripts.scene import SUPERSAMPLE, Brush, Pose, background, clutter, develop
 VERSION = 1  # of the drawings: a set that another version drew is drawn again
 QUALITY = 88  # of the JPEG files
 SIZE = 144
-SPLITS = ("train", "valid", "test")
+SPLITS = tuple(FOLDERS.values())
 MOST = 99_999
 FINISHED, STARTED = "drawn.json", "drawing.json"
 _OURS = re.compile(rf"{FINISHED}|{STARTED}|(train|valid|test)(/\d{{3}}\.(\w+)(/\3_\d{{5}}\.jpg)?)?")

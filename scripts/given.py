@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts import config, sensitive
+from contract.splits import FOLDERS
+from scripts import sensitive
 from scripts.errors import LaunchError
 from scripts.settings import Settings
 
@@ -53,7 +54,7 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
 
 def channels(settings: Settings, data_name: str, weights: str | None) -> dict[str, str]:
     """Each channel's folder in S3. `weights`: what `kennel weights` remembered."""
-    found = {channel: settings.uri("data", data_name, split) for channel, split in config.SPLITS.items()}
+    found = {channel: settings.uri("data", data_name, split) for channel, split in FOLDERS.items()}
     return found | ({"pretrained": settings.uri("weights", weights)} if weights else {})
 
 
@@ -64,7 +65,7 @@ def set_name(folder: Path) -> str:
 
 def check_splits(what: str, folder: Path) -> None:
     """Raises LaunchError unless the folder has the three splits."""
-    for split in config.SPLITS.values():
+    for split in FOLDERS.values():
         if not (folder / split).is_dir():
             raise LaunchError(f"{what} {folder}: no folder {split!r}; need train, valid and test, each with a folder a class")
 

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 
+from contract.layout import FAILURE_LIMIT
 from scripts import engine, image_config
 from scripts.config import LintImageConfig
 from scripts.errors import LaunchError
@@ -19,7 +20,6 @@ from scripts.say import Say
 TRAIN_SECONDS, IDLE_SECONDS, STARTUP_SECONDS = 60.0, 20.0, 240.0
 STOP_SECONDS = {"train": 120.0, "serve": 30.0}
 """What SageMaker waits between SIGTERM and SIGKILL."""
-FAILURE_LIMIT = 1024
 PORT, OTHER_PORT = 8080, 8347
 NOT_THERE = (126, 127)
 """Exit statuses that say: there is no such program."""

@@ -4,10 +4,10 @@
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from contract.files import write_whole
 from scripts.errors import LaunchError
 
 
@@ -27,9 +27,7 @@ def read(path: Path) -> dict[str, Any]:
 def write(path: Path, body: dict[str, Any]) -> None:
     """Write aside, then replace: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
-    os.replace(aside, path)
+    write_whole(path, json.dumps(body, indent=2) + "\n")
 
 
 def remember(path: Path, **values: Any) -> None:

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from contract.archive import plain_name
+from contract.errors import ArchiveError
+from contract.splits import FOLDERS
 from scripts.errors import LaunchError
 from scripts.pictures import CONTENT_TYPES
 from scripts.say import Say
 
-SPLITS = ("train", "valid", "test")
+SPLITS = tuple(FOLDERS.values())
 _CHUNK = 1 << 20
 
 
@@ -75,10 +78,11 @@ def _pictures(archive: Path, opened: zipfile.ZipFile, limits: Limits) -> Iterato
 
 
 def _checked(archive: Path, member: zipfile.ZipInfo) -> PurePosixPath:
-    name, path = member.filename, PurePosixPath(member.filename)
-    bad = path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or any(ord(letter) < 32 for letter in name)
-    if bad or any(len(part.encode()) > 255 for part in path.parts):
-        raise LaunchError(f"{archive}: {name[:200]!r} is not a plain relative name")
+    name = member.filename
+    try:
+        path = plain_name(name)
+    except ArchiveError as error:
+        raise LaunchError(f"{archive}: {error}") from None
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise LaunchError(f"{archive}: {name[:200]!r} is not a regular file or folder")

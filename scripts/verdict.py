@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.exit_message import is_condition_met
 from scripts.sensitive import hide
 
-CONDITION_MET = "RuleEvaluationConditionMet"
-"""How the exit message of an evaluator begins that has found something; docs/7 has the whole convention."""
 LIVE = ("InProgress", "Stopping")
 STYLES = {"IssuesFound": "red", "Error": "yellow", "Stopped": "yellow", "NoIssuesFound": "green"}
 _PROCESSING = {"InProgress": "InProgress", "Stopping": "Stopping", "Stopped": "Stopped", "Completed": "NoIssuesFound"}
@@ -44,9 +43,7 @@ def of_processing_job(rule: str, found: Mapping[str, Any]) -> Verdict:
     """From DescribeProcessingJob of a job that evaluates a rule."""
     message = found.get("ExitMessage", "")
     status = _PROCESSING.get(found["ProcessingJobStatus"], "Error")
-    return Verdict(
-        rule, "IssuesFound" if message.startswith(CONDITION_MET) else status, message or found.get("FailureReason", "")
-    )
+    return Verdict(rule, "IssuesFound" if is_condition_met(message) else status, message or found.get("FailureReason", ""))
 
 
 def facts(verdicts: list[Verdict]) -> dict[str, dict[str, str]]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from contract.exit_message import client_error, condition_met
+from contract.reason import shortened
 from rules.checks.profiler_rule import ProfilerRule
 from rules.checks.rule import Evidence, Rule, TensorRule, plain
 from rules.errors import RuleError
@@ -75,15 +77,15 @@ class Evaluation:
             else:
                 finished = self._tensors(self.rule)
         except RuleError as error:
-            return self._result(Status.ERROR, f"ClientError: {error}")
+            return self._result(Status.ERROR, client_error(str(error)))
         if self._kept:
             step = self._kept[0].step
             text = f"Evaluation of the rule {self.rule.name} at step {step} resulted in the condition being met"
-            return self._result(Status.ISSUES, f"RuleEvaluationConditionMet: {text}")
+            return self._result(Status.ISSUES, condition_met(text))
         if not finished:
             return self._result(Status.STOPPED, "The evaluation was stopped before the job ended.")
         if why := self.rule.lacks():
-            return self._result(Status.ERROR, f"ClientError: {why}")
+            return self._result(Status.ERROR, client_error(why))
         note = self.rule.note() if isinstance(self.rule, ProfilerRule) else None
         return self._result(Status.NO_ISSUES, note or "")
 
@@ -134,7 +136,7 @@ class Evaluation:
         return Result(
             rule=self.rule.name,
             status=status,
-            details=details[:1024],
+            details=shortened(details),
             parameters=self.rule.parameters(),
             evidence=self._kept,
             found=self._count,

@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from contract.archive import Bounded
+from contract.errors import ArchiveError
 from rules.errors import SourceError
 from rules.reading.source import File, Source
 
@@ -42,19 +44,6 @@ class _Remote(io.RawIOBase):
         return len(found)
 
 
-class _Bounded:
-    """What gzip unpacks, up to a ceiling: a header may claim any size."""
-
-    def __init__(self, stream: gzip.GzipFile, ceiling: int) -> None:
-        self._stream, self._left = stream, ceiling
-
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= self._left:
-            raise SourceError(f"it unpacks to more than {UNPACKED:,} bytes")
-        self._left -= size
-        return self._stream.read(size)
-
-
 def members(source: Source, name: str, wanted: Callable[[str], bool], *, first: bool = False) -> dict[str, bytes]:
     """The members of an archive whose name is `wanted`, by name. `first`: no more than one, and nothing after it is read.
 
@@ -64,7 +53,7 @@ def members(source: Source, name: str, wanted: Callable[[str], bool], *, first: 
     left = WANTED
     try:
         with gzip.GzipFile(fileobj=io.BufferedReader(_Remote(source, name), _PIECE)) as zipped:
-            with tarfile.open(fileobj=_Bounded(zipped, UNPACKED), mode="r|") as tar:
+            with tarfile.open(fileobj=Bounded(zipped, UNPACKED), mode="r|") as tar:
                 for member in tar:
                     clean = member.name.removeprefix("./")
                     if not member.isreg() or not wanted(clean):
@@ -78,7 +67,7 @@ def members(source: Source, name: str, wanted: Callable[[str], bool], *, first: 
                         break
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceError(f"{name} is no whole tar.gz: {str(error)[:120]}") from None
-    except SourceError as error:
+    except (SourceError, ArchiveError) as error:
         raise SourceError(f"{name}: {error}") from None
     return found
 

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from contract import output_data
+from contract.splits import TEST, VALIDATION
 from rules.errors import SourceError
 from rules.reading.archive import Held, members
 from rules.reading.source import Source, open_source
 
-OUTPUTS = ("steps.csv", "history.json", "predictions-test.csv", "predictions-validation.csv")
-RECORDS = ("operators.json", "machine.json")
+OUTPUTS = (output_data.STEPS, output_data.HISTORY, output_data.predictions(TEST), output_data.predictions(VALIDATION))
+RECORDS = (output_data.OPERATORS, output_data.MACHINE)
 """What the report reads of output/data, beside the profile that the program may have left there."""
-PROFILE = "profiler/"
+PROFILE = f"{output_data.PROFILE}/"
 PROFILED = ("system/", "framework/", "train/system/")
 """The folders of a profile."""
 MANIFEST = "model.json"

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from contract.timeline import PARTS
 from rules.errors import SourceError
 from rules.reading.source import Source
 
-PHASES = ("DataWait", "Copy", "Forward", "Backward", "Optimizer")
-"""The parts of a step, as the phases of its events are called."""
 LOADERS = ("DataLoaderWorker", "DataLoaderIter")
 
 _FILE = re.compile(r"(\d+)_(\d+)-([^_/]+)_\w*timeline\.json$")
@@ -39,7 +38,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class TimedStep:
-    """A whole step. `parts`: the seconds of each phase of PHASES that was written for it."""
+    """A whole step. `parts`: the seconds of each phase of PARTS that was written for it."""
 
     node: str
     mode: str
@@ -73,7 +72,7 @@ class Timeline:
         parts: dict[tuple[str, int, str, int | None], dict[str, float]] = defaultdict(lambda: defaultdict(float))
         starts: dict[tuple[str, int], list[tuple[Event, str]]] = defaultdict(list)
         for event in self.events:
-            if event.phase in PHASES:
+            if event.phase in PARTS:
                 mode = str(event.arguments.get("mode", ""))
                 parts[event.node, event.process, mode, event.step][event.phase] += event.seconds
             elif match := _STEP.match(event.phase):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from contract.exit_message import details
 from rules.report.charts import Axes, Line, plot, text
 from rules.report.findings import HERE
 from rules.report.number_format import number
@@ -38,7 +39,7 @@ def cards(part: Mapping[str, Any]) -> str:
     if fine:
         body += folded(f"{len(fine)} found nothing wrong", "".join(_card(row) for row in fine))
     if rest:
-        lines = [[row["rule"], WORDS.get(row["status"], row["status"]), _plain(row["details"])] for row in rest]
+        lines = [[row["rule"], WORDS.get(row["status"], row["status"]), details(row["details"]) or "–"] for row in rest]
         body += folded(f"{len(rest)} could not judge, and why", table(("rule", "", "why"), lines))
     return body
 
@@ -70,7 +71,7 @@ def _card(row: Mapping[str, Any]) -> str:
     listed = "".join(f"<li>{text(line)}</li>" for line in told)
     listed += f'<li class="soft">and {more:,} more like it</li>' if more > 0 else ""
     if kind == "issue" and not told:
-        listed = f"<li>{text(_plain(row['details']))}</li>"
+        listed = f"<li>{text(details(row['details']) or '–')}</li>"
     advice = f'<p class="advice"><b>What to do.</b> {text(row["advice"])}</p>' if row["advice"] and kind == "issue" else ""
     return f'<div class="rule {kind}">{head}<ul>{listed}</ul>{_series(row)}{advice}{_parameters(row)}</div>'
 
@@ -95,8 +96,3 @@ def _parameters(row: Mapping[str, Any]) -> str:
     told = {name: value for name, value in row["parameters"].items() if name != "scan_interval_us" and value not in (None, [])}
     words = ", ".join(f"{name} {value}" for name, value in told.items())
     return f'<p class="soft">{text(words)}</p>' if words else ""
-
-
-def _plain(details: str) -> str:
-    """AWS's StatusDetails without the class of the error before it."""
-    return details.removeprefix("ClientError: ").removeprefix("RuleEvaluationConditionMet: ") or "–"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from contract.output_data import HISTORY, STEPS
 from rules.errors import RuleError
 from rules.reading.job_files import Places
 from rules.reading.saved_tensors import Trial
@@ -61,24 +62,24 @@ def _steps(files: Mapping[str, bytes], curves: dict[str, dict[str, list[Point]]]
     """Each step's loss and rate into the curves; the last step of each epoch."""
     ends: dict[int, int] = {}
     try:
-        for row in csv.DictReader(io.StringIO(files.get("steps.csv", b"").decode("ascii", "replace"))):
+        for row in csv.DictReader(io.StringIO(files.get(STEPS, b"").decode("ascii", "replace"))):
             step, epoch, loss, rate = int(row["step"]), int(row["epoch"]), float(row["loss"]), float(row["lr"])
             curves["loss"].setdefault("train", []).append((step, loss))
             curves["rate"].setdefault("learning rate", []).append((step, rate))
             ends[epoch] = step
     except (KeyError, ValueError, TypeError) as error:
-        odd.append(f"steps.csv: a line is no step: {error!r}.")
+        odd.append(f"{STEPS}: a line is no step: {error!r}.")
     return ends
 
 
 def _history(files: Mapping[str, bytes], odd: list[str]) -> list[dict[str, Any]]:
     try:
-        rows = json.loads(files.get("history.json", b"[]"))
+        rows = json.loads(files.get(HISTORY, b"[]"))
         if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             return rows
-        odd.append("history.json: not a list of epochs.")
+        odd.append(f"{HISTORY}: not a list of epochs.")
     except ValueError as error:
-        odd.append(f"history.json is not JSON: {str(error)[:100]}.")
+        odd.append(f"{HISTORY} is not JSON: {str(error)[:100]}.")
     return []
 
 

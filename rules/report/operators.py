@@ -7,10 +7,10 @@ are two tables. `operators.json` and `machine.json` are Kennel's training progra
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from contract.output_data import MACHINE, OPERATORS
 from rules.errors import SourceError
 from rules.reading.job_files import parsed
 
-OPERATORS, MACHINE = "operators.json", "machine.json"
 SHOWN = 12
 USUAL = "float32"
 """The type of number of a training that does not say another as its hyperparameter `precision`."""

@@ -7,21 +7,21 @@ frame, and what is written into the page was encoded here anew.
 import base64
 import csv
 import io
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from contract.label import label
+from contract.output_data import predictions
+from contract.splits import TEST, VALIDATION
 from rules.errors import RuleError
 from rules.reading.job_files import ALL_CHANNELS, Places
 
 WORST = 12
 SIDE = 240
-FORMATS = ("JPEG", "PNG", "WEBP")
-BYTES, PIXELS = 32 << 20, 40_000_000
-"""Of a picture: its file, and what is decoded of it."""
+BYTES = 32 << 20
+"""Of a picture's file, at most."""
 ABSENT = (
     "No predictions were saved: output/data has no predictions-test.csv. Kennel's training program writes it when the job has a "
     "test or validation channel."
@@ -31,16 +31,16 @@ ABSENT = (
 def mistakes(files: Mapping[str, bytes], odd: list[str]) -> dict[str, Any]:
     """`split`, `pictures`, `right`, `classes` with precision and recall, `matrix` (row: true class), `confusions` and `worst`.
     Or `absent`."""
-    split = next((name for name in ("test", "validation") if f"predictions-{name}.csv" in files), None)
+    split = next((name for name in (TEST, VALIDATION) if predictions(name) in files), None)
     if split is None:
         return {"absent": ABSENT}
     try:
-        rows = _rows(files[f"predictions-{split}.csv"])
+        rows = _rows(files[predictions(split)])
     except (KeyError, ValueError, TypeError, csv.Error) as error:
-        odd.append(f"predictions-{split}.csv: a line is no prediction: {error!r}.")
+        odd.append(f"{predictions(split)}: a line is no prediction: {error!r}.")
         rows = []
     if not rows:
-        return {"absent": f"predictions-{split}.csv holds no prediction that can be read."}
+        return {"absent": f"{predictions(split)} holds no prediction that can be read."}
     names = sorted({row["class"] for row in rows} | {row["predicted"] for row in rows})
     place = {name: index for index, name in enumerate(names)}
     counts = [[0] * len(names) for _ in names]
@@ -100,23 +100,22 @@ def _thumbnail(places: Places, picture: str) -> str:
 
 def shrunk(body: bytes) -> str:
     """A small JPEG of a picture as a data URI; the reason where it is none that may be opened."""
-    from PIL import Image, ImageOps
+    from PIL import Image
+
+    from contract.errors import PictureError, PictureTooLargeError
+    from contract.picture import open_picture
 
     if len(body) > BYTES:
         return f"over {BYTES >> 20} MB"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(body), formats=FORMATS) as picture:
-                picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded at a half, quarter or eighth of its size
-                if picture.width * picture.height > PIXELS:
-                    return f"over {PIXELS // 1_000_000} million pixels"
-                upright = ImageOps.exif_transpose(picture)
-                upright.thumbnail((SIDE, SIDE))
-                stream = io.BytesIO()
-                plain = Image.new("RGB", upright.size)  # takes over pixels, and no comment, profile or EXIF
-                plain.paste(upright.convert("RGB"))
-                plain.save(stream, "JPEG", quality=80)
-    except Exception:  # Pillow meets what is broken with exceptions of every kind
+        upright = open_picture(body, shorter_side=SIDE)
+    except PictureTooLargeError:
+        return "too many pixels to be opened"
+    except PictureError:
         return "not a picture that can be opened"
+    upright.thumbnail((SIDE, SIDE))
+    stream = io.BytesIO()
+    plain = Image.new("RGB", upright.size)  # takes over pixels, and no comment, profile or EXIF
+    plain.paste(upright)
+    plain.save(stream, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()

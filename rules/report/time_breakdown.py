@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from contract.timeline import PARTS
 from rules.checks.steps import cause, outliers
 from rules.errors import RuleError
 from rules.reading.job_files import Places
 from rules.reading.profile import Profile
-from rules.reading.timeline import PHASES, TimedStep
+from rules.reading.timeline import TimedStep
 from rules.report.curve import thin
 from rules.report.number_format import number, span
 
@@ -74,7 +75,7 @@ def group(node: str, mode: str, steps: list[TimedStep]) -> dict[str, Any]:
 def shares(steps: list[TimedStep]) -> dict[str, float]:
     """The percentage of whole steps that each part takes; what no part covers is Other, so they add up to 100."""
     whole = sum(step.seconds for step in steps)
-    parts = {name: sum(step.parts.get(name, 0.0) for step in steps) for name in PHASES}
+    parts = {name: sum(step.parts.get(name, 0.0) for step in steps) for name in PARTS}
     parts = {name: seconds for name, seconds in parts.items() if seconds}
     if not parts or not whole:
         return {}
