@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from contract.errors import PictureError, PictureFormatError, PictureMemoryError, PictureTooLargeError
 from contract.reason import first_line
@@ -56,7 +56,7 @@ def open_picture(source: bytes | Path, *, shorter_side: int, max_pixels: int = M
         raise
     except Image.DecompressionBombError:
         raise PictureTooLargeError(f"picture claims more than {MAX_HEADER_PIXELS:,} pixels") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise PictureFormatError(f"not a picture in an accepted format ({', '.join(FORMATS)})") from None
     except MemoryError:
         raise PictureMemoryError("picture does not fit into the memory that is left") from None
@@ -85,7 +85,7 @@ def _judge_size(picture: Image.Image, shorter_side: int, max_pixels: int) -> Non
 
 def _turn(picture: Image.Image) -> Image.Transpose | None:
     try:
-        return _TURNS.get(picture.getexif().get(_ORIENTATION))
+        return _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
     except Exception:  # EXIF is a courtesy: a broken block never costs the picture.
         return None
 

@@ -8,10 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from contract.errors import ArtefactError
 
+Pixels = npt.NDArray[np.uint8]
+Values = npt.NDArray[np.float32]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -32,8 +35,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if not 8 <= self.crop <= self.resize <= 4096:
             raise ArtefactError(f"preprocessing: crop {self.crop}, resize {self.resize}; need 8 <= crop <= resize <= 4096")
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(value > 0 for value in self.std):
-            raise ArtefactError(f"preprocessing: mean {self.mean}, std {self.std}; need three numbers each, std above 0")
+        if not all(value > 0 for value in self.std):
+            raise ArtefactError(f"preprocessing: mean {self.mean}, std {self.std}; need std above 0")
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"mean": list(self.mean), "std": list(self.std), "interpolation": "bilinear", "channels": "RGB"}
@@ -51,8 +54,8 @@ class Preprocessing:
             return cls(
                 resize=_whole(value["resize"]),
                 crop=_whole(value["crop"]),
-                mean=tuple(float(number) for number in value["mean"]),
-                std=tuple(float(number) for number in value["std"]),
+                mean=_three(value["mean"]),
+                std=_three(value["std"]),
             )
         except (TypeError, ValueError) as error:
             raise ArtefactError(f"preprocessing: {error}") from None
@@ -64,7 +67,14 @@ def _whole(value: Any) -> int:
     return value
 
 
-def crop_pixels(picture: Image.Image, spec: Preprocessing) -> np.ndarray:
+def _three(value: Any) -> tuple[float, float, float]:
+    numbers = [float(number) for number in value]
+    if len(numbers) != 3:
+        raise ValueError(f"{str(value)[:80]} are not three numbers")
+    return numbers[0], numbers[1], numbers[2]
+
+
+def crop_pixels(picture: Image.Image, spec: Preprocessing) -> Pixels:
     """The scaled middle of an RGB picture: uint8, [crop, crop, 3].
 
     Scales only what the crop keeps: `box` gives the resampler the same sample points as scaling all and cutting after.
@@ -80,19 +90,19 @@ def crop_pixels(picture: Image.Image, spec: Preprocessing) -> np.ndarray:
     return np.asarray(picture.resize((spec.crop, spec.crop), Image.Resampling.BILINEAR, box=box))
 
 
-def affine(spec: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
+def affine(spec: Preprocessing) -> tuple[Values, Values]:
     """(scale, shift) of the three channels, float32: a grey level times scale, less shift, is the network's input."""
     scale = (1.0 / (255.0 * np.asarray(spec.std))).astype(np.float32)
     shift = (np.asarray(spec.mean) / np.asarray(spec.std)).astype(np.float32)
     return scale, shift
 
 
-def normalise(pixels: np.ndarray, spec: Preprocessing) -> np.ndarray:
+def normalise(pixels: Pixels, spec: Preprocessing) -> Values:
     """uint8 [crop, crop, 3] to contiguous float32 [3, crop, crop]."""
     scale, shift = affine(spec)
     return np.ascontiguousarray((pixels * scale - shift).transpose(2, 0, 1), dtype=np.float32)
 
 
-def prepare(picture: Image.Image, spec: Preprocessing) -> np.ndarray:
+def prepare(picture: Image.Image, spec: Preprocessing) -> Values:
     """An RGB picture to the network's input: float32 [3, crop, crop]."""
     return normalise(crop_pixels(picture, spec), spec)

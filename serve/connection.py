@@ -93,6 +93,7 @@ class Connection(asyncio.Protocol):
     # -- asyncio --------------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._expect(self._config.header_timeout)
         self._service.connections.add(self)

@@ -10,9 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from contract.manifest import Manifest
+from contract.preprocess import Pixels, Values
 from serve.errors import EngineError
 
 AUTO = "auto"
@@ -23,7 +22,7 @@ class Engine(Protocol):
 
     precision: str
 
-    def predict(self, pixels: np.ndarray) -> np.ndarray:
+    def predict(self, pixels: Pixels) -> Values:
         """Scaled and cut pictures, uint8 [n, crop, crop, 3], to logits float32 [n, classes]."""
         ...
 

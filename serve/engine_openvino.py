@@ -3,17 +3,19 @@
 import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from types import ModuleType
+from typing import cast
 
 import numpy as np
 
 # Importing openvino reports the import to its makers when this package can be found; with None, it cannot.
-sys.modules["openvino_telemetry"] = None
+sys.modules["openvino_telemetry"] = cast(ModuleType, None)
 import openvino as ov  # noqa: E402
 from openvino.preprocess import PrePostProcessor  # noqa: E402
 
 from contract.manifest import Manifest  # noqa: E402
 from contract.precision import GRAPHS  # noqa: E402
-from contract.preprocess import Preprocessing  # noqa: E402
+from contract.preprocess import Pixels, Preprocessing, Values  # noqa: E402
 from serve import engine  # noqa: E402
 from serve.errors import EngineError  # noqa: E402
 
@@ -34,14 +36,14 @@ class OpenVinoEngine:
     def __init__(self, networks: Iterable[ov.CompiledModel], precision: str) -> None:
         """`networks`: for different numbers of pictures, most first, one picture last."""
         self.precision = precision
-        self._requests: list[tuple[np.ndarray, ov.InferRequest]] = []
+        self._requests: list[tuple[Pixels, ov.InferRequest]] = []
         for network in networks:
             pixels, request = np.zeros(network.inputs[0].shape, np.uint8), network.create_infer_request()
             request.set_input_tensor(ov.Tensor(pixels, shared_memory=True))
             request.infer()  # the first takes longer
             self._requests.append((pixels, request))
 
-    def predict(self, pixels: np.ndarray) -> np.ndarray:
+    def predict(self, pixels: Pixels) -> Values:
         answers, rest = [], pixels
         for taken, request in self._requests:
             while len(rest) >= len(taken):

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import safetensors
 import torch
 import torchvision
 from safetensors.torch import load_file
 
 from contract.manifest import WEIGHTS, Manifest
-from contract.preprocess import Preprocessing, affine
+from contract.preprocess import Pixels, Preprocessing, Values, affine
 from serve import engine
 from serve.errors import EngineError
 
@@ -25,14 +24,14 @@ class TorchEngine:
         self, network: torch.nn.Module, device: torch.device, precision: str, spec: Preprocessing, batch: int = 1
     ) -> None:
         self.precision = precision
-        self._type = getattr(torch, precision)
-        self._network = network.eval().to(device=device, dtype=self._type, memory_format=torch.channels_last)
+        self._type: torch.dtype = getattr(torch, precision)
+        self._network = network.eval().to(device, self._type).to(memory_format=torch.channels_last)
         self._scale, self._shift = (torch.from_numpy(values).to(device) for values in affine(spec))
         with torch.inference_mode():
             shapes = [(size, spec.crop, spec.crop, 3) for size in graph_sizes(batch)] if device.type == "cuda" else []
             self._graphs = [_Graph(self._forward, torch.zeros(shape, dtype=torch.uint8, device=device)) for shape in shapes]
 
-    def predict(self, pixels: np.ndarray) -> np.ndarray:
+    def predict(self, pixels: Pixels) -> Values:
         with torch.inference_mode():
             given = torch.from_numpy(pixels)
             run = next((graph for graph in self._graphs if len(given) <= graph.size), self._forward)

@@ -21,7 +21,7 @@ from contract.errors import PictureError, PictureMemoryError, PictureTooLargeErr
 from contract.label import label
 from contract.manifest import Manifest
 from contract.picture import open_picture
-from contract.preprocess import crop_pixels
+from contract.preprocess import Pixels, Values, crop_pixels
 from serve import engine, formats, log, payload, warmup
 from serve.engine import Engine
 from serve.errors import EngineError, RequestError
@@ -36,7 +36,7 @@ class Item:
     request_id: str
     accept: str = JSON
     top_k: int = DEFAULT_TOP_K
-    picture: np.ndarray | None = None
+    picture: Pixels | None = None
     error: RequestError | None = None
 
 
@@ -101,14 +101,14 @@ class PictureClassifier:
 
         return list((self._each if len(data) > 1 else map)(one, range(len(data))))
 
-    def inference(self, items: list[Item]) -> np.ndarray:
+    def inference(self, items: list[Item]) -> Values:
         """Logits float32 [pictures without error, classes]."""
         pictures = [item.picture for item in items if item.picture is not None]
         if not pictures:
             return np.empty((0, len(self._manifest.classes)), np.float32)
         return self._engine.predict(np.stack(pictures))
 
-    def postprocess(self, items: list[Item], logits: np.ndarray, context: Any) -> list[bytes]:
+    def postprocess(self, items: list[Item], logits: Values, context: Any) -> list[bytes]:
         """Render answers and errors, and set the status and content type of each."""
         answers, rows = [], iter(logits)
         for index, item in enumerate(items):
@@ -137,7 +137,7 @@ class PictureClassifier:
         item.top_k = wanted or DEFAULT_TOP_K
         item.picture = self._decode(body)
 
-    def _decode(self, body: bytes) -> np.ndarray:
+    def _decode(self, body: bytes) -> Pixels:
         try:
             spec = self._manifest.preprocessing
             return crop_pixels(open_picture(body, shorter_side=spec.resize), spec)
@@ -148,7 +148,7 @@ class PictureClassifier:
         except PictureError as error:
             raise RequestError(400, "BadPicture", str(error)) from None
 
-    def _render(self, item: Item, logits: np.ndarray) -> bytes:
+    def _render(self, item: Item, logits: Values) -> bytes:
         powers = np.exp(logits.astype(np.float64) - logits.max())
         probabilities = powers / powers.sum()
         if not np.isfinite(probabilities).all():

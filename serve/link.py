@@ -68,6 +68,7 @@ class Link(asyncio.Protocol):
         self._transport.write(frame.pack([job.part() for job in jobs]))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:

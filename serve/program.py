@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 from contract import manifest
 from contract.errors import ContractError
@@ -99,7 +100,8 @@ class Program:
 
     async def _first(self, *tasks: asyncio.Task[object], seconds: float | None = None) -> None:
         """Wait until one of `tasks` is done, and pass its error on. Raises ServeError for a fatal line or after `seconds`."""
-        done, _ = await asyncio.wait({*tasks, self._fatal}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        waited: list[asyncio.Future[Any]] = [*tasks, self._fatal]
+        done, _ = await asyncio.wait(waited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if self._fatal in done:
             raise ServeError(self._fatal.result())
         if not done:
