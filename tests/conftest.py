@@ -15,6 +15,8 @@ import docker
 import pytest
 from docker.errors import DockerException
 
+from tests.support import drawn_dogs
+
 sys.modules["openvino_telemetry"] = None  # importing openvino would report the import to its makers
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +52,12 @@ def shared_data() -> Path:
     if not (SHARED / "dogs").is_dir():
         pytest.skip(NO_PICTURES)
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def dogs() -> list[bytes]:
+    """Drawn dogs, JPEG."""
+    return drawn_dogs.pictures()
 
 
 @pytest.fixture(scope="session")

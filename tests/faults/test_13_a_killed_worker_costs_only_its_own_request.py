@@ -4,9 +4,6 @@ import asyncio
 import random
 import time
 from datetime import datetime
-from pathlib import Path
-
-import pytest
 
 from bench.load import Load, Result
 from tests.support import artefact
@@ -55,8 +52,3 @@ def _ping(server: Server, seconds: float) -> list[tuple[int, float]]:
 
 def _time(event: dict) -> float:
     return datetime.fromisoformat(event["time"]).timestamp()
-
-
-@pytest.fixture(scope="module")
-def dogs(shared_data: Path) -> list[bytes]:
-    return [path.read_bytes() for path in sorted((shared_data / "dogs" / "test").rglob("*.jpg"))[:24]]

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import time
-from pathlib import Path
 
 from bench.load import Load, Result
 from tests.support import artefact
@@ -12,8 +11,7 @@ from tests.support.server import Server
 CLIENTS = 200
 
 
-def test_sigterm_under_load_loses_nothing(shared_data: Path) -> None:
-    dogs = [path.read_bytes() for path in sorted((shared_data / "dogs" / "test").rglob("*.jpg"))[:24]]
+def test_sigterm_under_load_loses_nothing(dogs: list[bytes]) -> None:
     with Server(artefact.small(), KENNEL_QUEUE_LIMIT=400, KENNEL_DRAIN_GRACE_SECONDS=1) as server:
         result, pings = asyncio.run(_stop_under_load(server, dogs))
         status, errors = server.wait_end(30)

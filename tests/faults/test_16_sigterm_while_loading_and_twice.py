@@ -30,8 +30,8 @@ def test_sigterm_while_loading(delay: float) -> None:
         assert not any(Path(server.folder.name).glob("serve-*"))
 
 
-def test_a_second_signal_does_not_shorten_the_drain(shared_data: Path) -> None:
-    dog = next((shared_data / "dogs" / "test").rglob("*.jpg")).read_bytes()
+def test_a_second_signal_does_not_shorten_the_drain(dogs: list[bytes]) -> None:
+    dog = dogs[0]
     with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
         statuses: list[int] = []
         threads = [threading.Thread(target=lambda: statuses.append(server.invoke(dog).status)) for _ in range(40)]

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,8 @@ TIMEOUT = 3
 
 
 @pytest.mark.parametrize(("batch", "fewest"), [(1, 1), (2, 0)])
-def test_a_hung_worker_is_told_killed_and_replaced(batch: int, fewest: int, shared_data: Path) -> None:
-    dog = next((shared_data / "dogs" / "test").rglob("*.jpg")).read_bytes()
+def test_a_hung_worker_is_told_killed_and_replaced(batch: int, fewest: int, dogs: list[bytes]) -> None:
+    dog = dogs[0]
     settings = {"SAGEMAKER_MODEL_SERVER_WORKERS": 2, "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": TIMEOUT, "KENNEL_BATCH": batch}
     with Server(artefact.small(), **settings) as server:
         hung = server.workers()[0]

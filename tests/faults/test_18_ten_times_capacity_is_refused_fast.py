@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from pathlib import Path
 
 from bench.load import Load, run
 from tests.support import artefact
@@ -11,8 +10,7 @@ from tests.support.server import Server
 SECONDS, QUEUE, CLIENTS = 6.0, 10, 100
 
 
-def test_ten_times_capacity_is_refused_fast(shared_data: Path) -> None:
-    dogs = [path.read_bytes() for path in sorted((shared_data / "dogs" / "test").rglob("*.jpg"))[:24]]
+def test_ten_times_capacity_is_refused_fast(dogs: list[bytes]) -> None:
     with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=1, KENNEL_QUEUE_LIMIT=QUEUE) as server:
         alone = run(Load(bodies=dogs, clients=1, port=server.port), 2)
         before = server.rss()
@@ -33,8 +31,8 @@ def test_ten_times_capacity_is_refused_fast(shared_data: Path) -> None:
         assert growth < 32 << 20 and recovery < 2
 
 
-def test_a_refusal_says_when_to_come_back(shared_data: Path) -> None:
-    dog = next((shared_data / "dogs" / "test").rglob("*.jpg")).read_bytes()
+def test_a_refusal_says_when_to_come_back(dogs: list[bytes]) -> None:
+    dog = dogs[0]
     with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=1, KENNEL_QUEUE_LIMIT=1) as server:
         worker = server.workers()[0]
         worker.suspend()

@@ -10,8 +10,8 @@ from tests.support import artefact
 from tests.support.server import Server, alive
 
 
-def test_ping_while_loading_is_never_200_before_the_model_answers(shared_data: Path) -> None:
-    dog = next((shared_data / "dogs" / "test").rglob("*.jpg")).read_bytes()
+def test_ping_while_loading_is_never_200_before_the_model_answers(dogs: list[bytes]) -> None:
+    dog = dogs[0]
     with Server(artefact.small(), ready=False) as server:
         refused = 0
         while True:
@@ -26,8 +26,7 @@ def test_ping_while_loading_is_never_200_before_the_model_answers(shared_data: P
         assert refused > 5 and status == 200 and answer.status == 200
 
 
-def test_ping_while_the_cpus_are_saturated(shared_data: Path) -> None:
-    dogs = [path.read_bytes() for path in sorted((shared_data / "dogs" / "test").rglob("*.jpg"))[:24]]
+def test_ping_while_the_cpus_are_saturated(dogs: list[bytes]) -> None:
     with Server(artefact.small()) as server:
         burners = [multiprocessing.get_context("spawn").Process(target=_burn, args=(6.0,)) for _ in range(4)]
         loading = threading.Thread(target=run, args=(Load(bodies=dogs, clients=8, port=server.port), 5.0))

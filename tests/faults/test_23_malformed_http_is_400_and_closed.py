@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -61,8 +60,8 @@ def test_other_routes_and_methods_are_refused(server: Server) -> None:
     assert server.request("POST", "/ping", b"").status == 405
 
 
-def test_pipelined_requests_are_answered_in_order(server: Server, shared_data: Path) -> None:
-    dog = next((shared_data / "dogs" / "test").rglob("*.jpg")).read_bytes()
+def test_pipelined_requests_are_answered_in_order(server: Server, dogs: list[bytes]) -> None:
+    dog = dogs[0]
     invoke = POST + b"Content-Length: %d\r\n\r\n" % len(dog) + dog
     ping, last = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = server.raw(ping * 500 + invoke + ping + invoke + last + ping)

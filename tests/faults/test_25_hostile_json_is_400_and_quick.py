@@ -4,7 +4,6 @@ import base64
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -71,8 +70,8 @@ def test_hostile_json_is_400_and_quick(server: Server) -> None:
     assert not server.events("worker_gone")
 
 
-def test_honest_json_is_answered(server: Server, shared_data: Path) -> None:
-    dog = next((shared_data / "dogs" / "test").rglob("*.jpg")).read_bytes()
+def test_honest_json_is_answered(server: Server, dogs: list[bytes]) -> None:
+    dog = dogs[0]
     body = {"image": base64.b64encode(dog).decode(), "top_k": 2}
     answer = server.invoke(json.dumps(body).encode(), "Application/JSON; charset=utf-8")
     assert answer.status == 200 and len(answer.json()["predictions"]) == 2

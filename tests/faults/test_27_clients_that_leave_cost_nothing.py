@@ -3,7 +3,6 @@
 import socket
 import struct
 import time
-from pathlib import Path
 
 import psutil
 
@@ -13,8 +12,8 @@ from tests.support.server import Server
 TIMES = 1000
 
 
-def test_clients_that_leave_cost_nothing(shared_data: Path) -> None:
-    dog = next((shared_data / "dogs" / "test").rglob("*.jpg")).read_bytes()
+def test_clients_that_leave_cost_nothing(dogs: list[bytes]) -> None:
+    dog = dogs[0]
     head = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(dog)
     with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
         for _ in range(50):

@@ -108,10 +108,10 @@ def test_real_weights_answer_every_valid_odd_picture(imagenet: Server, shared_da
     assert asked > 15 and not imagenet.events("worker_gone")
 
 
-def test_a_turned_picture_is_seen_upright(imagenet: Server, dogs: list[bytes]) -> None:
+def test_a_turned_picture_is_seen_upright(imagenet: Server, photographs: list[bytes]) -> None:
     """The same pixels stored turned, with the EXIF orientation that turns them back, have the same best class."""
     turned = {1: None, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
-    for dog in dogs[:6]:
+    for dog in photographs:
         picture = Image.open(io.BytesIO(dog)).convert("RGB")
         best = set()
         for orientation, turn in turned.items():
@@ -123,8 +123,8 @@ def test_a_turned_picture_is_seen_upright(imagenet: Server, dogs: list[bytes]) -
         assert len(best) == 1, best
 
 
-def test_the_same_picture_in_three_formats_has_one_best_class(imagenet: Server, dogs: list[bytes]) -> None:
-    picture = Image.open(io.BytesIO(dogs[3])).convert("RGB")
+def test_the_same_picture_in_three_formats_has_one_best_class(imagenet: Server, photographs: list[bytes]) -> None:
+    picture = Image.open(io.BytesIO(photographs[3])).convert("RGB")
     best = set()
     for name in ("PNG", "WEBP"):
         buffer = io.BytesIO()
@@ -132,4 +132,4 @@ def test_the_same_picture_in_three_formats_has_one_best_class(imagenet: Server, 
         start = time.monotonic()
         best.add(imagenet.invoke(buffer.getvalue(), f"image/{name.lower()}").json()["predictions"][0]["class"])
         assert time.monotonic() - start < 5
-    assert best == {imagenet.invoke(dogs[3]).json()["predictions"][0]["class"]}
+    assert best == {imagenet.invoke(photographs[3]).json()["predictions"][0]["class"]}
