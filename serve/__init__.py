@@ -1,5 +1,6 @@
 """The serving program that the serve image runs: one picture classifier behind SageMaker's /ping and /invocations.
 
-Entry: `serve` (`python -m serve`). `program` starts and ends everything; `connection`, `front` and `relay` are the HTTP side;
-`workers` keeps the worker processes, a `link` to each, which run `worker`, `handler` and one engine.
+Entry: `serve` (`python -m serve`). `program` starts and ends everything. The frontend is the process that listens: `frontend`,
+`client_connection` and `dispatcher` take requests, `workers` starts the worker processes and has a `worker_connection` to each.
+A worker process runs `worker`, `handler` and one engine.
 """

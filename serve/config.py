@@ -19,7 +19,7 @@ from contract.nvml import Nvml
 from contract.precision import PRECISIONS
 from serve.engine import AUTO
 from serve.errors import ConfigError
-from serve.formats import OUTPUTS
+from serve.headers import OUTPUTS
 
 Number = TypeVar("Number", int, float)
 ENGINES = ("openvino", "torch")

@@ -1,4 +1,4 @@
-"""What travels between the front and a worker: a list of parts, each a few named fields and the bytes that belong to them.
+"""What travels between the frontend and a worker: a list of parts, each a few named fields and the bytes that belong to them.
 
 On the wire: the length of a JSON list (four bytes, big-endian), that list of fields with the `size` of each body, the bodies.
 Both ends are ours and of the same version; nothing here judges what it reads.

@@ -22,7 +22,7 @@ from contract.label import label
 from contract.manifest import Manifest
 from contract.picture import open_picture
 from contract.preprocess import Pixels, Values, crop_pixels
-from serve import engine, formats, log, payload, warmup
+from serve import engine, headers, json_body, log, warmup
 from serve.engine import Engine
 from serve.errors import EngineError, RequestError
 
@@ -126,13 +126,13 @@ class PictureClassifier:
         return answers
 
     def _read(self, item: Item, body: bytes, context: Any, index: int) -> None:
-        content_type = formats.content_type(context.get_request_header(index, "Content-Type"))
-        item.accept = formats.accept(context.get_request_header(index, "Accept"), self._default_accept)
-        wanted = formats.top_k(context.get_request_header(index, "Custom-Attributes"))
+        content_type = headers.content_type(context.get_request_header(index, "Content-Type"))
+        item.accept = headers.accept(context.get_request_header(index, "Accept"), self._default_accept)
+        wanted = headers.top_k(context.get_request_header(index, "Custom-Attributes"))
         if not body:
             raise RequestError(400, "EmptyBody", "the body is empty; send a picture")
         if content_type == JSON:
-            body, asked = payload.read(bytes(body))
+            body, asked = json_body.read(bytes(body))
             wanted = asked or wanted
         item.top_k = wanted or DEFAULT_TOP_K
         item.picture = self._decode(body)

@@ -10,7 +10,7 @@ _IP_MINTTL = 21
 """From Linux's in.h; Python has no name for it."""
 
 
-def refuse_newcomers(listener: socket.socket) -> None:
+def refuse_new_connections(listener: socket.socket) -> None:
     """Drop every SYN from now on: handshakes that have begun are completed, no other begins. A client that is dropped tries again
     by itself, a second later, and is refused once the socket is closed.
 
@@ -22,15 +22,15 @@ def refuse_newcomers(listener: socket.socket) -> None:
         listener.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 255)
 
 
-def last_callers(listener: socket.socket) -> Iterator[socket.socket]:
+def accept_remaining(listener: socket.socket) -> Iterator[socket.socket]:
     """Take whom the queue of a non-blocking listener holds. Each had been given the listener's demand; what its client sent in
     the meantime was dropped, and comes again a fifth of a second later."""
     while True:
         try:
-            link, _ = listener.accept()
+            connection, _ = listener.accept()
         except OSError:  # nobody is left, or no descriptor for them
             return
         with contextlib.suppress(OSError):
-            link.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 0)
-        link.setblocking(False)
-        yield link
+            connection.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 0)
+        connection.setblocking(False)
+        yield connection

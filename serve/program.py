@@ -15,13 +15,13 @@ from typing import Any
 
 from contract import manifest
 from contract.errors import ContractError
-from serve import log, warmup, weights
+from serve import log, safetensors_header, warmup
 from serve.config import Config
 from serve.errors import RequestError, ServeError
-from serve.front import Front
+from serve.frontend import Frontend
 
 
-class Stops:
+class StopSignals:
     """SIGTERM and SIGINT, from before the event loop runs until the process is gone: the first one stops, more change nothing.
 
     Not asyncio's own handlers: those give way to the default, death, when the loop closes.
@@ -54,13 +54,13 @@ class Stops:
 class Program:
     """One run. `fatal` gets the line that ends it."""
 
-    def __init__(self, config: Config, stops: Stops) -> None:
+    def __init__(self, config: Config, stops: StopSignals) -> None:
         self._config = config
         self._loop = asyncio.get_running_loop()
         self._started = time.monotonic()
         self._fatal: asyncio.Future[str] = self._loop.create_future()
         self._stop = stops.event(self._loop)
-        self._front = Front(config, self._end)
+        self._frontend = Frontend(config, self._end)
 
     async def run(self) -> None:
         """Serve until told to stop. Raises ServeError or ContractError when serving is not possible."""
@@ -70,7 +70,7 @@ class Program:
             await self._first(start, stop, seconds=self._config.startup_timeout)
             if not stop.done():
                 await self._first(stop)
-                await self._front.drain()
+                await self._frontend.drain()
         finally:
             start.cancel()
             stop.cancel()
@@ -78,14 +78,14 @@ class Program:
 
     async def _start(self) -> None:
         found = await asyncio.to_thread(manifest.verify, self._config.model)
-        weights.check(self._config.model / manifest.WEIGHTS)
-        workers = self._front.workers
+        safetensors_header.check(self._config.model / manifest.WEIGHTS)
+        workers = self._frontend.workers
         workers.start()
-        self._front.sweep()
+        self._frontend.sweep()
         while workers.ready < self._config.workers:
             await asyncio.sleep(0.01)
-        await warmup.round_trip(self._front.relay, self._loop.time() + self._config.request_timeout)
-        await self._front.listen()
+        await warmup.round_trip(self._frontend.dispatcher, self._loop.time() + self._config.request_timeout)
+        await self._frontend.listen()
         log.event(
             "serving",
             port=self._config.port,
@@ -122,14 +122,14 @@ class Program:
             return
 
     async def _close(self) -> None:
-        self._front.relay.give_up(RequestError(503, "ShuttingDown", "the server is shutting down"))
-        self._front.close()
-        self._front.workers.close()
+        self._frontend.dispatcher.give_up(RequestError(503, "ShuttingDown", "the server is shutting down"))
+        self._frontend.close()
+        self._frontend.workers.close()
 
 
 def run(config: Config) -> int:
     """Serve as `config` says. Returns the exit status: 0 after a stop, 1 with one line on standard error otherwise."""
-    stops = Stops()
+    stops = StopSignals()
     try:
         asyncio.run(_run(config, stops))
     except (ServeError, ContractError) as error:
@@ -141,5 +141,5 @@ def run(config: Config) -> int:
     return 0
 
 
-async def _run(config: Config, stops: Stops) -> None:
+async def _run(config: Config, stops: StopSignals) -> None:
     await Program(config, stops).run()

@@ -8,8 +8,8 @@ from PIL import Image
 from sagemaker_inference.content_types import JSON
 
 from contract.picture import FORMATS
+from serve.dispatcher import Dispatcher
 from serve.errors import RequestError, ServeError
-from serve.relay import Relay
 
 
 def pictures() -> list[bytes]:
@@ -23,15 +23,15 @@ def pictures() -> list[bytes]:
     return samples
 
 
-async def round_trip(relay: Relay, deadline: float) -> None:
+async def round_trip(dispatcher: Dispatcher, deadline: float) -> None:
     """Send one picture through a worker and wait for its answer. Raises ServeError for any answer but a good one."""
-    job = _RoundTrip(pictures()[0], deadline)
-    relay.submit(job)
-    await job.done
+    request = _WarmUpRequest(pictures()[0], deadline)
+    dispatcher.submit(request)
+    await request.done
 
 
-class _RoundTrip:
-    """A job of the relay that nobody asked for."""
+class _WarmUpRequest:
+    """A request that no client sent."""
 
     def __init__(self, body: bytes, deadline: float) -> None:
         self._body = body

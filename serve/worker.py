@@ -1,7 +1,7 @@
-"""A worker process, `python -m serve.worker FD SETTINGS`: loads the model, then answers the batches that the front sends.
+"""A worker process, `python -m serve.worker FD SETTINGS`: loads the model, then answers the batches that the frontend sends.
 
-FD is its end of a socket to the front, and the only thing that it reads: one frame is a batch, one frame the answers to it. The
-first frame it sends says `ready` with its precision, or `failed` with the reason. The prediction is the handler's.
+FD is its end of a socket to the frontend, and the only thing that it reads: one frame is a batch, one frame the answers to it.
+The first frame it sends says `ready` with its precision, or `failed` with the reason. The prediction is the handler's.
 """
 
 import contextlib
@@ -23,31 +23,31 @@ _PIECE = 1 << 18
 
 
 def main() -> int:
-    link, properties = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
+    connection, properties = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
     end_with_parent()  # in whatever it is just then; idle, it would see so itself
-    _go_first()
+    _be_killed_first()
     try:
-        # Imported here, so that an import error is told to the front like any other.
+        # Imported here, so that an import error is told to the frontend like any other.
         from serve.handler import PictureClassifier
 
         handler = PictureClassifier()
         handler.initialize(Context(properties))
     except Exception as error:
-        link.sendall(frame.pack([({"failed": _reason(error)}, b"")]))
+        connection.sendall(frame.pack([({"failed": _reason(error)}, b"")]))
         return 1
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        link.sendall(frame.pack([({"ready": handler.precision}, b"")]))
+        connection.sendall(frame.pack([({"ready": handler.precision}, b"")]))
         frames = frame.Frames()
-        while data := link.recv(_PIECE):
+        while data := connection.recv(_PIECE):
             for batch in frames.feed(data):
                 context = Context(properties, [fields for fields, _ in batch])
                 bodies = handler.handle([{"body": body} for _, body in batch], context)
-                link.sendall(frame.pack(list(zip(context.answers, bodies, strict=True))))
+                connection.sendall(frame.pack(list(zip(context.answers, bodies, strict=True))))
     return 0
 
 
-def _go_first() -> None:
-    """When memory runs out, the kernel is to take the worker with the large picture, not the front."""
+def _be_killed_first() -> None:
+    """When memory runs out, the kernel is to take the worker with the large picture, not the frontend."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 

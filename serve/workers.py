@@ -1,6 +1,6 @@
 """The worker processes: started, watched, killed when they hang, and started again when they are gone.
 
-Each holds one socket to the front for as long as it lives, so its end, however it came, is known at once and exactly.
+Each holds one socket to the frontend for as long as it lives, so its end, however it came, is known at once and exactly.
 """
 
 import asyncio
@@ -15,26 +15,26 @@ from pathlib import Path
 
 from serve import log
 from serve.config import Config, child_environ
+from serve.dispatcher import Dispatcher
 from serve.frame import Part
-from serve.link import Job, Link
-from serve.relay import Relay
+from serve.worker_connection import PendingRequest, WorkerConnection
 
 _LOAD_TRIES = 5
 _PAUSE_SECONDS = 0.1
 """Before a worker that did not load is tried again; doubled each time."""
-_LINK = 3
+_CONNECTION = 3
 """The worker's descriptor of the socket: the first that is free there."""
 _ROOT = str(Path(__file__).resolve().parent.parent)
 
 
 class Workers:
-    """All of them, and the relay that feeds those that are ready. `fatal` is called with the line that ends the program."""
+    """All of them, and the dispatcher that feeds those that are ready. `fatal` is called with the line that ends the program."""
 
-    def __init__(self, config: Config, relay: Relay, fatal: Callable[[str], None]) -> None:
+    def __init__(self, config: Config, dispatcher: Dispatcher, fatal: Callable[[str], None]) -> None:
         self._config = config
-        self._relay = relay
+        self._dispatcher = dispatcher
         self._fatal = fatal
-        self._links: set[Link] = set()
+        self._workers: set[WorkerConnection] = set()
         self._connecting: set[asyncio.Task[object]] = set()
         self._lost_loading = 0
         """Workers that ended while they loaded, since one last got ready."""
@@ -42,12 +42,12 @@ class Workers:
 
     @property
     def ready(self) -> int:
-        return sum(link.ready for link in self._links)
+        return sum(worker.ready for worker in self._workers)
 
     @property
     def precision(self) -> str:
         """What they compute in, all of them the same; empty while none is ready."""
-        return next((link.precision for link in self._links if link.ready), "")
+        return next((worker.precision for worker in self._workers if worker.ready), "")
 
     def start(self) -> None:
         for slot in range(self._config.workers):
@@ -58,19 +58,19 @@ class Workers:
 
         With several requests, half as long: each is asked again alone and has the other half for it.
         """
-        for link in self._links:
-            limit = self._config.request_timeout / (2 if len(link.jobs) > 1 else 1)
-            if link.busy_seconds() >= limit:
-                log.event("worker_killed", "error", pid=link.pid, reason=f"no answer for {limit:.1f} s")
-                _kill(link.pid)
+        for worker in self._workers:
+            limit = self._config.request_timeout / (2 if len(worker.requests) > 1 else 1)
+            if worker.busy_seconds() >= limit:
+                log.event("worker_killed", "error", pid=worker.pid, reason=f"no answer for {limit:.1f} s")
+                _kill(worker.pid)
 
     def close(self) -> None:
         """SIGKILL to all: nothing is owed by now, and they hold nothing but memory."""
         self._ending = True
-        for link in self._links:
-            _kill(link.pid)
+        for worker in self._workers:
+            _kill(worker.pid)
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(link.pid, 0)
+                os.waitpid(worker.pid, 0)
 
     def _start(self, slot: int) -> None:
         if self._ending:
@@ -86,10 +86,10 @@ class Workers:
         finally:
             theirs.close()
         log.event("worker_loading", pid=pid)
-        link = Link(self, pid, slot)
-        self._links.add(link)
+        worker = WorkerConnection(self, pid, slot)
+        self._workers.add(worker)
         loop = asyncio.get_running_loop()
-        task = loop.create_task(loop.create_unix_connection(lambda: link, sock=ours))
+        task = loop.create_task(loop.create_unix_connection(lambda: worker, sock=ours))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
@@ -101,32 +101,32 @@ class Workers:
         else:
             asyncio.get_running_loop().call_later(_PAUSE_SECONDS * 2**self._lost_loading, self._start, slot)
 
-    # -- what a link tells (link.Owner) -----------------------------------------------------------------------------------
+    # -- what a worker tells (worker_connection.Owner) ------------------------------------------------------------
 
-    def loaded(self, link: Link) -> None:
+    def loaded(self, worker: WorkerConnection) -> None:
         self._lost_loading = 0
-        self._relay.add(link)
+        self._dispatcher.add(worker)
 
     def refused(self, reason: str) -> None:
         self._fatal(reason)
 
-    def answered(self, link: Link, jobs: list[Job], answers: list[Part]) -> None:
-        self._relay.answered(link, jobs, answers)
+    def answered(self, worker: WorkerConnection, requests: list[PendingRequest], answers: list[Part]) -> None:
+        self._dispatcher.answered(worker, requests, answers)
 
-    def gone(self, link: Link, jobs: list[Job]) -> None:
-        self._links.discard(link)
+    def gone(self, worker: WorkerConnection, requests: list[PendingRequest]) -> None:
+        self._workers.discard(worker)
         if self._ending:
             return
-        log.event("worker_gone", "error", pid=link.pid)
-        self._relay.lost(link, jobs)
-        if link.ready:
-            self._start(link.slot)
+        log.event("worker_gone", "error", pid=worker.pid)
+        self._dispatcher.lost(worker, requests)
+        if worker.ready:
+            self._start(worker.slot)
         else:
-            self._again(link.slot)
+            self._again(worker.slot)
 
 
-def _spawn(link: int, config: Config, slot: int) -> int:
-    """The process id of a new worker, whose end of the socket is descriptor `link` of this process. Raises OSError."""
+def _spawn(descriptor: int, config: Config, slot: int) -> int:
+    """The process id of a new worker, whose end of the socket is `descriptor` of this process. Raises OSError."""
     properties = {
         "model_dir": str(config.model),
         "engine": config.engine,
@@ -142,14 +142,14 @@ def _spawn(link: int, config: Config, slot: int) -> int:
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_ROOT, environ.get("PYTHONPATH")]))
     return os.posix_spawn(
         sys.executable,
-        [sys.executable, "-m", "serve.worker", str(_LINK), json.dumps(properties)],
+        [sys.executable, "-m", "serve.worker", str(_CONNECTION), json.dumps(properties)],
         environ,
         file_actions=[
-            (os.POSIX_SPAWN_DUP2, link, _LINK),
+            (os.POSIX_SPAWN_DUP2, descriptor, _CONNECTION),
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, 1, 2),  # engines complain there in their own words; the program's last line stands alone
         ],
-        setsid=True,  # a terminal's Ctrl-C is the front's to hear
+        setsid=True,  # a terminal's Ctrl-C is the frontend's to hear
     )
 
 

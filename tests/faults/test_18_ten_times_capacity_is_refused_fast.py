@@ -22,7 +22,7 @@ def test_ten_times_capacity_is_refused_fast(dogs: list[bytes]) -> None:
         recovery = time.monotonic() - start
         median = refused[len(refused) // 2]
         print(f"{result.statuses}; refused after {median * 1000:.1f} ms (median); accepted p99 {result.quantile(0.99):.2f} s")
-        print(f"front grew {growth / 2**20:.1f} MiB; recovered in {recovery:.2f} s")
+        print(f"frontend grew {growth / 2**20:.1f} MiB; recovered in {recovery:.2f} s")
         assert set(result.statuses) == {200, 503} and len(refused) > 100
         assert all(b"Overloaded" in sample.body for sample in result.samples if sample.status == 503)
         assert median < 0.05

@@ -33,7 +33,7 @@ def test_a_client_that_sends_it_all_first_still_reads_the_413(server: Server) ->
     before = server.rss()
     answer = server.invoke(b"\0" * (5 * LIMIT))
     growth = server.rss() - before
-    print(f"{5 * LIMIT:,} bytes: {answer.status}, front {growth / 2**20:+.1f} MiB")
+    print(f"{5 * LIMIT:,} bytes: {answer.status}, frontend {growth / 2**20:+.1f} MiB")
     assert answer.status == 413 and answer.json()["code"] == "PayloadTooLarge"
     assert growth < 16 << 20
 
@@ -57,7 +57,7 @@ def test_an_endless_chunked_body_is_cut_off(server: Server) -> None:
         with contextlib.suppress(OSError):
             answer = link.recv(4096)
     growth = server.rss() - before
-    print(f"cut off after {sent / 2**20:.0f} MiB in {time.monotonic() - start:.1f} s, front {growth / 2**20:+.1f} MiB")
+    print(f"cut off after {sent / 2**20:.0f} MiB in {time.monotonic() - start:.1f} s, frontend {growth / 2**20:+.1f} MiB")
     assert answer.startswith(b"HTTP/1.1 413 ") and sent < 200 << 20 and growth < 16 << 20
 
 
@@ -65,7 +65,7 @@ def test_a_million_one_byte_chunks_are_cut_off(server: Server) -> None:
     before, start = server.rss(), time.monotonic()
     answer = server.raw(POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n\0\r\n" * 1_000_000 + b"0\r\n\r\n")
     growth = server.rss() - before
-    print(f"{answer[:12].decode()} after {time.monotonic() - start:.1f} s, front {growth / 2**20:+.1f} MiB")
+    print(f"{answer[:12].decode()} after {time.monotonic() - start:.1f} s, frontend {growth / 2**20:+.1f} MiB")
     assert answer.startswith(b"HTTP/1.1 413 ") and b"TooManyChunks" in answer and growth < 16 << 20
     assert server.ping().status == 200
 

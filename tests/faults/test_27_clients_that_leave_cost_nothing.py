@@ -18,8 +18,8 @@ def test_clients_that_leave_cost_nothing(dogs: list[bytes]) -> None:
     with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
         for _ in range(50):
             server.invoke(dog)
-        front = psutil.Process(server.process.pid)
-        files, memory = front.num_fds(), front.memory_info().rss
+        program = psutil.Process(server.process.pid)
+        files, memory = program.num_fds(), program.memory_info().rss
         for turn in range(TIMES):
             link = socket.create_connection(("127.0.0.1", server.port), timeout=10)
             if turn % 2:  # a reset instead of a polite end
@@ -30,12 +30,13 @@ def test_clients_that_leave_cost_nothing(dogs: list[bytes]) -> None:
         while server.invoke(dog).status != 200 and time.monotonic() - left < 5:
             time.sleep(0.02)
         waited = time.monotonic() - left
-        while front.num_fds() > files + 3 and time.monotonic() - left < 5:
+        while program.num_fds() > files + 3 and time.monotonic() - left < 5:
             time.sleep(0.05)
-        growth = front.memory_info().rss - memory
+        growth = program.memory_info().rss - memory
         print(
-            f"{TIMES} clients left; next answer after {waited:.2f} s, {front.num_fds() - files:+d} fds, {growth / 2**20:+.1f} MiB"
+            f"{TIMES} clients left; next answer after {waited:.2f} s, {program.num_fds() - files:+d} fds, "
+            f"{growth / 2**20:+.1f} MiB"
         )
-        assert waited < 5 and front.num_fds() <= files + 3
+        assert waited < 5 and program.num_fds() <= files + 3
         assert growth < 24 << 20
         assert not server.events("worker_gone")

@@ -5,23 +5,23 @@ import time
 
 import pytest
 
-from serve.listener import last_callers, refuse_newcomers
+from serve.listener import accept_remaining, refuse_new_connections
 
 
 def test_who_has_connected_is_served_and_nobody_else_gets_in() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         before = socket.create_connection(listener.getsockname())
-        refuse_newcomers(listener)
+        refuse_new_connections(listener)
         with pytest.raises(TimeoutError):
             socket.create_connection(listener.getsockname(), timeout=0.3)
         before.sendall(b"a request")
-        (accepted,) = last_callers(listener)
+        (accepted,) = accept_remaining(listener)
         accepted.setblocking(True)
         assert accepted.recv(100) == b"a request"
         accepted.sendall(b"an answer")
         assert before.recv(100) == b"an answer"
-        assert list(last_callers(listener)) == []
+        assert list(accept_remaining(listener)) == []
         address = listener.getsockname()
     started = time.monotonic()
     with pytest.raises(ConnectionRefusedError):
@@ -34,14 +34,14 @@ def test_who_has_connected_is_served_and_nobody_else_gets_in() -> None:
 def test_who_comes_in_at_the_last_moment_is_heard() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as late:
         listener.setblocking(False)
-        refuse_newcomers(listener)
+        refuse_new_connections(listener)
         late.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)  # gets in, and what it is given holds the listener's demand
         late.settimeout(5)
         late.connect(listener.getsockname())
         late.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 64)
         late.sendall(b"a request")
         time.sleep(0.05)
-        (accepted,) = last_callers(listener)
+        (accepted,) = accept_remaining(listener)
         with accepted:
             with pytest.raises(BlockingIOError):
                 accepted.recv(100)

@@ -1,4 +1,4 @@
-"""The worker process, started as the front starts it but by us: what it says, and that it does not outlive the front."""
+"""The worker process, started as the frontend starts it but by us: what it says, and that it does not outlive the frontend."""
 
 import json
 import os
@@ -38,26 +38,26 @@ def _properties(base: Path) -> str:
     return json.dumps({"model_dir": str(base / "model"), "engine": "openvino", "threads": 1})
 
 
-def _heard(link: socket.socket) -> list[frame.Part]:
+def _heard(connection: socket.socket) -> list[frame.Part]:
     """The next frame; what it sends is one answer to one thing, so there is never more."""
     frames, found = frame.Frames(), []
     while not found:
-        data = link.recv(65536)
+        data = connection.recv(65536)
         assert data, "the worker is gone"
         found = list(frames.feed(data))
     return found[0]
 
 
 def test_a_worker_says_that_it_is_ready_answers_batches_and_ends_with_the_socket(dogs: list[bytes]) -> None:
-    process, link = _start(artefact.small())
-    assert _heard(link)[0][0]["ready"] == "float32"
+    process, connection = _start(artefact.small())
+    assert _heard(connection)[0][0]["ready"] == "float32"
     requests = [({"id": "r1", "Content-Type": "image/jpeg"}, b"no picture"), ({"id": "r2"}, dogs[0])]
     for _ in range(2):
-        link.sendall(frame.pack(requests))
-        (bad, told), (good, answer) = _heard(link)
+        connection.sendall(frame.pack(requests))
+        (bad, told), (good, answer) = _heard(connection)
         assert bad["status"] == 400 and json.loads(told)["request_id"] == "r1"
         assert good["status"] == 200 and len(json.loads(answer)["predictions"]) == 5
-    link.close()
+    connection.close()
     assert process.wait(10) == 0
     assert process.communicate() == ("", "")
 
@@ -65,21 +65,21 @@ def test_a_worker_says_that_it_is_ready_answers_batches_and_ends_with_the_socket
 def test_a_model_that_does_not_fit_is_told_in_one_line(tmp_path: Path) -> None:
     base = artefact.copy(artefact.small(), tmp_path / "ml")
     artefact.rewrite(base, classes=("a", "b"))
-    process, link = _start(base)
-    assert _heard(link)[0][0]["failed"] == "model.xml: output is [1,5]; model.json lists 2 classes"
+    process, connection = _start(base)
+    assert _heard(connection)[0][0]["failed"] == "model.xml: output is [1,5]; model.json lists 2 classes"
     _, errors = process.communicate(timeout=10)
-    link.close()
+    connection.close()
     assert process.returncode == 1 and errors == ""
 
 
 def test_a_worker_does_not_outlive_a_killed_front_even_when_it_hangs() -> None:
     command = [sys.executable, "-c", PARENT, _properties(artefact.small())]
-    front = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    pid = int(front.stdout.readline())
-    assert "float32" in front.stdout.readline()
+    frontend = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pid = int(frontend.stdout.readline())
+    assert "float32" in frontend.stdout.readline()
     worker = os.pidfd_open(pid)
     os.kill(pid, signal.SIGSTOP)
-    front.kill()
-    front.communicate()
+    frontend.kill()
+    frontend.communicate()
     assert select.select([worker], [], [], 10)[0], "still there"
     os.close(worker)

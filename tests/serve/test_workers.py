@@ -12,25 +12,25 @@ import psutil
 import pytest
 
 from serve.config import Config
+from serve.dispatcher import Dispatcher
 from serve.errors import RequestError
-from serve.link import Link
-from serve.relay import Relay
+from serve.worker_connection import WorkerConnection
 from serve.workers import Workers
 from tests.support import artefact
 
 
 class Room:
-    """Workers with a relay of their own, and the lines that would end the program."""
+    """Workers with a dispatcher of their own, and the lines that would end the program."""
 
     def __init__(self, config: Config) -> None:
         self.ends: list[str] = []
         died = RequestError(500, "WorkerDied", "x")
-        self.relay = Relay(batch=config.batch, in_flight_limit=config.in_flight_limit, queue_limit=9, died=lambda: died)
-        self.workers = Workers(config, self.relay, self.ends.append)
+        self.dispatcher = Dispatcher(batch=config.batch, in_flight_limit=config.in_flight_limit, queue_limit=9, died=lambda: died)
+        self.workers = Workers(config, self.dispatcher, self.ends.append)
 
     @property
-    def links(self) -> list[Link]:
-        return sorted(self.workers._links, key=lambda link: link.slot)
+    def workers(self) -> list[WorkerConnection]:
+        return sorted(self.workers._workers, key=lambda worker: worker.slot)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
@@ -45,7 +45,7 @@ def with_room(test: Callable[[Room], Awaitable[None]], config: Config) -> None:
         try:
             await test(room)
         finally:
-            pids = [link.pid for link in room.links]
+            pids = [worker.pid for worker in room.workers]
             room.workers.close()
             assert not any(psutil.pid_exists(pid) for pid in pids)
 
@@ -58,7 +58,7 @@ def config() -> Config:
 
 
 class Ask:
-    """A job that remembers its end."""
+    """A request that remembers its end."""
 
     def __init__(self, body: bytes) -> None:
         self.body, self.deadline = body, float("inf")
@@ -77,15 +77,15 @@ class Ask:
 def test_each_slot_has_its_worker_and_a_killed_one_its_successor(config: Config, dogs: list[bytes]) -> None:
     async def test(room: Room) -> None:
         await room.until(lambda: room.workers.ready == 2)
-        assert [link.slot for link in room.links] == [0, 1] and room.workers.precision == "float32"
-        first, second = room.links
+        assert [worker.slot for worker in room.workers] == [0, 1] and room.workers.precision == "float32"
+        first, second = room.workers
         os.kill(second.pid, signal.SIGKILL)
-        await room.until(lambda: second not in room.links)
+        await room.until(lambda: second not in room.workers)
         await room.until(lambda: room.workers.ready == 2)
-        assert room.links[0] is first and room.links[1].pid != second.pid and not room.ends
-        job = Ask(dogs[0])
-        room.relay.submit(job)
-        assert await job.end == 200
+        assert room.workers[0] is first and room.workers[1].pid != second.pid and not room.ends
+        request = Ask(dogs[0])
+        room.dispatcher.submit(request)
+        assert await request.end == 200
 
     with_room(test, config)
 
@@ -93,18 +93,18 @@ def test_each_slot_has_its_worker_and_a_killed_one_its_successor(config: Config,
 def test_one_that_hangs_is_killed_and_its_request_told(config: Config, dogs: list[bytes]) -> None:
     async def test(room: Room) -> None:
         await room.until(lambda: room.workers.ready == 1)
-        (hung,) = room.links
+        (hung,) = room.workers
         os.kill(hung.pid, signal.SIGSTOP)
-        job = Ask(dogs[0])
-        room.relay.submit(job)
+        request = Ask(dogs[0])
+        room.dispatcher.submit(request)
         room.workers.kill_hung()
         await asyncio.sleep(0.1)
-        assert hung in room.links and not job.end.done()
+        assert hung in room.workers and not request.end.done()
         await asyncio.sleep(0.5)
         room.workers.kill_hung()
-        assert await job.end == "WorkerDied"
+        assert await request.end == "WorkerDied"
         await room.until(lambda: room.workers.ready == 1)
-        assert room.links[0].pid != hung.pid
+        assert room.workers[0].pid != hung.pid
 
     with_room(test, replace(config, workers=1, request_timeout=0.5))
 
@@ -124,10 +124,10 @@ def test_five_that_end_while_loading_end_it_with_pauses_that_grow(config: Config
     async def test(room: Room) -> None:
         killed: dict[int, float] = {}
         while not room.ends:
-            for link in room.links:
-                if link.pid not in killed:
-                    killed[link.pid] = time.monotonic()
-                    os.kill(link.pid, signal.SIGKILL)
+            for worker in room.workers:
+                if worker.pid not in killed:
+                    killed[worker.pid] = time.monotonic()
+                    os.kill(worker.pid, signal.SIGKILL)
             await asyncio.sleep(0.01)
         times = list(killed.values())
         assert len(times) == 5 and "5 worker processes" in room.ends[0]
@@ -139,8 +139,8 @@ def test_five_that_end_while_loading_end_it_with_pauses_that_grow(config: Config
 def test_workers_share_the_weights_that_they_map(config: Config) -> None:
     async def test(room: Room) -> None:
         await room.until(lambda: room.workers.ready == 2)
-        for link in room.links:
-            maps = [row for row in psutil.Process(link.pid).memory_maps() if row.path == str(config.model / "model.bin")]
+        for worker in room.workers:
+            maps = [row for row in psutil.Process(worker.pid).memory_maps() if row.path == str(config.model / "model.bin")]
             assert maps and sum(row.rss for row in maps) > 0
             assert not any(row.private_dirty for row in maps), "a copy of its own"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve import formats
+from serve import headers
 from serve.errors import RequestError
 
 JSON, CSV = "application/json", "text/csv"
@@ -22,7 +22,7 @@ JSON, CSV = "application/json", "text/csv"
     ],
 )
 def test_content_types_that_are_read(header: str | None, expected: str) -> None:
-    assert formats.content_type(header) == expected
+    assert headers.content_type(header) == expected
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_content_types_that_are_read(header: str | None, expected: str) -> None:
 )
 def test_content_types_that_are_not(header: str) -> None:
     with pytest.raises(RequestError) as caught:
-        formats.content_type(header)
+        headers.content_type(header)
     assert caught.value.status == 415 and "image/webp" in caught.value.message
 
 
@@ -51,36 +51,36 @@ def test_content_types_that_are_not(header: str) -> None:
     ],
 )
 def test_the_answer_that_is_chosen(header: str | None, expected: str) -> None:
-    assert formats.accept(header, JSON) == expected
+    assert headers.accept(header, JSON) == expected
 
 
 def test_the_default_wins_where_the_choice_is_left() -> None:
-    assert formats.accept("*/*", CSV) == CSV
-    assert formats.accept("application/json", CSV) == JSON
+    assert headers.accept("*/*", CSV) == CSV
+    assert headers.accept("application/json", CSV) == JSON
 
 
 @pytest.mark.parametrize("header", ["text/html", "image/*", "application/json;q=0", "*/*;q=0", "application/json;q=x"])
 def test_an_accept_that_nothing_fits(header: str) -> None:
     with pytest.raises(RequestError) as caught:
-        formats.accept(header, JSON)
+        headers.accept(header, JSON)
     assert caught.value.status == 406 and CSV in caught.value.message
 
 
 def test_top_k_is_the_only_attribute() -> None:
-    assert formats.top_k(None) is None
-    assert formats.top_k("top_k=3") == 3
+    assert headers.top_k(None) is None
+    assert headers.top_k("top_k=3") == 3
     for attributes in ("top_k=0", "top_k=1001", "top_k=-1", "top_k=3;x=1", "k=3", "top_k=٣", "top_k=3\n4", "x" * 2000):
         with pytest.raises(RequestError) as caught:
-            formats.top_k(attributes)
+            headers.top_k(attributes)
         assert caught.value.status == 400
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
 def test_no_header_does_anything_but_answer_or_refuse(content_type: str, accept: str, attributes: str) -> None:
     for read in (
-        lambda: formats.content_type(content_type),
-        lambda: formats.accept(accept, JSON),
-        lambda: formats.top_k(attributes),
+        lambda: headers.content_type(content_type),
+        lambda: headers.accept(accept, JSON),
+        lambda: headers.top_k(attributes),
     ):
         try:
             read()

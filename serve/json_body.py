@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from serve.errors import RequestError
-from serve.formats import checked_top_k
+from serve.headers import checked_top_k
 
 _STRUCTURE_LIMIT = 16
 """Commas and brackets at most. Base64 holds none, so an honest body has three or so; a deep or a long one is never parsed."""

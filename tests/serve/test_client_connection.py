@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from serve.client_connection import HEAD_LIMIT, ClientConnection, Exchange
 from serve.config import Config
-from serve.connection import HEAD_LIMIT, Connection, Exchange
 from serve.errors import RequestError
 
 CONFIG = Config(
@@ -22,7 +22,7 @@ class Echo:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.connections: set[Connection] = set()
+        self.connections: set[ClientConnection] = set()
         self.draining = False
         self.held = 0
         self.left: list[str] = []
@@ -55,7 +55,7 @@ class Echo:
 def with_service(client: Callable[[Echo, int], Awaitable[None]], config: Config = CONFIG) -> None:
     async def run() -> None:
         service = Echo(config)
-        server = await asyncio.get_running_loop().create_server(lambda: Connection(service), "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(lambda: ClientConnection(service), "127.0.0.1", 0)
         sweeping = asyncio.create_task(service.sweep())
         try:
             await client(service, server.sockets[0].getsockname()[1])
@@ -191,12 +191,12 @@ def test_the_head_has_a_limit_in_one_header_and_in_many() -> None:
 
 def test_one_connection_too_many_is_told_so() -> None:
     async def client(service: Echo, port: int) -> None:
-        links = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
         while len(service.connections) < 3:
             await asyncio.sleep(0.01)
         answer = await talk(port, b"")
         assert answer[9:12] == b"503" and b"Retry-After: 1\r\n" in answer
-        for _, writer in links:
+        for _, writer in connections:
             writer.close()
 
     with_service(client, replace(CONFIG, header_timeout=5))

@@ -11,13 +11,14 @@ import traceback
 from collections import deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 import httptools
 
 from serve import log
 from serve.config import Config
 from serve.errors import RequestError
+from serve.worker_connection import PendingRequest
 
 HEAD_LIMIT = 32_768
 """Bytes of request line and headers."""
@@ -30,7 +31,7 @@ _REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for sta
 class Exchange:
     """One request and its answer. `headers` are lower case; `error` is set for a request that is refused as it stands."""
 
-    connection: "Connection"
+    connection: "ClientConnection"
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     method: str = ""
     target: str = ""
@@ -38,8 +39,8 @@ class Exchange:
     body: bytearray = field(default_factory=bytearray)
     keep_alive: bool = False
     error: RequestError | None = None
-    job: Any = None
-    """Whatever the service attaches to it."""
+    pending: PendingRequest | None = None
+    """What the service made of it, where it is on its way to a worker."""
 
     def answer(self, status: int, content_type: str | None = None, body: bytes = b"", *, headers: str = "") -> None:
         """Send the answer; without effect when the client has gone. `headers`: whole lines, each with its line end."""
@@ -54,7 +55,7 @@ class Service(Protocol):
     """What a connection needs of the program behind it."""
 
     config: Config
-    connections: "set[Connection]"
+    connections: "set[ClientConnection]"
     draining: bool
 
     def admit(self, exchange: Exchange) -> None:
@@ -70,7 +71,7 @@ class Service(Protocol):
         """The client left before the answer."""
 
 
-class Connection(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """Reads requests one after the other; the next one is handled once the one before it is answered."""
 
     def __init__(self, service: Service) -> None:
@@ -86,7 +87,7 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Exchange] = deque()
         self._handling: Exchange | None = None
         self._pumping = False
-        self._deaf = False
+        self._discarding = False
         self._discarded = 0
         self.deadline = 0.0
 
@@ -101,7 +102,7 @@ class Connection(asyncio.Protocol):
             self._refuse(RequestError(503, "TooManyConnections", "too many connections; try again", retry_after=1))
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
+        if self._discarding:
             self._discarded += len(data)
             if self._discarded > _LINGER_BYTES:
                 self._transport.abort()
@@ -120,12 +121,12 @@ class Connection(asyncio.Protocol):
         if self._in_head and self._head_size > HEAD_LIMIT:
             self._refuse(_too_long_head())
         self._pump()
-        if self._queue and not self._deaf:
+        if self._queue and not self._discarding:
             self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._service.connections.discard(self)
-        self._deaf = True
+        self._discarding = True
         for exchange in (self._handling, self._reading, *self._queue):
             if exchange is not None:
                 self._let_go(exchange)
@@ -141,12 +142,12 @@ class Connection(asyncio.Protocol):
         self._header_size = 0
 
     def on_url(self, url: bytes) -> None:
-        if self._reading is not None and not self._deaf:
+        if self._reading is not None and not self._discarding:
             self._reading.target += url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         exchange = self._reading
-        if exchange is None or self._deaf:
+        if exchange is None or self._discarding:
             return
         key = name.decode("latin-1").lower()
         if key in exchange.headers and key in ("content-length", "transfer-encoding", "host", "content-type"):
@@ -158,7 +159,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         exchange = self._reading
-        if exchange is None or self._deaf:
+        if exchange is None or self._discarding:
             return
         self._in_head, self._head_size, self._chunks = False, 0, 0
         self._expect(self._config.body_timeout)
@@ -181,12 +182,12 @@ class Connection(asyncio.Protocol):
 
     def on_chunk_header(self) -> None:
         self._chunks += 1
-        if not self._deaf and self._chunks > 1000 + self._config.body_limit // 512:
+        if not self._discarding and self._chunks > 1000 + self._config.body_limit // 512:
             self._refuse(RequestError(413, "TooManyChunks", "the body comes in too many chunks; send larger ones"))
 
     def on_body(self, data: bytes) -> None:
         exchange = self._reading
-        if exchange is None or self._deaf:
+        if exchange is None or self._discarding:
             return
         if len(exchange.body) + len(data) > self._config.body_limit:
             self._refuse(too_large(self._config.body_limit))
@@ -201,10 +202,10 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         exchange, self._reading = self._reading, None
         self._in_head = True
-        if exchange is None or self._deaf:
+        if exchange is None or self._discarding:
             return
         self._queue.append(exchange)
-        self._deaf = not exchange.keep_alive
+        self._discarding = not exchange.keep_alive
 
     # -- answering ------------------------------------------------------------------------------------------------------
 
@@ -224,12 +225,12 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: RequestError) -> None:
         """Answer `error` after what came before it, and close; what is still being sent is not parsed."""
-        if self._deaf:
+        if self._discarding:
             return
         exchange, self._reading = self._reading or Exchange(self), None
         exchange.error, exchange.keep_alive = error, False
         self._let_go(exchange)
-        self._deaf = True
+        self._discarding = True
         self._queue.append(exchange)
         self._pump()
 
@@ -254,12 +255,12 @@ class Connection(asyncio.Protocol):
         self._pump()
 
     def _let_go(self, exchange: Exchange) -> None:
-        """Of its body, here and now: an exchange and its job hold each other, and what collects such pairs comes late."""
+        """Of its body, here and now: an exchange and its request hold each other, and what collects such pairs comes late."""
         self._service.hold(-len(exchange.body))
         exchange.body = bytearray()
 
     def _half_close(self) -> None:
-        self._deaf = True
+        self._discarding = True
         self._expect(_LINGER_SECONDS)
         if self._transport.is_closing():
             return
@@ -278,7 +279,7 @@ class Connection(asyncio.Protocol):
 
     def hang_up(self) -> None:
         """Close for good once what was written is sent; one that was answered and half closed is left to its client."""
-        if not self._deaf or self.owing:
+        if not self._discarding or self.owing:
             self._transport.close()
 
     def _expect(self, seconds: float | None) -> None:
@@ -287,7 +288,7 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """The deadline has passed: called by the service's sweep."""
-        if self._deaf:
+        if self._discarding:
             self._transport.abort()
         elif self.idle:
             self._transport.close()

@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve import payload
+from serve import json_body
 from serve.errors import RequestError
 
 
 @given(st.binary(max_size=200), st.none() | st.integers(1, 1000))
 def test_what_is_written_is_read(picture: bytes, top_k: int | None) -> None:
     body = {"image": base64.b64encode(picture).decode()} | ({"top_k": top_k} if top_k else {})
-    assert payload.read(json.dumps(body).encode()) == (picture, top_k)
+    assert json_body.read(json.dumps(body).encode()) == (picture, top_k)
 
 
 @given(st.binary(max_size=300) | st.text(max_size=100).map(lambda text: ('{"image": "' + text + '"}').encode("utf-8", "replace")))
 def test_any_bytes_are_read_or_refused_with_400(body: bytes) -> None:
     try:
-        payload.read(body)
+        json_body.read(body)
     except RequestError as error:
         assert error.status == 400 and error.message.isascii()
 
@@ -30,5 +30,5 @@ def test_any_bytes_are_read_or_refused_with_400(body: bytes) -> None:
 def test_hostile_bodies_are_refused_fast(body: bytes) -> None:
     start = time.monotonic()
     with pytest.raises(RequestError):
-        payload.read(body)
+        json_body.read(body)
     assert time.monotonic() - start < 0.25

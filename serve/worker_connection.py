@@ -1,4 +1,4 @@
-"""The front's end of one worker process: what it was given, since when, and what it says. It starts and kills nothing."""
+"""The frontend's end of one worker process: what it was given, since when, and what it says. It starts and kills nothing."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from serve import frame, log
 from serve.errors import RequestError
 
 
-class Job(Protocol):
+class PendingRequest(Protocol):
     """A request on its way, told its end once."""
 
     deadline: float
@@ -24,19 +24,19 @@ class Job(Protocol):
 class Owner(Protocol):
     """Who wants to know what becomes of a worker."""
 
-    def loaded(self, link: "Link") -> None:
+    def loaded(self, worker: "WorkerConnection") -> None:
         """It can be sent a batch."""
 
     def refused(self, reason: str) -> None:
         """It cannot load the model, and another would not either."""
 
-    def answered(self, link: "Link", jobs: list[Job], answers: list[frame.Part]) -> None: ...
+    def answered(self, worker: "WorkerConnection", requests: list[PendingRequest], answers: list[frame.Part]) -> None: ...
 
-    def gone(self, link: "Link", jobs: list[Job]) -> None:
-        """Its end of the socket is closed, as the process has ended, and `jobs` are without an answer."""
+    def gone(self, worker: "WorkerConnection", requests: list[PendingRequest]) -> None:
+        """Its end of the socket is closed, as the process has ended, and `requests` are without an answer."""
 
 
-class Link(asyncio.Protocol):
+class WorkerConnection(asyncio.Protocol):
     """One worker process, from its start until it is gone. `slot`: its place among the workers; its GPU, where it has one."""
 
     def __init__(self, owner: Owner, pid: int, slot: int) -> None:
@@ -48,7 +48,7 @@ class Link(asyncio.Protocol):
         self.slot = slot
         self.precision = ""
         """What it computes in, once it is ready."""
-        self.jobs: list[Job] = []
+        self.requests: list[PendingRequest] = []
         """What it works on."""
 
     @property
@@ -57,15 +57,15 @@ class Link(asyncio.Protocol):
 
     @property
     def idle(self) -> bool:
-        return self.ready and not self.jobs
+        return self.ready and not self.requests
 
     def busy_seconds(self) -> float:
         """How long it has worked on its batch; 0 when it has none."""
-        return time.monotonic() - self._since if self.jobs else 0.0
+        return time.monotonic() - self._since if self.requests else 0.0
 
-    def send(self, jobs: list[Job]) -> None:
-        self.jobs, self._since = jobs, time.monotonic()
-        self._transport.write(frame.pack([job.part() for job in jobs]))
+    def send(self, requests: list[PendingRequest]) -> None:
+        self.requests, self._since = requests, time.monotonic()
+        self._transport.write(frame.pack([request.part() for request in requests]))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -74,14 +74,14 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for parts in self._frames.feed(data):
             if self.ready:
-                jobs, self.jobs = self.jobs, []
-                self._owner.answered(self, jobs, parts)
+                requests, self.requests = self.requests, []
+                self._owner.answered(self, requests, parts)
             else:
                 self._told(parts[0][0])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        jobs, self.jobs = self.jobs, []
-        self._owner.gone(self, jobs)
+        requests, self.requests = self.requests, []
+        self._owner.gone(self, requests)
 
     def _told(self, first: dict[str, Any]) -> None:
         if reason := first.get("failed"):

@@ -1,4 +1,4 @@
-"""The front: the only thing that listens on the port. /ping and /invocations, admission, and the way to the workers.
+"""The frontend: the only thing that listens on the port. /ping and /invocations, admission, and the way to the workers.
 
 It answers /ping from what the workers' sockets say at this moment and never decodes a picture itself.
 """
@@ -9,11 +9,11 @@ import socket
 from collections.abc import Callable
 
 from contract import cgroup
-from serve import formats, listener, log
+from serve import headers, listener, log
+from serve.client_connection import ClientConnection, Exchange, too_large
 from serve.config import Config
-from serve.connection import Connection, Exchange, too_large
+from serve.dispatcher import Dispatcher
 from serve.errors import RequestError, ServeError
-from serve.relay import Relay
 from serve.workers import Workers
 
 _SWEEP_SECONDS = 0.25
@@ -29,17 +29,17 @@ _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 
 
 class Invocation:
-    """One prediction on its way through the relay."""
+    """One prediction on its way through the dispatcher."""
 
     def __init__(self, exchange: Exchange, default_accept: str) -> None:
         """Raises RequestError for a head that no answer fits."""
-        headers = exchange.headers
-        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        given = exchange.headers
+        if given.get("content-encoding", "identity").strip().lower() != "identity":
             raise RequestError(415, "UnsupportedContentEncoding", "Content-Encoding must be identity; send it unpacked")
         self._exchange = exchange
-        self._content_type = formats.content_type(headers.get("content-type"))
-        self._accept = formats.accept(headers.get("accept"), default_accept)
-        self._top_k = formats.top_k(headers.get(_ATTRIBUTES))
+        self._content_type = headers.content_type(given.get("content-type"))
+        self._accept = headers.accept(given.get("accept"), default_accept)
+        self._top_k = headers.top_k(given.get(_ATTRIBUTES))
         self.deadline = float("inf")
 
     def part(self) -> tuple[dict[str, str], bytearray]:
@@ -66,20 +66,20 @@ class Invocation:
         log.event("invocation_failed", level, status=int(status), request_id=self._exchange.request_id, **more)
 
 
-class Front:
+class Frontend:
     """Everything between the port and the workers. `fatal` is called with the line that ends the program."""
 
     def __init__(self, config: Config, fatal: Callable[[str], None]) -> None:
         self.config = config
-        self.connections: set[Connection] = set()
+        self.connections: set[ClientConnection] = set()
         self.draining = False
-        self.relay = Relay(
+        self.dispatcher = Dispatcher(
             batch=config.batch,
             in_flight_limit=config.in_flight_limit,
             queue_limit=config.queue_limit,
             died=self._worker_died,
         )
-        self.workers = Workers(config, self.relay, fatal)
+        self.workers = Workers(config, self.dispatcher, fatal)
         self._held = 0
         self._memory_kills = cgroup.memory_kills()
         self._server: asyncio.Server | None = None
@@ -94,7 +94,7 @@ class Front:
             self._listener = socket.create_server((host, port), backlog=1024)
             self._listener.setblocking(False)
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(lambda: Connection(self), sock=self._listener, backlog=1024)
+            self._server = await loop.create_server(lambda: ClientConnection(self), sock=self._listener, backlog=1024)
         except OSError as error:
             raise ServeError(
                 f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}); set SAGEMAKER_BIND_TO_PORT"
@@ -106,7 +106,7 @@ class Front:
         now = loop.time()
         for connection in [connection for connection in self.connections if connection.deadline <= now]:
             connection.expire()
-        self.relay.expire(now)
+        self.dispatcher.expire(now)
         self.workers.kill_hung()
         self._sweeper = loop.call_later(_SWEEP_SECONDS, self.sweep)
 
@@ -115,7 +115,7 @@ class Front:
         loop = asyncio.get_running_loop()
         start = loop.time()
         self.draining = True
-        log.event("draining", owed=self.relay.owed, connections=len(self.connections))
+        log.event("draining", owed=self.dispatcher.owed, connections=len(self.connections))
         await asyncio.sleep(self.config.drain_grace)
         await self._stop_listening()
         quiet_since = loop.time()
@@ -123,7 +123,7 @@ class Front:
             if any(connection.owing for connection in self.connections):
                 quiet_since = loop.time()
             await asyncio.sleep(0.02)
-        self.relay.give_up(RequestError(503, "ShuttingDown", "the server is shutting down", retry_after=1))
+        self.dispatcher.give_up(RequestError(503, "ShuttingDown", "the server is shutting down", retry_after=1))
         for connection in list(self.connections):
             connection.hang_up()
         end = loop.time() + _LAST_WORDS_SECONDS
@@ -139,7 +139,7 @@ class Front:
     async def _stop_listening(self) -> None:
         """Close the port when nobody is on the way through it: the kernel resets what it has accepted for us and we have not."""
         assert self._server is not None and self._listener is not None
-        listener.refuse_newcomers(self._listener)
+        listener.refuse_new_connections(self._listener)
         asyncio.get_running_loop().add_reader(self._listener, self._accept_last)  # in the place of the server's own
         await asyncio.sleep(_HANDSHAKE_SECONDS)
         self._accept_last()
@@ -148,24 +148,24 @@ class Front:
     def _accept_last(self) -> None:
         assert self._listener is not None
         loop = asyncio.get_running_loop()
-        for link in listener.last_callers(self._listener):
-            self._last.add(loop.create_task(loop.connect_accepted_socket(lambda: Connection(self), link)))
+        for connection in listener.accept_remaining(self._listener):
+            self._last.add(loop.create_task(loop.connect_accepted_socket(lambda: ClientConnection(self), connection)))
 
     # -- what a connection asks (connection.Service) --------------------------------------------------------------------
 
     def admit(self, exchange: Exchange) -> None:
-        path, headers = exchange.target.split("?", 1)[0], exchange.headers
+        path = exchange.target.split("?", 1)[0]
         allowed = {"/ping": "GET", "/invocations": "POST"}.get(path)
         if allowed is None:
             raise RequestError(404, "NotFound", "there is only GET /ping and POST /invocations")
         if exchange.method != allowed:
             raise RequestError(405, "MethodNotAllowed", f"this path takes {allowed} and nothing else")
-        length = headers.get("content-length", "0")
+        length = exchange.headers.get("content-length", "0")
         limit = self.config.body_limit if path == "/invocations" else 0
         if int(length) > limit:
             raise too_large(limit)
         if path == "/invocations":
-            exchange.job = Invocation(exchange, self.config.default_accept)
+            exchange.pending = Invocation(exchange, self.config.default_accept)
 
     def hold(self, size: int) -> None:
         if size > 0 and self._held + size > self.config.upload_budget:
@@ -173,20 +173,20 @@ class Front:
         self._held += size
 
     def handle(self, exchange: Exchange) -> None:
-        if exchange.job is None:
+        if exchange.pending is None:
             self._ping(exchange)
             return
         try:
             if not exchange.body:
                 raise RequestError(400, "EmptyBody", "the body is empty; send a picture")
-            exchange.job.deadline = asyncio.get_running_loop().time() + self.config.request_timeout
-            self.relay.submit(exchange.job)
+            exchange.pending.deadline = asyncio.get_running_loop().time() + self.config.request_timeout
+            self.dispatcher.submit(exchange.pending)
         except RequestError as error:
             exchange.refuse(error)
 
     def gone(self, exchange: Exchange) -> None:
-        if exchange.job is not None:
-            self.relay.cancel(exchange.job)
+        if exchange.pending is not None:
+            self.dispatcher.cancel(exchange.pending)
 
     def _ping(self, exchange: Exchange) -> None:
         if self.draining:

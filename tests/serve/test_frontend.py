@@ -1,4 +1,4 @@
-"""The front as a caller sees it: routes, answers, error bodies, and the odd pictures people really send."""
+"""The frontend as a caller sees it: routes, answers, error bodies, and the odd pictures people really send."""
 
 import io
 import json

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from serve import weights
+from serve import safetensors_header
 from serve.errors import EngineError
 
 
@@ -22,7 +22,7 @@ def good(tmp_path: Path) -> Path:
 
 
 def test_a_file_of_the_library_is_good(good: Path) -> None:
-    weights.check(good)
+    safetensors_header.check(good)
 
 
 def _with_header(path: Path, header: object, data: bytes) -> None:
@@ -51,7 +51,7 @@ def test_broken_files_are_named(good: Path) -> None:
     for number, spoil in enumerate(broken):
         spoil()
         with pytest.raises(EngineError, match=r"^model\.safetensors: ") as caught:
-            weights.check(good)
+            safetensors_header.check(good)
         assert "\n" not in str(caught.value), number
     _with_header(good, {"a": entry}, b"\0" * 4)
-    weights.check(good)
+    safetensors_header.check(good)
