@@ -29,7 +29,7 @@ class Room:
         self.workers = Workers(config, self.dispatcher, self.ends.append)
 
     @property
-    def workers(self) -> list[WorkerConnection]:
+    def connections(self) -> list[WorkerConnection]:
         return sorted(self.workers._workers, key=lambda worker: worker.slot)
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -45,7 +45,7 @@ def with_room(test: Callable[[Room], Awaitable[None]], config: Config) -> None:
         try:
             await test(room)
         finally:
-            pids = [worker.pid for worker in room.workers]
+            pids = [worker.pid for worker in room.connections]
             room.workers.close()
             assert not any(psutil.pid_exists(pid) for pid in pids)
 
@@ -77,12 +77,12 @@ class Ask:
 def test_each_slot_has_its_worker_and_a_killed_one_its_successor(config: Config, dogs: list[bytes]) -> None:
     async def test(room: Room) -> None:
         await room.until(lambda: room.workers.ready == 2)
-        assert [worker.slot for worker in room.workers] == [0, 1] and room.workers.precision == "float32"
-        first, second = room.workers
+        assert [worker.slot for worker in room.connections] == [0, 1] and room.workers.precision == "float32"
+        first, second = room.connections
         os.kill(second.pid, signal.SIGKILL)
-        await room.until(lambda: second not in room.workers)
+        await room.until(lambda: second not in room.connections)
         await room.until(lambda: room.workers.ready == 2)
-        assert room.workers[0] is first and room.workers[1].pid != second.pid and not room.ends
+        assert room.connections[0] is first and room.connections[1].pid != second.pid and not room.ends
         request = Ask(dogs[0])
         room.dispatcher.submit(request)
         assert await request.end == 200
@@ -93,18 +93,18 @@ def test_each_slot_has_its_worker_and_a_killed_one_its_successor(config: Config,
 def test_one_that_hangs_is_killed_and_its_request_told(config: Config, dogs: list[bytes]) -> None:
     async def test(room: Room) -> None:
         await room.until(lambda: room.workers.ready == 1)
-        (hung,) = room.workers
+        (hung,) = room.connections
         os.kill(hung.pid, signal.SIGSTOP)
         request = Ask(dogs[0])
         room.dispatcher.submit(request)
         room.workers.kill_hung()
         await asyncio.sleep(0.1)
-        assert hung in room.workers and not request.end.done()
+        assert hung in room.connections and not request.end.done()
         await asyncio.sleep(0.5)
         room.workers.kill_hung()
         assert await request.end == "WorkerDied"
         await room.until(lambda: room.workers.ready == 1)
-        assert room.workers[0].pid != hung.pid
+        assert room.connections[0].pid != hung.pid
 
     with_room(test, replace(config, workers=1, request_timeout=0.5))
 
@@ -124,7 +124,7 @@ def test_five_that_end_while_loading_end_it_with_pauses_that_grow(config: Config
     async def test(room: Room) -> None:
         killed: dict[int, float] = {}
         while not room.ends:
-            for worker in room.workers:
+            for worker in room.connections:
                 if worker.pid not in killed:
                     killed[worker.pid] = time.monotonic()
                     os.kill(worker.pid, signal.SIGKILL)
@@ -139,7 +139,7 @@ def test_five_that_end_while_loading_end_it_with_pauses_that_grow(config: Config
 def test_workers_share_the_weights_that_they_map(config: Config) -> None:
     async def test(room: Room) -> None:
         await room.until(lambda: room.workers.ready == 2)
-        for worker in room.workers:
+        for worker in room.connections:
             maps = [row for row in psutil.Process(worker.pid).memory_maps() if row.path == str(config.model / "model.bin")]
             assert maps and sum(row.rss for row in maps) > 0
             assert not any(row.private_dirty for row in maps), "a copy of its own"
