@@ -22,15 +22,14 @@ from bench.machine import described
 from bench.pictures import DATA, require
 from contract import cgroup
 from contract.preprocess import Preprocessing
-from train import machine
 from train.checkpoint import Checkpoints
-from train.config import Config, Place
+from train.config import Config, ProcessRank
 from train.data import cache
 from train.data.inputs import Inputs
 from train.data.loader import Batch, Loader
 from train.data.pictures import Collection, collect
 from train.loop import Loop
-from train.model import network
+from train.model import network, precision
 from train.profiling.debug_hook import NoHook
 from train.ranks import Ranks
 from train.report import Report
@@ -67,7 +66,7 @@ def main() -> int:
     best = {dtype: rows[f"memory, {dtype}"] for dtype in ("float32", "bfloat16")}
     body = {name: {"cpu_s": round(cost, 4), "share": round(best[name.split(", ")[1]] / cost, 3)} for name, cost in rows.items()}
     gain = round(best["float32"] / best["bfloat16"], 2)
-    settings = {"batch": BATCH, "picture_size": given.picture_size, "bfloat16_in_hardware": machine.computes_bfloat16()}
+    settings = {"batch": BATCH, "picture_size": given.picture_size, "bfloat16_in_hardware": precision.cpu_computes_bfloat16()}
     results.write("training", {"machine": machine_was, "settings": settings, "bfloat16_gain": gain, "steps": body})
     table = Table("pictures from, numbers", "CPU s a step", "share of memory's rate")
     for name, row in body.items():
@@ -116,7 +115,7 @@ def _loop(collection: Collection, spec: Preprocessing, loader: Loader, dtype: to
         config=config,
         inputs=Inputs(spec, torch.device("cpu")),
         network=net,
-        ranks=Ranks(Place(), folder / "stop"),
+        ranks=Ranks(ProcessRank(), folder / "stop"),
         loader=loader,
         checkpoints=Checkpoints(folder / "checkpoints", {}, report),
         report=report,

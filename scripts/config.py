@@ -37,7 +37,7 @@ FINE_TUNE = {
     "backbone-factor": "0.05",
     "batch-norm": "kept",
     "warmup": "0.1",
-    "average": "0.98",
+    "ema-decay": "0.98",
     "precision": "auto",
 }
 """Hyperparameters of `--fine-tune`: the last block and the head of pretrained weights, on larger pictures and all of them."""

@@ -1,4 +1,4 @@
-"""`train`: what SageMaker starts. Reads the job, supervises the training processes, decides the exit status.
+"""`train`, the program that SageMaker starts: reads the job, supervises the training processes, decides the exit status.
 
 PID 1 of the container, and light: torch is imported by the training processes only. `train` with the argument `train` or
 without any does the same.

@@ -1,19 +1,21 @@
-"""Checkpoints that are either whole or absent: written aside, renamed, and valid only once their marker with a digest exists.
+"""Checkpoints on disk, each whole or absent: written aside, renamed, and valid only once its marker with a digest exists.
 
 `step-N.pt` holds tensors and plain values; `step-N.json` holds its SHA-256 and is written last. Reading takes the newest
-whose digest holds, and never unpickles anything but tensors and plain values. What is in them is the loop's business.
+whose digest holds, and never unpickles anything but tensors and plain values.
 """
 
 import errno
 import hashlib
+import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from contract.files import replacing, write_whole
+from contract.files import replacing
 from contract.manifest import digest
 from contract.reason import first_line
 from train.errors import CheckpointError
@@ -26,13 +28,13 @@ _MARKER = re.compile(r"step-(\d{9})\.json")
 
 
 class Checkpoints:
-    """The checkpoints in one folder. `fields`: what a job must share with the one that wrote them, by name."""
+    """The checkpoints in one folder. `fields`: values that a job must share with the one whose checkpoint it loads, by name."""
 
     def __init__(self, folder: Path, fields: dict[str, Any], report: Report) -> None:
         self._folder, self._fields, self._report = folder, fields, report
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Write the checkpoint of a step and drop those that are too old.
+        """Writes the checkpoint of a step and drops those that are too old.
 
         Raises CheckpointError when it cannot be written; the earlier ones are then as they were, and nothing is left over.
         """
@@ -42,7 +44,7 @@ class Checkpoints:
             _write(data, lambda stream: torch.save(state, stream))
             body = {"format": _FORMAT, "step": step, "sha256": digest(data), "fields": self._fields}
             text = json.dumps(body | {"check": _check(body)}, indent=1)
-            write_whole(marker, text, durable=True)
+            _write(marker, lambda stream: stream.write(text.encode("utf-8")))
         except OSError as error:
             if not marker.exists():
                 data.unlink(missing_ok=True)
@@ -52,7 +54,7 @@ class Checkpoints:
         self._drop_old()
 
     def load(self, device: torch.device) -> tuple[int, dict[str, Any]] | None:
-        """The newest valid checkpoint as (step, state); None when none was ever finished. Clears what a killed save left.
+        """The newest valid checkpoint as (step, state); None when none was ever finished. Removes what a killed save left.
 
         Raises CheckpointError when there are some and none is valid, or when the newest valid one is another job's.
         """
@@ -117,37 +119,29 @@ def _check(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode("utf-8")).hexdigest()
 
 
-def _write(path: Path, write: Any) -> None:
+def _write(path: Path, write: Callable[["_Stream"], object]) -> None:
     with replacing(path, durable=True) as aside, _Stream(aside) as stream:
         try:
             write(stream)
+            stream.flush()
         except RuntimeError as error:
             # torch's writer hides what went wrong with the stream behind an error of its own.
             raise stream.error or error from None
 
 
-class _Stream:
+class _Stream(io.BufferedWriter):
     """A file being written that remembers why writing failed."""
 
     def __init__(self, path: Path) -> None:
-        self._file = open(path, "wb")  # noqa: SIM115
+        super().__init__(io.FileIO(path, "wb"))
         self.error: OSError | None = None
 
-    def write(self, piece: bytes) -> int:
+    def write(self, piece: Any, /) -> int:
         try:
-            return self._file.write(piece)
+            return super().write(piece)
         except OSError as error:
             self.error = error
             raise
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def __enter__(self) -> "_Stream":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
 
 def _cause(error: OSError) -> str:

@@ -1,7 +1,7 @@
-"""What a job asks for: hyperparameters and the platform's files, read once into frozen values. The only reader of os.environ.
+"""A job's configuration: hyperparameters and the platform's files, read once into frozen values. The only reader of os.environ.
 
-sagemaker_training's Environment parses the platform's files; which hyperparameters exist, and within which limits, is said
-here. Never imports torch: a wrong value is refused in well under a second.
+sagemaker_training's Environment parses the platform's files; this module defines the hyperparameters
+and their limits. It never imports torch, so a wrong value is refused in well under a second.
 """
 
 import difflib
@@ -15,16 +15,12 @@ from typing import Any
 from contract import gpus
 from contract.layout import DEFAULT_BASE, FAILURE_LIMIT, Layout
 from train.errors import ConfigError
-from train.hyperparameter_types import arch as _arch
-from train.hyperparameter_types import auto as _auto
-from train.hyperparameter_types import choice as _choice
-from train.hyperparameter_types import number as _number
-from train.hyperparameter_types import whole as _whole
+from train.hyperparameter_types import architecture, auto, choice, number, whole
 
 REQUIRED_CHANNELS = ("train", "validation")
 OPTIONAL_CHANNELS = ("test", "pretrained")
 FEATURES = "features"
-"""The channel of kept features; a job that has it needs no other."""
+"""The channel of features that a job of task `features` computed; a job that has it needs no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +42,8 @@ class Config:
     """Side of the network's input in pixels."""
     crop_pct: float = 0.875
     """Of a picture's shorter side, the share that evaluating and serving cut from the middle; 1 for all of it."""
-    schedule: str = "cosine"
-    """Of the learning rate, by step: `cosine` falls to nought, `constant` stays."""
+    lr_schedule: str = "cosine"
+    """The learning rate by step: `cosine` falls to nought, `constant` stays."""
     warmup: float = 0.0
     """Share of all steps during which the learning rate rises to its full height."""
     backbone_factor: float = 1.0
@@ -58,8 +54,8 @@ class Config:
     """Statistics of BatchNorms that are trained: `trained` with the batches, or `kept` as the pretrained weights have them."""
     label_smoothing: float = 0.0
     """Share of each training label that is spread over all classes."""
-    average: float = 0.0
-    """Decay of the running average of the weights, which is what is evaluated and exported; 0 for none."""
+    ema_decay: float = 0.0
+    """Decay of the exponential moving average of the weights, which is then evaluated and exported; 0 for none."""
     precision: str = "float32"
     """Of the training step: `float32`, `bfloat16`, or `auto`: bfloat16 where the machine computes it."""
     augment: str = "standard"
@@ -113,7 +109,7 @@ class Job:
 
     @property
     def on_features(self) -> bool:
-        """Whether it trains a head on kept features."""
+        """Whether the job trains a head on features that another job computed."""
         return FEATURES in self.channels
 
     @property
@@ -130,7 +126,7 @@ class Job:
 
     @classmethod
     def load(cls, path: Path) -> "Job":
-        """What `save` wrote; the training processes read it instead of parsing everything again."""
+        """Reads what `save` wrote; the training processes do so instead of parsing everything again."""
         body = json.loads(path.read_text(encoding="utf-8"))
         body["config"] = Config(**body["config"])
         body |= {name: tuple(body[name]) for name in ("channels", "hosts")}
@@ -140,8 +136,8 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where one training process stands among all of them, as torchrun tells it."""
+class ProcessRank:
+    """The rank of one training process, as torchrun's environment variables give it."""
 
     rank: int = 0
     local_rank: int = 0
@@ -149,7 +145,7 @@ class Place:
 
 
 def environ() -> Mapping[str, str]:
-    """The process's environment, for those that must scrub or pass it on."""
+    """The process's environment, for callers that scrub it from messages or pass it on."""
     return os.environ
 
 
@@ -159,9 +155,10 @@ def hide_profiler_config() -> None:
     os.environ["SMPROFILER_CONFIG_PATH"] = os.devnull
 
 
-def place() -> Place:
-    """This process's place, from the variables torchrun sets; alone without them."""
-    return Place(*(int(os.environ.get(name, default)) for name, default in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1))))
+def process_rank() -> ProcessRank:
+    """This process's rank, from the variables that torchrun sets; without them it is the only one."""
+    value = os.environ.get
+    return ProcessRank(int(value("RANK", 0)), int(value("LOCAL_RANK", 0)), int(value("WORLD_SIZE", 1)))
 
 
 def read_job() -> Job:
@@ -207,7 +204,7 @@ def read_job() -> Job:
 
 
 def _check_features(job: Job) -> None:
-    """Raises ConfigError for a job on or of features that cannot be one."""
+    """Raises ConfigError for a job that computes features, or trains on them, with hyperparameters that exclude it."""
     making = job.config.task == "features"
     if not making and not job.on_features:
         return
@@ -257,7 +254,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
             problems.append(f"{dashed}: given twice, with dashes and with underscores")
         else:
             try:
-                values[dashed] = _RULES[dashed](value)
+                values[dashed] = _PARSERS[dashed](value)
             except ValueError as error:
                 values[dashed] = None
                 problems.append(f"{dashed}: {_short(value)} is not {error}")
@@ -286,34 +283,34 @@ def _guess(name: str, known: tuple[str, ...]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-_RULES: dict[str, Callable[[Any], Any]] = {
-    "arch": _arch,
-    "train-layers": _choice("head", "last", "all"),
-    "epochs": _whole(1, 10_000),
-    "lr": _number(0, 1e9, above=True),
-    "weight-decay": _number(0, 1e3, above=False),
-    "eps": _number(0, 1, above=True),
-    "batch-size": _whole(1, 65_536),
-    "seed": _whole(0, 2**32 - 1),
-    "picture-size": _whole(8, 2_048),
-    "crop-pct": _number(0.5, 1, above=False),
-    "schedule": _choice("constant", "cosine"),
-    "warmup": _number(0, 1, above=False),
-    "backbone-factor": _number(0, 1, above=True),
-    "layer-decay": _number(0, 1, above=True),
-    "batch-norm": _choice("kept", "trained"),
-    "label-smoothing": _number(0, 0.9, above=False),
-    "average": _number(0, 0.99999, above=False),
-    "precision": _choice("float32", "bfloat16", "auto"),
-    "augment": _choice("none", "standard"),
-    "max-bad-images": _whole(0, 1_000_000_000),
-    "checkpoint-interval": _whole(0, 1_000_000_000),
-    "loader-workers": _auto(0, 256),
-    "processes": _auto(1, 64),
-    "serve-precision": _choice("auto", "float32"),
-    "task": _choice("train", "features"),
-    "views": _whole(1, 1_000),
-    "export": _choice("full", "weights"),
-    "profile": _choice("off", "on"),
-    "profile-steps": _whole(0, 100),
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "arch": architecture,
+    "train-layers": choice("head", "last", "all"),
+    "epochs": whole(1, 10_000),
+    "lr": number(0, 1e9, above=True),
+    "weight-decay": number(0, 1e3, above=False),
+    "eps": number(0, 1, above=True),
+    "batch-size": whole(1, 65_536),
+    "seed": whole(0, 2**32 - 1),
+    "picture-size": whole(8, 2_048),
+    "crop-pct": number(0.5, 1, above=False),
+    "lr-schedule": choice("constant", "cosine"),
+    "warmup": number(0, 1, above=False),
+    "backbone-factor": number(0, 1, above=True),
+    "layer-decay": number(0, 1, above=True),
+    "batch-norm": choice("kept", "trained"),
+    "label-smoothing": number(0, 0.9, above=False),
+    "ema-decay": number(0, 0.99999, above=False),
+    "precision": choice("float32", "bfloat16", "auto"),
+    "augment": choice("none", "standard"),
+    "max-bad-images": whole(0, 1_000_000_000),
+    "checkpoint-interval": whole(0, 1_000_000_000),
+    "loader-workers": auto(0, 256),
+    "processes": auto(1, 64),
+    "serve-precision": choice("auto", "float32"),
+    "task": choice("train", "features"),
+    "views": whole(1, 1_000),
+    "export": choice("full", "weights"),
+    "profile": choice("off", "on"),
+    "profile-steps": whole(0, 100),
 }

@@ -1,4 +1,4 @@
-"""What can go wrong in a training job for a reason a person can act on. Our own bugs are never one of these.
+"""The errors of a training job that a person can act on; a bug of this program is never one of them.
 
 Each message is one line: what, which value, what to do. It becomes the job's FailureReason.
 """
@@ -21,7 +21,7 @@ class PretrainedError(TrainError):
 
 
 class FeaturesError(TrainError):
-    """Kept features cannot be read, or cannot be made."""
+    """Features of a frozen network cannot be computed, written or read."""
 
 
 class CheckpointError(TrainError):

@@ -1,4 +1,4 @@
-"""output/failure: why a job failed, in the 1,024 bytes that SageMaker shows. Not the log.
+"""The failure of a job, and the file output/failure that tells it in the 1,024 bytes that SageMaker shows.
 
 The cause comes first: type and message on the first line, then the last frames. Values of environment variables never get
 into it, whatever a message quotes. Never imports torch.
@@ -36,7 +36,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """From an exception. One that a person can act on needs no frames."""
+        """The failure of an exception. One that a person can act on needs no frames."""
         if isinstance(error, TrainError):
             return cls(type(error).__name__, str(error))
         frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
@@ -44,9 +44,8 @@ class Failure:
         return cls(type(error).__name__, str(error), shown)
 
     def save(self, path: Path) -> None:
-        """For the parent process to read; appears whole or not at all."""
-        short = Failure(self.kind, self.message[:_READ], self.frames)
-        write_whole(path, json.dumps(asdict(short)))
+        """Writes the failure for the parent process to read; the file appears whole or not at all."""
+        write_whole(path, json.dumps(asdict(Failure(self.kind, self.message[:_READ], self.frames))))
 
     @classmethod
     def load(cls, path: Path) -> "Failure":
@@ -55,7 +54,7 @@ class Failure:
 
 
 def write(path: Path, failure: Failure, environ: Mapping[str, str]) -> str:
-    """Write output/failure, replacing an earlier attempt's, and return the text written."""
+    """Writes output/failure, replacing an earlier attempt's, and returns the text written."""
     text = render(failure, environ)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -63,9 +62,10 @@ def write(path: Path, failure: Failure, environ: Mapping[str, str]) -> str:
 
 
 def render(failure: Failure, environ: Mapping[str, str]) -> str:
-    """At most 1,024 bytes of UTF-8 without a value of `environ` of six characters or more."""
+    """The failure in at most 1,024 bytes of UTF-8, without any value of `environ` of six characters or more."""
     first = f"{failure.kind}: {failure.message[:_READ]}"
-    return shortened(_scrub("\n".join([_printable(first), *(f"  at {frame}" for frame in failure.frames)]), environ))
+    text = _scrub("\n".join([_printable(first), *(f"  at {frame}" for frame in failure.frames)]), environ)
+    return shortened(text)
 
 
 def _printable(text: str) -> str:
@@ -75,7 +75,7 @@ def _printable(text: str) -> str:
 
 
 def _scrub(text: str, environ: Mapping[str, str]) -> str:
-    secrets = {}
+    secrets: dict[str, str] = {}
     for name, value in environ.items():
         if name not in _HARMLESS:
             pieces = {value, value.strip(), *value.split("\n"), _printable(value)}

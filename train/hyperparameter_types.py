@@ -1,6 +1,6 @@
-"""The values that hyperparameters may have: each rule takes what SageMaker sent and gives the value, or says what it must be.
+"""Parsers of hyperparameter values: each takes what SageMaker sent and returns the value.
 
-A rule raises ValueError with the end of the sentence "... is not ...". Which hyperparameter has which rule is config.py's.
+A parser raises ValueError with the end of the sentence "... is not ...". config.py says which hyperparameter has which parser.
 """
 
 import difflib
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def _plain(value: Any) -> Any:
-    """The SDK JSON-encodes strings, so a number may arrive as a quoted string, and be quoted once more."""
+    """The value without JSON's quotes: the SDK encodes strings, so a number may arrive quoted, and quoted once more."""
     for _ in range(3):
         if not isinstance(value, str):
             break
@@ -70,7 +70,7 @@ def choice(*allowed: str) -> Callable[[Any], str]:
     return rule
 
 
-def arch(value: Any) -> str:
+def architecture(value: Any) -> str:
     text, known = _plain(value), architectures()
     if text not in known:
         close = difflib.get_close_matches(str(text)[:64], known, n=2, cutoff=0.5) or list(known[:2])

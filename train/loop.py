@@ -1,13 +1,12 @@
-"""Epochs and steps: train, validate, save, stop when asked. What it needs is handed in; it reads no configuration files.
+"""The training loop takes the steps of every epoch, validates after each, saves checkpoints, and stops when asked.
 
-A position is (epoch, steps taken in it). Everything random follows from the seed and the position, so a job that goes on
-from a checkpoint takes the very steps it would have taken. Every rank walks through the same code at the same step.
+Everything random follows from the seed and the position (epoch and step), so a job that goes on from a checkpoint takes the very
+steps it would have taken. Every rank runs the same code at the same step. The loop reads no files itself.
 """
 
 import math
 import statistics
 import time
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from contract.splits import TRAIN, VALIDATION
 from contract.timeline import BACKWARD, COPY, FORWARD, OPTIMIZER
 from train.checkpoint import Checkpoints
 from train.config import Config
@@ -24,7 +24,7 @@ from train.data.inputs import Inputs
 from train.data.loader import Batch, Loader
 from train.errors import NotFiniteError
 from train.model import learning_rates
-from train.model.ema import Average
+from train.model.ema import ExponentialMovingAverage
 from train.model.network import Network
 from train.model.optimiser import AdamW
 from train.output_files import StepLog
@@ -36,8 +36,8 @@ from train.report import Report
 
 @dataclass(slots=True)
 class Position:
-    """Where training stands. `taken`: steps since the job began, over all its attempts. `step`: those of this epoch, whose
-    sums over all ranks follow."""
+    """How far training has come. `taken`: steps since the job began, over all its attempts. `step`: steps of this epoch; the sums
+    of their losses, right answers and pictures, over all ranks, follow."""
 
     taken: int = 0
     epoch: int = 0
@@ -69,44 +69,44 @@ class Loop:
     report: Report
     indices: dict[str, list[int]]
     hook: Hook | NoHook
-    loss: nn.Module
+    loss: nn.CrossEntropyLoss
     """Takes logits and labels; its `label_smoothing` is set for training and taken away for evaluation."""
     precision: torch.dtype = torch.float32
     profiler: Profiler | NoProfiler = field(default_factory=NoProfiler)
     position: Position = field(default_factory=Position)
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    """Of each step of this run, from its start to the start of the next."""
+    """Duration of each step of this run, from its start to the start of the next."""
     saved: int | None = None
     """The step of the newest checkpoint."""
     log: StepLog | None = None
     score: Score | None = None
-    """Of the newest evaluation of this run."""
+    """The newest evaluation of this run."""
     _parallel: nn.Module = field(init=False)
     _optimiser: torch.optim.Optimizer = field(init=False)
-    _average: Average | None = field(init=False)
+    _ema: ExponentialMovingAverage | None = field(init=False)
 
     def __post_init__(self) -> None:
         config = self.config
         self._parallel = self.ranks.parallel(self.network.module)
         self._optimiser = AdamW(
-            learning_rates.groups(self.network, config),
+            learning_rates.param_groups(self.network, config),
             lr=config.lr,
             weight_decay=config.weight_decay,
             eps=config.eps,
             fused=True,
         )
-        self._average = Average(self.network, config.average) if config.average else None
+        self._ema = ExponentialMovingAverage(self.network, config.ema_decay) if config.ema_decay else None
 
     @property
     def steps(self) -> int:
         """Steps of one epoch."""
-        return batch_order.steps_per_epoch(len(self.indices["train"]), self.config.batch_size)
+        return batch_order.steps_per_epoch(len(self.indices[TRAIN]), self.config.batch_size)
 
     def state(self) -> dict[str, Any]:
-        """Everything a later attempt needs, as tensors and plain values. The random state is the position."""
-        average = {"average": self._average.state()} if self._average else {}
-        return average | {
+        """Everything that a later attempt needs, as tensors and plain values; the position stands for the random state."""
+        ema = {"ema": self._ema.state()} if self._ema else {}
+        return ema | {
             "model": self.network.module.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "position": list(astuple(self.position)),
@@ -114,37 +114,38 @@ class Loop:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
+        """Goes on where the attempt stood that returned this `state`."""
         self.network.module.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
-        if self._average:
-            self._average.restore(state["average"])
+        if self._ema:
+            self._ema.restore(state["ema"])
         self.position = Position(*state["position"])
         self.history = list(state["history"])
         self.saved = self.position.taken
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """What is exported: the network's state, with the averages where they are kept."""
+        """The network's state for export: its averaged weights where the job asks for an EMA."""
         with self._averaged():
             return {name: tensor.detach().clone() for name, tensor in self.network.module.state_dict().items()}
 
     def _averaged(self) -> AbstractContextManager[None]:
-        return self._average.applied() if self._average else nullcontext()
+        return self._ema.applied() if self._ema else nullcontext()
 
     def run(self) -> bool:
-        """Train to the end of the last epoch; False when a stop was asked for before that."""
+        """Trains to the end of the last epoch; False when a stop was asked for before that."""
         for epoch in range(self.position.epoch, self.config.epochs):
             if epoch > self.position.epoch:
                 self.position = Position(taken=self.position.taken, epoch=epoch)
             finished = self._train_epoch()
             self.save()
-            score = self.evaluate("validation") if finished else None
+            score = self.evaluate(VALIDATION) if finished else None
             if score is None:
                 return False
             self._close_epoch(score)
         return True
 
     def save(self) -> None:
-        """Save a checkpoint of this step, unless there is one."""
+        """Saves a checkpoint of this step, unless there is one."""
         if self.saved != self.position.taken:
             if self.ranks.first:
                 self.checkpoints.save(self.position.taken, self.state())
@@ -153,13 +154,13 @@ class Loop:
     def _train_epoch(self) -> bool:
         """The rest of the epoch; False when a stop was asked for: the step during which that happens is the last."""
         epoch, config = self.position.epoch, self.config
-        batches = batch_order.epoch_batches(self.indices["train"], config.batch_size, config.seed, epoch)[self.position.step :]
+        batches = batch_order.epoch_batches(self.indices[TRAIN], config.batch_size, config.seed, epoch)[self.position.step :]
         if self.ranks.summed(self.ranks.stop_asked())[0]:
             return False
         self.network.train()
         self.loss.label_smoothing = config.label_smoothing
         self.hook.training()
-        parts = [batch_order.part(batch, self.ranks.rank, self.ranks.size) for batch in batches]
+        parts = [batch_order.rank_part(batch, self.ranks.rank, self.ranks.size) for batch in batches]
         started = time.perf_counter()
         loaded = self.profiler.training(self.loader.training(epoch, parts), self.position.taken + 1)
         for batch, whole in zip(loaded, batches, strict=True):
@@ -174,8 +175,8 @@ class Loop:
                 self.save()
         return True
 
-    def _take_step(self, batch: Batch, whole: Sequence[int]) -> bool:
-        """One step of all ranks; whether any of them was asked to stop."""
+    def _take_step(self, batch: Batch, whole: batch_order.Indices) -> bool:
+        """Takes one step on this rank's part of a batch (`whole`: all of it); True when any rank was asked to stop."""
         position, number = self.position, self.position.taken + 1
         rate = self._rate()
         torch.manual_seed(batch_order.step_seed(self.config.seed, number, self.ranks.rank))
@@ -191,15 +192,17 @@ class Loop:
         self._optimiser.zero_grad(set_to_none=True)
         # The mean over the whole batch: each rank's mean, weighted by its share, for DDP averages over the ranks.
         (loss * (len(labels) * self.ranks.size / len(whole))).backward()
-        norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in self.network.parameters()])
+        norm = torch.nn.utils.get_total_norm(
+            [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
+        )
         if not torch.isfinite(norm):
             raise NotFiniteError(
                 f"gradient is {norm.item()} at step {number} with lr {rate:g}; lower lr; the last good checkpoint is kept"
             )
         self.profiler.mark(OPTIMIZER)
         self._optimiser.step()
-        if self._average:
-            self._average.update(number)
+        if self._ema:
+            self._ema.update(number)
         self.profiler.mark(None)
         position.taken += 1
         position.step += 1
@@ -207,12 +210,12 @@ class Loop:
         position.correct += right
         position.pictures += len(whole)
         if self.log is not None:
-            self.log.add(number, position.epoch + 1, rate, total / len(whole), batch_order.digest(whole))
+            self.log.add(number, position.epoch + 1, rate, total / len(whole), batch_order.batch_digest(whole))
         return stop > 0
 
     def _rate(self) -> float:
         """The learning rate of the coming step, set on the optimiser."""
-        rate = self.config.lr * learning_rates.share(self.config, self.position.taken, self.steps * self.config.epochs)
+        rate = self.config.lr * learning_rates.lr_factor(self.config, self.position.taken, self.steps * self.config.epochs)
         for group in self._optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         return rate
@@ -234,10 +237,11 @@ class Loop:
         self.loss.label_smoothing = 0.0
         self.hook.evaluating()
         indices, size = self.indices[split], max(1, self.config.batch_size // self.ranks.size)
-        own = batch_order.part(indices, self.ranks.rank, self.ranks.size)
+        own = batch_order.rank_part(indices, self.ranks.rank, self.ranks.size)
         batches = [own[at : at + size] for at in range(0, len(own), size)]
         rounds = math.ceil(math.ceil(len(indices) / self.ranks.size) / size)
-        loaded, sums, predicted = self.profiler.evaluation(self.loader.evaluation(batches)), [0.0, 0.0], []
+        loaded, sums = self.profiler.evaluation(self.loader.evaluation(batches)), [0.0, 0.0]
+        predicted: list[tuple[int, int, float]] = []
         for number in range(rounds):
             if self.ranks.summed(self.ranks.stop_asked())[0]:
                 return None
@@ -281,7 +285,7 @@ class Loop:
         if not self.seconds:
             return None
         median = statistics.median(self.seconds)
-        return median, len(self.indices["train"]) / self.steps / median
+        return median, len(self.indices[TRAIN]) / self.steps / median
 
     def _show(self, what: str, done: int, of: int, more: str) -> None:
         self.report.progress(f"epoch {self.position.epoch + 1} of {self.config.epochs}  {what} {done}/{of}  {more}")

@@ -1,18 +1,20 @@
-"""What a job leaves in output/data beside the model: every step, every epoch, and what the network says of each picture of the
-test channel, of the validation channel where there is no test."""
+"""The files that a job writes to output/data: every step, every epoch, and the network's prediction for each picture.
+
+Predictions are for the test channel, or for validation where there is no test. `contract.output_data` names the files.
+"""
 
 import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-from contract.files import replacing, write_whole
+from contract.files import write_whole
 from contract.output_data import HISTORY, PREDICTION_COLUMNS, STEP_COLUMNS, STEPS, predictions
 
 
 class StepLog:
-    """steps.csv: one line a step. `pictures` names the step's pictures and their order, so two runs can be compared.
+    """Writes steps.csv, one line a step. `pictures` identifies the step's pictures and their order, so two runs can be compared.
 
     A resumed job drops the lines after its checkpoint: those steps are taken again.
     """
@@ -38,17 +40,16 @@ def _lines(path: Path, last: int) -> list[str]:
     return [line.rstrip("\n") for line in lines if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= last]
 
 
-def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
-    """history.json: the values of each finished epoch."""
+def write_history(folder: Path, history: list[dict[str, float]]) -> None:
+    """Writes history.json: the values of each finished epoch."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / HISTORY, json.dumps(history, indent=1) + "\n")
 
 
 def write_predictions(folder: Path, split: str, rows: Iterable[tuple[str, str, str, float]]) -> None:
-    """predictions-SPLIT.csv: path below input/data, true class, predicted class, the probability of the predicted class."""
+    """Writes predictions-SPLIT.csv: path below input/data, true class, predicted class, probability of the predicted class."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / predictions(split)
-    with replacing(path) as aside, open(aside, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    with open(folder / predictions(split), "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(PREDICTION_COLUMNS)
         writer.writerows((picture, truth, predicted, f"{sure:.6f}") for picture, truth, predicted, sure in rows)

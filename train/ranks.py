@@ -1,6 +1,6 @@
-"""One training process among several: the group it forms with the others, and what they decide together.
+"""The ranks of a training: the group that its processes form, and the values that they exchange.
 
-Alone it talks to nobody and every answer is its own.
+A process on its own talks to nobody, and every answer is its own.
 """
 
 from datetime import timedelta
@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from train.config import Place
+from train.config import ProcessRank
 from train.model.sync_batchnorm import synchronise
 
 TIMEOUT = timedelta(seconds=60)
@@ -20,12 +20,12 @@ TIMEOUT = timedelta(seconds=60)
 
 
 class Ranks:
-    """This process and the others. `device` is this process's own."""
+    """This process and the others. `device`: of this process."""
 
-    def __init__(self, place: Place, stop_marker: Path) -> None:
-        self.rank, self.size = place.rank, place.world_size
+    def __init__(self, process: ProcessRank, stop_marker: Path) -> None:
+        self.rank, self.size = process.rank, process.world_size
         self._stop_marker = stop_marker
-        self.device = torch.device("cuda", place.local_rank) if torch.cuda.is_available() else torch.device("cpu")
+        self.device = torch.device("cuda", process.local_rank) if torch.cuda.is_available() else torch.device("cpu")
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
         if self.size > 1:

@@ -1,4 +1,4 @@
-"""What a job prints: metric lines for the platform, a live line on a terminal, one line an epoch otherwise. Writes no files."""
+"""A job's report on standard output: metric lines for the platform, a line an epoch, and a live line on a terminal."""
 
 import sys
 import time
@@ -15,17 +15,17 @@ class Report:
         self._shown = 0.0
 
     def say(self, text: str) -> None:
-        """A line for a person."""
+        """Prints a line for a person."""
         if self._speaks:
             self._clear()
             print(text, flush=True)
 
     def metric(self, name: str, value: float) -> None:
-        """A metric as the platform's regexes find it; a line each."""
+        """Prints a metric as the platform's regexes find it, a line each."""
         self.say(metrics.metric(name).line(value))
 
     def progress(self, text: str) -> None:
-        """The state of things, on a terminal only, at most ten times a second."""
+        """Shows how far the job is, on a terminal only, at most ten times a second."""
         now = time.monotonic()
         if self._live and now - self._shown >= 0.1:
             self._shown = now

@@ -1,7 +1,8 @@
-"""The processes of a job on this host: started, told to stop, reaped, and their end judged. Trains nothing, imports no torch.
+"""The supervisor starts the training processes of a job on this host, tells them to stop, reaps them and judges their end.
 
 One training process is started as it is; several go through torchrun. A stop travels as a file in a private folder that
 every process looks for at every step: torchrun would kill its ranks on a signal before they could save, so it gets none.
+Never imports torch.
 """
 
 import contextlib
@@ -18,8 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
-from contract import cgroup
-from contract.process import end_with_parent
+from contract import cgroup, process
 from train.config import Job
 from train.errors import HostError
 from train.failure import Failure
@@ -56,9 +56,11 @@ def command(job: Job, folder: Path) -> list[str]:
 
 
 def environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
-    """The training processes' environment: as many threads as the job's share of CPUs, and the network interface the ranks
-    talk over; and torch's profiler keeps its remarks to itself. What the job's own environment says goes before. A head's
-    steps are so small that threads only wait for each other: it gets one."""
+    """The training processes' environment; a variable that the job's own environment sets stays as it is.
+
+    Each process gets as many threads as its share of the CPUs, and the network interface that the ranks talk over; torch's
+    profiler prints no remarks. The steps of a head on features are so small that threads only wait for each other: it gets one.
+    """
     threads = 1 if job.on_features else max(1, cgroup.cpus() // job.processes)
     added = {"OMP_NUM_THREADS": str(threads), "KINETO_LOG_LEVEL": "99"}
     if job.world_size == 1:
@@ -70,7 +72,7 @@ def environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def wait_for_hosts(hosts: tuple[str, ...], seconds: float = HOST_WAIT) -> None:
-    """Return once every host's name resolves. Raises HostError naming the one that does not."""
+    """Returns once every host's name resolves. Raises HostError naming the one that does not."""
     deadline = time.monotonic() + seconds
     for host in hosts:
         waited = False
@@ -92,7 +94,7 @@ def _resolves(host: str) -> bool:
 
 
 class Stop:
-    """The stop signal of the platform: caught from the moment this is made, passed on as `folder/stop`.
+    """Catches the platform's stop signal from the moment it is made, and passes it on as the file `folder/stop`.
 
     A training process that has not ended 100 s later is killed.
     """
@@ -122,7 +124,7 @@ def sampling(settings: ProfileSettings, host: str) -> Iterator[None]:
     """Runs the sampler for as long as the context lasts. A machine that cannot start it trains without."""
     command = [sys.executable, "-m", "train.profiling.system_sampler", str(settings.samples), host, str(settings.interval)]
     try:
-        process = subprocess.Popen(command, preexec_fn=end_with_parent)
+        sampler = subprocess.Popen(command, preexec_fn=process.end_with_parent)
     except OSError as error:
         print(f"the sampler of system metrics cannot be started: {error.strerror}; training goes on without", flush=True)
         yield
@@ -130,14 +132,16 @@ def sampling(settings: ProfileSettings, host: str) -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
-        process.wait()
+        sampler.terminate()
+        sampler.wait()
 
 
 def run(arguments: list[str], environ: Mapping[str, str], folder: Path, stop: Stop) -> Failure | None:
-    """Run the training command until it ends; None when it ended well, why it failed otherwise."""
+    """Runs the training command until it ends; None when it ended well, why it failed otherwise."""
     kills = cgroup.memory_kills()
-    child = subprocess.Popen(arguments, env=environ, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=end_with_parent)
+    child = subprocess.Popen(
+        arguments, env=environ, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=process.end_with_parent
+    )
     stop.child = child.pid
     tail: deque[bytes] = deque(maxlen=8)
     pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)
@@ -154,7 +158,7 @@ def run(arguments: list[str], environ: Mapping[str, str], folder: Path, stop: St
 
 
 def _reap(pid: int) -> int:
-    """Wait for `pid` and, as PID 1 must, for every orphan that ends before it."""
+    """Waits for `pid` and, as PID 1 must, for every orphan that ends before it; returns its exit code."""
     while True:
         ended, status = os.waitpid(-1, 0)
         if ended == pid:
@@ -167,7 +171,7 @@ def _kill_group(pid: int) -> None:
 
 
 def _pump(child: subprocess.Popen[bytes], tail: deque[bytes]) -> None:
-    """Pass the child's errors on as they come, keeping the last of them."""
+    """Passes the child's standard error on as it comes, keeping the last of it."""
     assert child.stderr is not None
     while piece := os.read(child.stderr.fileno(), 65_536):
         tail.append(piece[-_TAIL:])
@@ -176,7 +180,7 @@ def _pump(child: subprocess.Popen[bytes], tail: deque[bytes]) -> None:
 
 
 def _judge(status: int, folder: Path, tail: bytes, memory_kills: int) -> Failure:
-    """The first failure that a training process wrote down; without one, what its exit status and last words say."""
+    """The first failure that a training process wrote down; without one, a failure made of its exit status and last words."""
     text = tail.decode("utf-8", "replace")
     codes = [int(code) for code in re.findall(r"exitcode\s*:\s*(-?\d+)", text)]
     status = next((code for code in codes if code < 0 and code != -signal.SIGTERM), status)

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from tests.support.train_jobs import Container, nursery, wait_until
 
 KILLS = 3
-RECIPE = {"average": "0.9", "warmup": "0.2", "backbone_factor": "0.1", "layer_decay": "0.7", "label_smoothing": "0.1"}
+RECIPE = {"ema_decay": "0.9", "warmup": "0.2", "backbone_factor": "0.1", "layer_decay": "0.7", "label_smoothing": "0.1"}
 RECIPE |= {"precision": "bfloat16"}
 SETTINGS = {"epochs": "8", "checkpoint_interval": "2", "train": 10}
 

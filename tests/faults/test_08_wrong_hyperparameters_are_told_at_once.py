@@ -42,7 +42,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("seed", "-1", "is not a whole number from 0 to 4294967295"),
     ("picture-size", "7", "is not a whole number from 8 to 2048"),
     ("picture-size", "224x224", "is not a whole number"),
-    ("schedule", "linear", "is not one of constant, cosine"),
+    ("lr-schedule", "linear", "is not one of constant, cosine"),
     ("augment", "strong", "is not one of none, standard"),
     ("train-layers", "fc", "is not one of head, last, all"),
     ("train-layers", ["head"], "is not one of head, last, all"),

@@ -8,7 +8,7 @@ from torch import nn
 from contract.preprocess import Preprocessing
 from tests.support.train_jobs import draw
 from train.checkpoint import Checkpoints
-from train.config import Config, Place
+from train.config import Config, ProcessRank
 from train.data.inputs import Inputs
 from train.data.loader import Loader
 from train.data.pictures import collect
@@ -32,7 +32,7 @@ class Listener(NoHook):
         self.heard.append("eval")
 
 
-def loop(folder: Path, loss: nn.Module | None = None, **settings: object) -> Loop:
+def loop(folder: Path, loss: nn.CrossEntropyLoss | None = None, **settings: object) -> Loop:
     if not (folder / "train").exists():
         draw(folder, "train", 4)
         draw(folder, "validation", 2)
@@ -45,7 +45,7 @@ def loop(folder: Path, loss: nn.Module | None = None, **settings: object) -> Loo
         config=config,
         inputs=Inputs(spec, torch.device("cpu")),
         network=network.freeze(module, network.head_name(module, 3), "head"),
-        ranks=Ranks(Place(), folder / "stop"),
+        ranks=Ranks(ProcessRank(), folder / "stop"),
         loader=Loader(collection.pictures, spec, seed=0, augment=True, workers=0, batch=5, pin=False),
         checkpoints=Checkpoints(folder / "checkpoints", {}, report),
         report=report,

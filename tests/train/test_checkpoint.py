@@ -66,7 +66,7 @@ def test_none_valid_among_some_is_an_error(tmp_path: Path) -> None:
 
 def test_a_first_save_that_was_killed_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "step-000000001.pt").write_bytes(b"whole, but without its marker")
-    (tmp_path / ".step-000000002.pt.7.tmp").write_bytes(b"half")
+    (tmp_path / ".step-000000002.pt.123.tmp").write_bytes(b"half")
     stored = checkpoints(tmp_path)
     assert stored.load(CPU) is None
     stored.save(5, state(5))

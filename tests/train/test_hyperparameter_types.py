@@ -14,7 +14,7 @@ def test_a_rule_takes_what_sagemaker_sends_or_says_what_it_needs() -> None:
         (hyperparameter_types.number(0, 1, above=True), "0", "a number above 0 and at most 1"),
         (hyperparameter_types.auto(0, 4), "5", "'auto' or a whole number from 0 to 4"),
         (hyperparameter_types.choice("a", "b"), "c", "one of a, b"),
-        (hyperparameter_types.arch, "resnet19", "such as resnet18"),
+        (hyperparameter_types.architecture, "resnet19", "such as resnet18"),
     ):
         with pytest.raises(ValueError, match=words):
             rule(given)

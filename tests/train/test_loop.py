@@ -39,7 +39,7 @@ def rates(made: Loop) -> list[float]:
 
 
 def test_the_rate_follows_its_schedule_by_step(tmp_path: Path) -> None:
-    assert rates(loop(tmp_path, schedule="constant")) == [1e-3] * 6
+    assert rates(loop(tmp_path, lr_schedule="constant")) == [1e-3] * 6
     expected = [1e-3 * 0.5 * (1 + math.cos(math.pi * step / 6)) for step in range(6)]
     assert rates(loop(tmp_path)) == pytest.approx(expected)
 

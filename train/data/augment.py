@@ -1,4 +1,4 @@
-"""Random variations of a training picture: a crop of random place, size and shape, scaled, and perhaps mirrored.
+"""Augmentation of a training picture: a crop of random place, size and shape, scaled to the input size and perhaps mirrored.
 
 Each sample draws from a generator of its own, seeded by (seed, epoch, index), so what comes out depends neither on which
 process decodes it nor on where a job was resumed. Evaluation and serving use contract.preprocess, never this.
@@ -7,6 +7,7 @@ process decodes it nor on where a job was resumed. Evaluation and serving use co
 import math
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 _AREA = (0.35, 1.0)
@@ -16,8 +17,8 @@ _RATIO = (3 / 4, 4 / 3)
 _TRIES = 10
 
 
-def augmented(picture: Image.Image, side: int, seed: int, epoch: int, index: int) -> np.ndarray:
-    """A random variation of an RGB picture: uint8, [side, side, 3]."""
+def augmented(picture: Image.Image, side: int, seed: int, epoch: int, index: int) -> npt.NDArray[np.uint8]:
+    """An RGB picture augmented: uint8 [side, side, 3]. The same seed, epoch and index give the same pixels."""
     draw = np.random.default_rng((seed, epoch, index))
     box = _box(*picture.size, draw)
     pixels = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box=box))

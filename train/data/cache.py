@@ -1,7 +1,7 @@
-"""Decoded pictures on local disk, so that an epoch need not decode what the one before it did. Private to one job on one host.
+"""A cache of decoded pictures on local disk, private to one job on one host, so that each is decoded once and not every epoch.
 
-What comes out is pixel for pixel what decoding gives, so a job learns the same with a full cache, a part of one, or none: where
-nothing can be written, pictures are decoded again. A file is whole or absent, and the job's folder goes with the job.
+It returns, pixel for pixel, what decoding gives, so a job learns the same with a full cache, a part of one, or none: where
+nothing can be written, pictures are decoded again. A file is whole or absent, and the cache goes with the job's folder.
 """
 
 import shutil
@@ -21,8 +21,8 @@ _SIZE = struct.Struct("<II")
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """Pictures by their index. `allowance`: bytes of one; the others are left out, so all together keep to the limit whoever
-    writes them."""
+    """Pictures by their position in the collection. `allowance`: bytes of one picture at most; larger ones are left out, so all
+    together keep to the limit whichever process writes them."""
 
     folder: Path
     allowance: int
@@ -37,7 +37,7 @@ class Cache:
         return Image.frombytes("RGB", (width, height), data[_SIZE.size :])
 
     def put(self, index: int, picture: Image.Image) -> None:
-        """Keep an RGB picture, if it is small enough and the disk takes it."""
+        """Keeps an RGB picture, if it is small enough and the disk takes it."""
         width, height = picture.size
         if width * height * 3 + _SIZE.size > self.allowance:
             return
@@ -49,7 +49,7 @@ class Cache:
 
 
 def create(folder: Path, pictures: int) -> Cache | None:
-    """A cache for so many pictures in a folder that is made; None where it cannot be."""
+    """A cache for so many pictures in a new folder; None where that cannot be made."""
     try:
         folder.mkdir(exist_ok=True)
         free = shutil.disk_usage(folder).free

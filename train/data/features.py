@@ -1,10 +1,10 @@
-"""Kept features: what the head of a frozen network is given for each picture, in files that are whole or worth nothing.
+"""The files of features: the input of a frozen network's head for each picture, computed once and kept for many trainings.
 
     features.safetensors   float32: `train` [views, pictures, values], each other split [pictures, values]
     network.safetensors    the network they are of, with the head that training starts from
     features.json          the recipe they were made by, every picture with its class, and both files' SHA-256; written last
 
-It reads and writes them and hands their rows out as a loader does; frozen_backbone.py computes them.
+This module reads and writes them and hands their rows out as a loader does; frozen_backbone.py computes them.
 """
 
 import json
@@ -23,6 +23,7 @@ from contract.files import replacing, write_whole
 from contract.manifest import digest
 from contract.preprocess import Preprocessing
 from contract.reason import first_line
+from contract.splits import TRAIN, VALIDATION
 from train.config import Config
 from train.data.loader import Batch
 from train.data.pictures import Collection, Picture
@@ -31,14 +32,14 @@ from train.model.network import Network
 
 MARKER, VALUES, NETWORK = "features.json", "features.safetensors", "network.safetensors"
 FORMAT = 1
-"""Of the files, and of what their values mean: another one makes earlier features stale."""
+"""The version of the files and of what their values mean; features of another version are computed again."""
 SHARED = ("arch", "picture_size", "crop_pct", "augment", "seed", "views", "precision")
-"""Hyperparameters that a job on features must share with the one that computed them."""
+"""Hyperparameters that a job on features must share with the job that computed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What the files hold. `tensors`: by split. `weights`: of the whole network. `bad`: positions of pictures left out."""
+    """The content of the files. `tensors`: by split. `weights`: of the whole network. `bad`: positions of pictures left out."""
 
     recipe: Mapping[str, Any]
     collection: Collection
@@ -76,7 +77,7 @@ class FeatureLoader:
             self._rows[indices] = torch.arange(len(indices))
 
     def training(self, epoch: int, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
-        views = self._tensors["train"]
+        views = self._tensors[TRAIN]
         return self._taken(views[epoch % len(views)], batches)
 
     def evaluation(self, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
@@ -88,7 +89,7 @@ class FeatureLoader:
             yield Batch(values[self._rows[batch]], self._labels[batch])
 
 
-def problem(folder: Path, recipe: Mapping[str, Any]) -> str | None:
+def why_stale(folder: Path, recipe: Mapping[str, Any]) -> str | None:
     """Why the folder's features are not those of the recipe, in a few words; None when they are and are whole."""
     try:
         body = _marker(folder)
@@ -107,17 +108,17 @@ def problem(folder: Path, recipe: Mapping[str, Any]) -> str | None:
 
 
 def write(folder: Path, features: Features) -> int:
-    """Write the files, the marker last; returns their bytes. Raises FeaturesError when they cannot be written."""
+    """Writes the files, the marker last, and returns their bytes. Raises FeaturesError when they cannot be written."""
     collection = features.collection
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.glob(".*.tmp"):
+        for path in folder.glob(".*.tmp"):  # what a killed job left
             path.unlink()
         (folder / MARKER).unlink(missing_ok=True)
         for name, tensors in ((VALUES, features.tensors), (NETWORK, features.weights)):
             with replacing(folder / name) as aside:
                 save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, aside)
-                aside.chmod(0o644)
+                aside.chmod(0o644)  # safetensors makes it readable to its owner only
         body = {
             "format": FORMAT,
             "recipe": dict(features.recipe),
@@ -151,8 +152,7 @@ def read(folder: Path, config: Config) -> Features:
         raise FeaturesError(f"channel features: {Path(error.filename or MARKER).name} is missing; compute them again") from None
     # Whatever a damaged or hostile file holds, it meets the readers with exceptions of nearly every kind.
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError, ArtefactError, SafetensorError) as error:
-        reason = first_line(error)
-        raise FeaturesError(f"channel features: not what this program writes ({reason}); compute them again") from None
+        raise FeaturesError(f"channel features: not what this program writes ({first_line(error)}); compute them again") from None
     if wrong:
         shown = ", ".join(f"{name.replace('_', '-')} {value!r:.40}" for name, value in wrong.items())
         raise ConfigError(f"channel features: made with {shown}; this job has other values; use the same, or compute them again")
@@ -202,10 +202,10 @@ def _parsed(folder: Path, body: Mapping[str, Any]) -> Features:
         raise ValueError(f"{NETWORK}: its head is not of {len(classes)} classes")
     for split, tensor in features.tensors.items():
         count = len(features.collection.indices(split, without=features.bad))
-        shape = [features.recipe["views"]] * (split == "train") + [count, head.shape[1]]
+        shape = [features.recipe["views"]] * (split == TRAIN) + [count, head.shape[1]]
         if list(tensor.shape) != shape or tensor.dtype != torch.float32:
             raise ValueError(f"{VALUES}: {split} is {tensor.dtype} {list(tensor.shape)}, not float32 {shape}")
-    if not {"train", "validation"} <= set(features.tensors):
+    if not {TRAIN, VALIDATION} <= set(features.tensors):
         raise ValueError(f"{VALUES}: no train or no validation")
     return features
 

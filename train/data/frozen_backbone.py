@@ -1,7 +1,7 @@
-"""Features of a frozen network: every picture goes through it once a view, and what its head is given is kept.
+"""The frozen part of a network computes features: every picture goes through it once a view, and its head's input is kept.
 
-What a job on them trains is, step by step, what training the head in place would: the frozen part is in evaluation mode
-there, too (network.py), so a picture's features do not depend on its batch. Writes no model and prints no metric.
+A head trained on features takes, step by step, the steps of one trained in the whole network: the frozen part is in evaluation
+mode there, too (network.py), so a picture's features do not depend on its batch.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from torch import nn
 
 from contract.manifest import digest
 from contract.preprocess import Preprocessing
-from contract.splits import SPLITS
+from contract.splits import SPLITS, TRAIN
 from train.config import Config
 from train.data import features
 from train.data.features import FORMAT, SHARED, Features
@@ -29,8 +29,10 @@ from train.report import Report
 
 
 def recipe(config: Config, collection: Collection, pretrained: Path | None, numbers: torch.dtype) -> dict[str, Any]:
-    """All that the values depend on. `numbers`: in which training pictures are computed, for `precision` may leave that to the
-    machine. Reads every picture's bytes, which takes a hundredth of what decoding them does."""
+    """Everything that the features depend on. Reads every picture's bytes, in a hundredth of the time that decoding takes.
+
+    `numbers`: the number format for training pictures, which `precision` may leave to the machine.
+    """
     listing = hashlib.sha256()
     for picture in collection.pictures:
         content = digest(picture.path) if not picture.problem else picture.problem
@@ -41,9 +43,9 @@ def recipe(config: Config, collection: Collection, pretrained: Path | None, numb
     return shared | computed | {"format": FORMAT, "pictures": listing.hexdigest(), "pretrained": weights}
 
 
-class Backbone:
-    """The network without its head. `numbers`: of training pictures; evaluation is float32, as in place. `stop`: whether to
-    stop, asked at every batch."""
+class FrozenBackbone:
+    """A network whose head's input is kept. `numbers`: the number format for training pictures; evaluation is float32. `stop`:
+    whether to stop, asked at every batch."""
 
     def __init__(
         self,
@@ -77,7 +79,7 @@ class Backbone:
                 return None
             given = self._passed(self._inputs.of(pictures), torch.float32 if view is None else self._numbers)
             if not bool(given.isfinite().all()):
-                raise FeaturesError(f"{what}: a value is not finite; are the pretrained weights sound?")
+                raise FeaturesError(f"{what}: a value is not finite; do the pretrained weights hold NaN?")
             kept.append(given.float().cpu())
             self._report.progress(f"{what} {number + 1}/{len(batches)}")
         seconds = time.monotonic() - started
@@ -87,7 +89,7 @@ class Backbone:
         return torch.cat(kept)
 
     def _passed(self, inputs: torch.Tensor, numbers: torch.dtype) -> torch.Tensor:
-        """What the head is given for these inputs."""
+        """The head's input for these inputs of the network."""
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=numbers == torch.bfloat16):
             logits, given = self._module(inputs), self._given
             if given is None or given.ndim != 2 or type(self._head) is not nn.Linear or not _same(self._head(given), logits):
@@ -95,7 +97,7 @@ class Backbone:
         return given
 
 
-def keep(
+def compute_features(
     folder: Path,
     recipe: dict[str, Any],
     *,
@@ -104,23 +106,23 @@ def keep(
     network: Network,
     collection: Collection,
     bad: Sequence[int],
-    backbone: Backbone,
+    backbone: FrozenBackbone,
 ) -> int | None:
-    """Compute the features of every split and write them; returns the bytes, None when asked to stop before the end."""
+    """Computes the features of every split, writes them and returns their bytes; None when asked to stop before the end."""
     tensors = {}
     views = range(config.views)
     for split in SPLITS:
         indices = collection.indices(split, without=bad)
         if not indices:
             continue
-        asked = [(f"train, view {view + 1} of {config.views}", view) for view in views] if split == "train" else [(split, None)]
+        asked = [(f"train, view {view + 1} of {config.views}", view) for view in views] if split == TRAIN else [(split, None)]
         found = []
         for what, view in asked:
             values = backbone.values(what, indices, config.batch_size, view)
             if values is None:
                 return None
             found.append(values)
-        tensors[split] = torch.stack(found) if split == "train" else found[0]
+        tensors[split] = torch.stack(found) if split == TRAIN else found[0]
     weights = {name: tensor.detach().cpu() for name, tensor in network.module.state_dict().items()}
     made = Features(
         recipe=recipe, collection=collection, bad=tuple(bad), spec=spec, head=network.head, tensors=tensors, weights=weights

@@ -1,14 +1,15 @@
-"""Decoded batches from worker processes, so that the network never waits for a picture it need not wait for.
+"""The loader reads and decodes pictures in worker processes and hands out batches, so that the network seldom waits for one.
 
 One set of workers lives as long as the job and does all the reading: the first check of every picture, training with its
-augmentation, and evaluation. Batches travel as uint8 through /dev/shm; normalising is the network's side.
+augmentation, and evaluation. Batches travel as uint8 through /dev/shm; inputs.py normalises them.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -16,7 +17,7 @@ from contract.errors import PictureError
 from contract.picture import open_picture
 from contract.preprocess import Preprocessing, crop_pixels
 from contract.reason import first_line
-from train import machine
+from train.data import shared_memory
 from train.data.augment import augmented
 from train.data.cache import Cache
 from train.data.pictures import Picture
@@ -29,11 +30,17 @@ WAIT = 120
 _CHECK, _EVALUATE = -2, -1
 
 
-class Key(NamedTuple):
-    """What a worker is asked for: picture `index`, varied as in training epoch `epoch`, or plain, or only checked."""
+class Request(NamedTuple):
+    """One sample that a worker shall give: the picture at a position, augmented as in training epoch `epoch`; or plain
+    (_EVALUATE), or only checked (_CHECK)."""
 
     epoch: int
-    index: int
+    position: int
+
+
+Pixels = npt.NDArray[np.uint8]
+Sample = tuple[Pixels, int] | str
+"""Pixels [side, side, 3] and label; or why there are none, empty for a checked picture without a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +54,21 @@ class Batch:
         return Batch(self.pixels.pin_memory(), self.labels.pin_memory())
 
 
-class _Pictures(Dataset):
+class _Pictures(Dataset[Sample]):
     def __init__(self, pictures: Sequence[Picture], spec: Preprocessing, seed: int, augment: bool, cache: Cache | None) -> None:
         self._pictures, self._spec, self._seed, self._augment, self._cache = pictures, spec, seed, augment, cache
 
-    def __getitem__(self, key: Key) -> tuple[np.ndarray, int] | str:
-        picture = self._pictures[key.index]
-        if key.epoch == _CHECK:
-            return self._problem(picture, key.index)
+    def __getitem__(self, request: Request) -> Sample:
+        picture = self._pictures[request.position]
+        if request.epoch == _CHECK:
+            return self._problem(picture, request.position)
         try:
-            kept = self._cache.get(key.index) if self._cache else None
+            kept = self._cache.get(request.position) if self._cache else None
             image = kept or open_picture(picture.path, shorter_side=self._spec.resize)
         except PictureError as error:
-            return f"{picture.name}: could be read when the job began, and now {error}"
-        if key.epoch >= 0 and self._augment:
-            return augmented(image, self._spec.crop, self._seed, key.epoch, key.index), picture.label
+            return f"{picture.name}: could be read when the job began, and no longer: {error}"
+        if request.epoch >= 0 and self._augment:
+            return augmented(image, self._spec.crop, self._seed, request.epoch, request.position), picture.label
         return crop_pixels(image, self._spec), picture.label
 
     def _problem(self, picture: Picture, index: int) -> str:
@@ -76,21 +83,22 @@ class _Pictures(Dataset):
         return ""
 
 
-def _collate(samples: list[tuple[np.ndarray, int] | str]) -> Batch | list[str]:
+def _collate(samples: list[Sample]) -> Batch | list[str]:
     """A batch, or the texts among the samples. An exception would come out of the worker wrapped in its traceback."""
     if texts := [sample for sample in samples if isinstance(sample, str)]:
         return texts
-    pixels = np.stack([pixels for pixels, _ in samples])
-    return Batch(torch.from_numpy(pixels), torch.tensor([label for _, label in samples]))
+    decoded = [sample for sample in samples if not isinstance(sample, str)]
+    pixels = np.stack([pixels for pixels, _ in decoded])
+    return Batch(torch.from_numpy(pixels), torch.tensor([label for _, label in decoded]))
 
 
-class _Plan:
-    """The batches of keys to come; a DataLoader with persistent workers asks for them anew each time it is iterated."""
+class _BatchSampler:
+    """The DataLoader's batch sampler: the batches to come. One with persistent workers iterates over it anew for each pass."""
 
     def __init__(self) -> None:
-        self.batches: list[list[Key]] = []
+        self.batches: list[list[Request]] = []
 
-    def __iter__(self) -> Iterator[list[Key]]:
+    def __iter__(self) -> Iterator[list[Request]]:
         return iter(self.batches)
 
     def __len__(self) -> int:
@@ -100,7 +108,9 @@ class _Plan:
 class Loader:
     """Reads pictures by their position in the collection, in `workers` processes; in this one when there are none.
 
-    `cache`: filled by the check, read afterwards."""
+    `batch`: pictures of the largest batch. `pin`: batches come in page-locked memory. `cache`: filled by the check, read
+    afterwards. Raises SharedMemoryError where /dev/shm cannot hold the workers' batches.
+    """
 
     def __init__(
         self,
@@ -116,10 +126,10 @@ class Loader:
     ) -> None:
         _check_shared_memory(workers, batch * spec.crop * spec.crop * 3)
         self.workers = workers
-        self._plan = _Plan()
+        self._sampler = _BatchSampler()
         self._loader = DataLoader(
             _Pictures(pictures, spec, seed, augment, cache),
-            batch_sampler=self._plan,
+            batch_sampler=self._sampler,
             num_workers=workers,
             collate_fn=_collate,
             prefetch_factor=PREFETCH if workers else None,
@@ -129,33 +139,35 @@ class Loader:
         )
 
     def training(self, epoch: int, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
-        return self._decoded([[Key(epoch, index) for index in batch] for batch in batches])
+        """The batches of these positions, augmented. Raises DataError or LoaderError, as `evaluation` does."""
+        return self._decoded([[Request(epoch, index) for index in batch] for batch in batches])
 
     def evaluation(self, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
-        return self._decoded([[Key(_EVALUATE, index) for index in batch] for batch in batches])
+        """The batches of these positions, preprocessed as serving does."""
+        return self._decoded([[Request(_EVALUATE, index) for index in batch] for batch in batches])
 
     def checks(self, batches: Sequence[Sequence[int]]) -> Iterator[list[str]]:
         """For each picture why it cannot be used; an empty string where it can."""
-        return self._run([[Key(_CHECK, index) for index in batch] for batch in batches])
+        return self._run([[Request(_CHECK, index) for index in batch] for batch in batches])
 
-    def _decoded(self, batches: list[list[Key]]) -> Iterator[Batch]:
+    def _decoded(self, batches: list[list[Request]]) -> Iterator[Batch]:
         for batch in self._run(batches):
             if isinstance(batch, list):
                 raise DataError(batch[0])
             yield batch
 
-    def _run(self, batches: list[list[Key]]) -> Iterator:
-        self._plan.batches = batches
+    def _run(self, batches: list[list[Request]]) -> Iterator[Any]:
+        self._sampler.batches = batches
         try:
             yield from self._loader
         except (RuntimeError, ConnectionError, EOFError) as error:
-            raise explained(error, self.workers) from None
+            raise as_loader_error(error, self.workers) from None
 
 
 def _check_shared_memory(workers: int, batch_bytes: int) -> None:
     # What the workers keep ready, the batch on its way and the one in use.
     needed = (workers * PREFETCH + 2) * batch_bytes
-    free = machine.shared_memory_free()
+    free = shared_memory.free_bytes()
     if workers and needed > free:
         raise SharedMemoryError(
             f"shared memory: /dev/shm has {free >> 20:,} MiB free and {workers} loader workers need {(needed >> 20) + 1:,} MiB; "
@@ -163,13 +175,16 @@ def _check_shared_memory(workers: int, batch_bytes: int) -> None:
         )
 
 
-def explained(error: RuntimeError | ConnectionError | EOFError, workers: int) -> Exception:
-    """DataLoader tells of dead workers and of full shared memory in RuntimeErrors, or loses its connection to them."""
+def as_loader_error(error: RuntimeError | ConnectionError | EOFError, workers: int) -> Exception:
+    """A LoaderError where the DataLoader lost its workers or its shared memory; any other error as it is.
+
+    The DataLoader raises RuntimeErrors for both, or loses its connection to a worker.
+    """
     text = str(error) or type(error).__name__
     signs = ("DataLoader worker", "DataLoader timed out", "shared memory")
     if isinstance(error, RuntimeError) and not any(sign in text for sign in signs):
         return error
     return LoaderError(
-        f"one of {workers} loader worker(s) died or hung (shared memory: {machine.shared_memory_free() >> 20:,} MiB free in "
+        f"one of {workers} loader worker(s) died or hung (shared memory: {shared_memory.free_bytes() >> 20:,} MiB free in "
         f"/dev/shm); lower loader-workers, or enlarge memory or /dev/shm: {first_line(error)}"
     )

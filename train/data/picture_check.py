@@ -1,4 +1,4 @@
-"""Which pictures of a job can be used, found by opening every one before the first step, and whether they are enough."""
+"""The check of all pictures before the first step: every one is opened, and the usable ones must be enough."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,11 @@ BATCH = 32
 """Pictures that a loader worker opens at a time."""
 
 
-def check(collection: Collection, loader: Loader, ranks: Ranks, report: Report, limit: int) -> list[int]:
-    """Positions of the pictures that cannot be used, found by opening every one. Raises DataError when they are too many."""
+def find_unusable(collection: Collection, loader: Loader, ranks: Ranks, report: Report, limit: int) -> list[int]:
+    """Positions of the pictures that cannot be opened. Raises DataError when they are more than `limit`.
+
+    Each rank opens its share; where the job is asked to stop, the rest is not opened.
+    """
     own = list(range(len(collection.pictures)))[ranks.rank :: ranks.size]
     batches = [own[at : at + BATCH] for at in range(0, len(own), BATCH)]
     found: list[tuple[int, str]] = []
@@ -33,7 +36,7 @@ def check(collection: Collection, loader: Loader, ranks: Ranks, report: Report, 
     return [index for index, _ in bad]
 
 
-def require(collection: Collection, channels: Sequence[str], bad: list[int], ranks: int) -> None:
+def require_enough(collection: Collection, channels: Sequence[str], bad: list[int], ranks: int) -> None:
     """Raises DataError for a split or a class without usable pictures, and for fewer pictures than processes."""
     indices = {split: collection.indices(split, without=bad) for split in SPLITS if split in channels}
     for split, found in indices.items():

@@ -1,17 +1,20 @@
-"""The model artefact: weights, OpenVINO's forms of the network, and the manifest that makes it valid. Not training.
+"""The whole model artefact: weights, OpenVINO's forms of the network, and the manifest that makes it valid.
 
 The network is built anew and given the trained weights, so nothing that watched or spread the training gets into it.
 Written so that a kill in the middle leaves no manifest, and a folder without one does not verify.
 """
 
-import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino
 import torch
+from openvino import opset15 as opset
+from openvino.frontend import FrontEndManager
+from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from safetensors.torch import save_file
 from torch import nn
 
@@ -24,13 +27,6 @@ from train.export import quantize
 from train.export.quantize import Samples
 from train.model import network
 from train.report import Report
-
-# Importing openvino reports the import to its makers when this package can be found; with None, it cannot.
-sys.modules["openvino_telemetry"] = None
-import openvino  # noqa: E402
-from openvino import opset15 as opset  # noqa: E402
-from openvino.frontend import FrontEndManager  # noqa: E402
-from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: E402
 
 INPUT, OUTPUT = "pictures", "logits"
 _IR = GRAPHS["float32"]
@@ -50,14 +46,14 @@ def export(
     samples: Samples | None,
     report: Report,
 ) -> Manifest:
-    """Write the artefact of trained weights into `folder`, in place of an earlier one; by `samples`, int8 too if it is good.
+    """Writes the artefact of trained weights into `folder`, in place of an earlier one; with `samples`, int8 too if it is good.
 
     model.xml takes `pictures` float32 [?, 3, crop, crop] and gives `logits` float32 [?, classes]. Raises ExportError when
     it does not compute what the network does.
     """
     folder.mkdir(parents=True, exist_ok=True)
     graphs = {Path(name).with_suffix(suffix) for name in GRAPHS.values() for suffix in (".xml", ".bin")}
-    for name in (MANIFEST, f".{MANIFEST}", WEIGHTS, *graphs):
+    for name in (MANIFEST, WEIGHTS, *map(str, graphs)):
         (folder / name).unlink(missing_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     module = network.build(arch, len(classes), spec.crop)

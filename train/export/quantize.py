@@ -1,17 +1,18 @@
-"""int8 at the end of training: made by NNCF, judged beside bfloat16 and float32, kept only where it costs next to nothing.
+"""Quantisation at the end of training: NNCF makes an int8 form, which is kept where it loses next to no accuracy.
 
-Its ranges come from pictures of the train split and the judgement from the validation split, never the other way round; the
-test split is touched by neither. What the rule of acceptance is, `contract.precision` says.
+Its ranges come from pictures of the train split and its accuracy from the validation split, never the other way round; the test
+split is used for neither. bfloat16 is judged beside it. `contract.precision` has the rule of acceptance.
 """
 
 import contextlib
 import io
 import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import openvino
 
 from contract import cgroup, precision
 from contract.precision import GRAPHS, Precision
@@ -19,16 +20,13 @@ from contract.preprocess import Preprocessing, normalise
 from train.data.loader import Batch, Loader
 from train.report import Report
 
-# OpenVINO and NNCF report their use to their makers when this package can be found; with None, it cannot.
-sys.modules["openvino_telemetry"] = None
-import openvino  # noqa: E402
-
 CALIBRATION = 300
 """Pictures of the train split, evenly spread over its classes: as many as NNCF itself takes."""
 JUDGED = 2_000
 """Pictures of the validation split at most: the difference between two precisions is then known to a third of a point."""
 LEAST_JUDGED = 100
 """Fewer can judge nothing: with 11, one picture is nine points, and none lost may still hide a loss of twenty points."""
+Floats = npt.NDArray[np.float32]
 _HINTS = {"int8": "f32", "bfloat16": "bf16", "float32": "f32"}
 
 
@@ -37,7 +35,7 @@ class Stopped(Exception):
 
 
 class Samples:
-    """The pictures that int8 is made from and judged by, as the network gets them: float32 [n, 3, side, side]."""
+    """The pictures that calibrate and judge the int8 form, as the network's input: float32 [n, 3, side, side]."""
 
     def __init__(
         self, loader: Loader, spec: Preprocessing, indices: Mapping[str, Sequence[int]], batch: int, stopped: Callable[[], bool]
@@ -49,10 +47,10 @@ class Samples:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many there are to calibrate with and to judge by."""
+        """The numbers of pictures to calibrate with and to judge by."""
         return len(self._calibration), len(self._judged)
 
-    def calibration(self) -> Iterator[np.ndarray]:
+    def calibration(self) -> Iterator[Floats]:
         """One picture at a time. Raises Stopped, as `validation` does."""
         for batch in self._read(self._calibration):
             for pixels in batch.pixels.numpy():
@@ -60,7 +58,7 @@ class Samples:
                     raise Stopped
                 yield normalise(pixels, self._spec)[None]
 
-    def validation(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def validation(self) -> Iterator[tuple[Floats, npt.NDArray[np.int64]]]:
         """Pictures and their labels."""
         for batch in self._read(self._judged):
             yield np.stack([normalise(pixels, self._spec) for pixels in batch.pixels.numpy()]), batch.labels.numpy()
@@ -73,9 +71,9 @@ class Samples:
 
 
 def choose(folder: Path, network: openvino.Model, samples: Samples, report: Report) -> Precision:
-    """Judge every precision of `network`, write its int8 form into `folder` if that is accepted, and return the record.
+    """Judges every precision of `network`, writes its int8 form into `folder` if that is accepted, and returns the result.
 
-    Nothing that goes wrong here is worth a trained network: then, and when the job is stopped, float32 alone is accepted.
+    No error here costs the trained network: after one, and when the job is stopped, float32 alone is accepted.
     """
     calibration, pictures = samples.counts
     if pictures < LEAST_JUDGED:
@@ -108,17 +106,17 @@ def _quantised(network: openvino.Model, samples: Samples) -> openvino.Model:
 
 
 class _Again:
-    """Something to iterate over more than once; NNCF goes over its data several times."""
+    """An iterable that starts anew each time: NNCF goes over its data several times."""
 
-    def __init__(self, start: Callable[[], Iterator[np.ndarray]]) -> None:
+    def __init__(self, start: Callable[[], Iterator[Floats]]) -> None:
         self._start = start
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Floats]:
         return self._start()
 
 
 def _accuracy(network: openvino.Model, quantised: openvino.Model, samples: Samples) -> dict[str, float]:
-    """Top-1 on the validation pictures by precision; bfloat16 only where this processor has it."""
+    """Top-1 accuracy on the validation pictures by precision; bfloat16 only where this processor has it."""
     core = openvino.Core()
     tried = [name for name in _HINTS if name != "bfloat16" or "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
     compiled = {}
@@ -133,6 +131,6 @@ def _accuracy(network: openvino.Model, quantised: openvino.Model, samples: Sampl
 
 
 def _spread(indices: Sequence[int], most: int) -> list[int]:
-    """At most `most` of them, evenly spread."""
+    """At most `most` of the indices, evenly spread."""
     count = min(most, len(indices))
     return [indices[at * len(indices) // count] for at in range(count)]

@@ -1,7 +1,6 @@
-"""A model artefact of weights alone: valid, and enough for the GPU engine or to train on, but nothing that OpenVINO serves.
+"""A model artefact of weights alone: enough for the GPU engine or to train on, but without the network that OpenVINO serves.
 
-For models that are made to be compared, as a tuning's are: it needs neither torchvision nor openvino. artefact.py makes the
-whole artefact.
+It is for models that are only compared, as a tuning's are, and needs neither torchvision nor openvino to be written.
 """
 
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ def export(
     metrics: Mapping[str, float],
     provenance: Mapping[str, Any],
 ) -> Manifest:
-    """Write the weights and their manifest into `folder`, in place of an earlier artefact."""
+    """Writes the weights and their manifest into `folder`, in place of an earlier artefact."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.is_file():

@@ -1,7 +1,7 @@
-"""A running average of what is trained: kept as plain tensors beside the network, never as a second network.
+"""The exponential moving average (EMA) of the trained weights, kept as plain tensors beside the network.
 
-A copy of a network that the debugger's hooks are on cannot run, and averages are only numbers. They stand in for the weights
-while the network is evaluated, and are what is exported.
+A second network would not do: a copy of one that the debugger's hooks are on cannot run. The averages take the place of the
+weights while the network is evaluated, and are exported.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,8 +12,8 @@ import torch
 from train.model.network import Network
 
 
-class Average:
-    """The exponential average of the trained parameters, and of the BatchNorm statistics that change with them."""
+class ExponentialMovingAverage:
+    """The averages of the trained parameters, and of the BatchNorm statistics that change with them."""
 
     def __init__(self, network: Network, decay: float) -> None:
         self._decay = decay
@@ -22,13 +22,13 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take the weights after a step in, the first step being 1; early ones are forgotten sooner."""
+        """Adds the weights after a step, the first step being 1; early weights are forgotten sooner."""
         decay = min(self._decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(self._values, [tensor.detach() for _, tensor in self._own], 1 - decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Within it the network has the averages for weights."""
+        """Within the context the network has the averages for weights."""
         before = [tensor.detach().clone() for _, tensor in self._own]
         self._write(self._values)
         try:

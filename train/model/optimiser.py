@@ -1,7 +1,7 @@
-"""torch's AdamW without torch's compiler. It computes nothing of its own.
+"""AdamW takes torch's own steps without importing torch's compiler.
 
-The optimisers' methods are wrapped to keep the compiler out of them, and the wrappers import it: 1.2 s, more than the
-training of a head takes. Nothing is compiled here, so the methods are taken as they are inside their wrappers.
+torch wraps its optimisers' methods to keep the compiler out of them, and the wrappers import it: 1.2 s, more than the training
+of a head takes. Nothing is compiled here, so the methods are used as they are inside their wrappers.
 """
 
 from inspect import unwrap

@@ -1,6 +1,6 @@
-"""BatchNorm over all ranks for networks on the CPU; torch's own SyncBatchNorm runs on GPUs only.
+"""BatchNorm with statistics over all ranks, for networks on the CPU: torch's own SyncBatchNorm runs on GPUs only.
 
-The same layer with the same parameter names: only its statistics, and their gradients, span the ranks.
+The layer keeps its parameters and their names; its statistics, and their gradients, are those of all ranks together.
 """
 
 import torch
@@ -46,19 +46,19 @@ class SynchronisedBatchNorm(_BatchNorm):
 
     @torch.no_grad()
     def _remember(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
-        if self.track_running_stats:
-            self.num_batches_tracked.add_(1)
-            momentum = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
-            self.running_mean.lerp_(mean, momentum)
-            self.running_var.lerp_(variance, momentum)
+        if self.num_batches_tracked is None or self.running_mean is None or self.running_var is None:
+            return
+        self.num_batches_tracked.add_(1)
+        momentum = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance, momentum)
 
 
 def synchronise(module: nn.Module) -> nn.Module:
-    """Let every BatchNorm of the network span the ranks; on a GPU with torch's own layer."""
+    """Makes every BatchNorm of the network span the ranks, in place; on a GPU it returns one with torch's own layers."""
     if next(module.parameters()).is_cuda:
         return nn.SyncBatchNorm.convert_sync_batchnorm(module)
-    for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            # The layer keeps its parameters, its buffers and their names.
-            layer.__class__ = SynchronisedBatchNorm
+    layers: list[nn.Module] = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
+    for layer in layers:
+        layer.__class__ = SynchronisedBatchNorm  # it keeps its parameters, its buffers and their names
     return module

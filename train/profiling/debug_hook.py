@@ -1,7 +1,6 @@
-"""smdebug's hook, made from debughookconfig.json where the job has one. The only place that imports smdebug.
+"""smdebug's hook on the network, made from debughookconfig.json where the job has one. No other module imports smdebug.
 
-Without that file nothing is imported and nothing is called. The hook watches the network that trains; only weights are
-ever saved, so the artefact knows nothing of it.
+Without that file smdebug is not imported. The artefact is made of weights only, so the hook never gets into it.
 """
 
 import json
@@ -18,7 +17,7 @@ _END = "training_job_end.ts"
 
 
 class Hook:
-    """What the loop tells the debugger: whether it trains or evaluates."""
+    """Saves tensors as the job's debugger configuration asks; the loop tells it whether it trains or evaluates."""
 
     def __init__(self, config: Path, layout: Layout, folder: Path, network: nn.Module, loss: nn.Module) -> None:
         """`folder`: a private place for the config as it holds under `layout`. Raises ConfigError for one smdebug refuses."""

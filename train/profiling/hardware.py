@@ -1,5 +1,4 @@
-"""What a training ran on, and how fast that multiplies: machine.json, for whoever reads its times. Measures once, before the
-first step, and writes no other file."""
+"""The hardware of a training and the speed of its matrix products, written to machine.json before the first step."""
 
 import json
 import os
@@ -21,13 +20,13 @@ _TYPES = {"cpu": (torch.float32,), "cuda": (torch.float32, torch.bfloat16, torch
 
 
 def write(folder: Path, device: torch.device) -> None:
-    """machine.json in `folder`. Raises OSError."""
+    """Writes machine.json into `folder`. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / MACHINE, json.dumps(facts(device), indent=1) + "\n")
+    write_whole(folder / MACHINE, json.dumps(describe(device), indent=1) + "\n")
 
 
-def facts(device: torch.device) -> dict[str, Any]:
-    """The machine as this process may use it. Memory in bytes; `peak_flops`: operations a second, by type of number."""
+def describe(device: torch.device) -> dict[str, Any]:
+    """The hardware as this process may use it. Memory in bytes; `peak_flops`: operations a second, by number format."""
     found: dict[str, Any] = {
         "device": device.type,
         "processor": _processor(),
@@ -38,7 +37,7 @@ def facts(device: torch.device) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "peak_flops": peak(device),
+        "peak_flops": peak_flops(device),
     }
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
@@ -52,9 +51,11 @@ def facts(device: torch.device) -> dict[str, Any]:
     return found
 
 
-def peak(device: torch.device) -> dict[str, float]:
-    """The fastest of repeated products of two square matrices, in operations a second, by type of number: what this job's threads
-    can reach on this device as it is, not what its maker prints. Takes less than a second."""
+def peak_flops(device: torch.device) -> dict[str, float]:
+    """The speed of the fastest of repeated matrix products, in operations a second, by number format.
+
+    This is what the job's threads reach on this device as it is, not what its maker prints. Takes less than a second.
+    """
     side, found = _SIDE[device.type], {}
     for kind in _TYPES[device.type]:
         matrix = torch.full((side, side), 0.5, dtype=kind, device=device)

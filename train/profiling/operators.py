@@ -1,17 +1,17 @@
-"""A few chosen steps under torch.profiler, as a table of operators by their own time; and the floating-point work of one step.
+"""The operators of a few steps under torch.profiler, as a table by their own time; and the floating-point operations of one step.
 
-Written to operators.json, once, when the last of them is done. The steps take the values they would have taken; they
-only take longer. Not a trace: for each operator the sums over the chosen steps are kept.
+operators.json is written once, after the last of those steps. They compute what they would have computed and only take longer.
+No trace is kept, only the sums of each operator over these steps.
 """
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.autograd import DeviceType
+from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from contract.files import write_whole
@@ -20,6 +20,8 @@ from contract.output_data import OPERATORS
 SHOWN = 60
 """Operators of the table, those with the most time first; the others are one row together."""
 _MEMORY, _OUTSIDE = "[memory]", "outside any operator"
+Sums = defaultdict[str, float]
+"""`calls`, microseconds and bytes of one operator; what is absent is nought."""
 _COUNTED = 2
 """The step of this run whose floating-point operations are counted: the first one also tunes and allocates."""
 
@@ -90,20 +92,25 @@ class Operators:
         }
 
 
-def _own_times(events: Sequence[Any]) -> tuple[dict[str, Counter], dict[str, Counter]]:
+def _sums() -> Sums:
+    return defaultdict(int, calls=0, self_cpu_us=0)
+
+
+def _own_times(events: Sequence[Any]) -> tuple[dict[str, Sums], dict[str, Sums]]:
     """Sums by name: of what ran on the CPU, without what it called; and of the kernels that ran on a GPU.
 
     torch's key_averages says the same and takes a second of Python to do so, 40 times as long.
     """
-    operators: dict[str, Counter] = defaultdict(Counter)
-    kernels: dict[str, Counter] = defaultdict(Counter)
+    operators: dict[str, Sums] = defaultdict(_sums)
+    kernels: dict[str, Sums] = defaultdict(lambda: defaultdict(int))
     threads: dict[int, list[tuple[int, int, Any]]] = defaultdict(list)
     for event in events:
         if event.device_type() == DeviceType.CPU or event.name() == _MEMORY:
             if not event.is_async():
                 threads[event.start_thread_id()].append((event.start_ns(), -event.duration_ns(), event))
         elif not event.is_user_annotation():
-            kernels[event.name()].update(calls=1, device_us=event.duration_ns() / 1000)
+            kernels[event.name()]["calls"] += 1
+            kernels[event.name()]["device_us"] += event.duration_ns() / 1000
     for thread in threads.values():
         running: list[tuple[int, str]] = []
         for start, negative, event in sorted(thread, key=lambda item: item[:2]):
@@ -115,17 +122,21 @@ def _own_times(events: Sequence[Any]) -> tuple[dict[str, Counter], dict[str, Cou
                 operators[caller][where] += event.nbytes()
                 continue
             # An operator that calls itself by its own name, as some do of other overloads, was called once.
-            operators[event.name()].update(calls=int(caller != event.name()), self_cpu_us=-negative / 1000)
+            operators[event.name()]["calls"] += caller != event.name()
+            operators[event.name()]["self_cpu_us"] -= negative / 1000
             if running:
                 operators[caller]["self_cpu_us"] += negative / 1000
             running.append((start - negative, event.name()))
     return operators, kernels
 
 
-def _rows(sums: dict[str, Counter]) -> list[dict[str, Any]]:
+def _rows(sums: Mapping[str, Sums]) -> list[dict[str, Any]]:
     """The rows of a table, the longest first; the last one is all that are not shown, together."""
-    rows = sorted(sums.items(), key=lambda row: -row[1]["self_cpu_us"] - row[1]["device_us"])
-    rest = sum((row for _, row in rows[SHOWN:]), Counter())
+    rows = sorted(sums.items(), key=lambda row: -row[1].get("self_cpu_us", 0) - row[1].get("device_us", 0))
+    rest: Sums = defaultdict(int)
+    for _, row in rows[SHOWN:]:
+        for key, value in row.items():
+            rest[key] += value
     shown = [*rows[:SHOWN], *([(f"{len(rows) - SHOWN} others", rest)] if rest else [])]
     return [{"name": name} | {key: round(value, 1) for key, value in row.items()} for name, row in shown]
 

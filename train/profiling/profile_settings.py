@@ -1,5 +1,6 @@
-"""Where a job's profile goes and how fine it is, from profilerconfig.json. Takes a few numbers and a path, and leaves alone
-whatever else is there: smdebug's reader of that file runs what is in it as code (`eval`).
+"""The settings of a job's profile, read from profilerconfig.json: folders, intervals, sizes of files.
+
+Only a path and a few numbers are read: smdebug's own reader of that file runs parts of it as code (`eval`).
 """
 
 import json
@@ -11,7 +12,7 @@ from contract.layout import Layout
 from train.config import remap
 
 INTERVALS = (100, 200, 500, 1000, 5000, 60000)
-"""Milliseconds between samples that SageMaker knows."""
+"""Milliseconds between samples, as SageMaker allows them."""
 OWN = "train"
 """The folder of the program's own samples in a folder where the platform writes its own."""
 
@@ -33,7 +34,7 @@ class ProfileSettings:
 
 
 def read(layout: Layout) -> ProfileSettings:
-    """The settings of the job; whatever cannot be understood has its default, for no training fails of its profile."""
+    """The settings of the job; a value that cannot be understood gets its default, for no training fails for its profile."""
     own = layout.output_profiler
     body = _object(layout.profiler_config)
     if not body or body.get("DisableProfiler") in (True, "true", "True"):

@@ -1,5 +1,4 @@
-"""What the loop tells of its steps, to the timeline and to the table of operators; or to nobody. The only thing of the profile
-that the loop knows."""
+"""The profiler of a training: the loop tells it when steps and their parts begin, and it measures them."""
 
 import contextlib
 from collections.abc import Iterator
@@ -50,7 +49,7 @@ class Profiler:
 
 
 class NoProfiler:
-    """The profiler of a job that wants none."""
+    """The profiler of a job without a profile; it does nothing."""
 
     def training(self, batches: Iterator[Item], first: int) -> Iterator[Item]:
         return batches
@@ -78,16 +77,15 @@ def closing(profiler: Profiler | NoProfiler) -> Iterator[None]:
 
 
 def make(job: Job, ranks: Ranks, report: Report) -> Profiler | NoProfiler:
-    """The profiler that the job asks for. The first process of all also writes what it runs on."""
+    """The profiler that the job asks for. The first rank also writes machine.json."""
     if job.config.profile == "off":
         return NoProfiler()
-    settings, records = profile_settings.read(job.layout), job.layout.output_profiler
+    settings, folder = profile_settings.read(job.layout), job.layout.output_profiler
     if ranks.first:
         try:
-            hardware.write(records, ranks.device)
+            hardware.write(folder, ranks.device)
         except (OSError, RuntimeError) as error:  # a full disk; a full GPU
-            why = first_line(error)
-            report.say(f"{MACHINE} cannot be written to {records}: {why}; training goes on without")
+            report.say(f"{MACHINE} cannot be written to {folder}: {first_line(error)}; training goes on without")
     timeline = Timeline(
         settings.timeline,
         job.current_host,
@@ -97,4 +95,4 @@ def make(job: Job, ranks: Ranks, report: Report) -> Profiler | NoProfiler:
         rotate_bytes=settings.rotate_bytes,
     )
     steps = job.config.profile_steps if ranks.first else 0
-    return Profiler(timeline, Operators(records, steps, torch.device(ranks.device), report.say))
+    return Profiler(timeline, Operators(folder, steps, torch.device(ranks.device), report.say))

@@ -1,7 +1,7 @@
-"""The system sampler: a small process beside the training that writes what the machine does, as SageMaker's profiler agent would.
+"""The system sampler, a small process beside the training, writes the machine's use as SageMaker's profiler agent would.
 
 <folder>/system/incremental/<YYYYMMDDHH>/<start of the minute>.<host>.json, one JSON object a line. Its own process, so that no
-sample waits for the training's interpreter lock, nor the training for a sample. Knows nothing of what is trained.
+sample waits for the training's interpreter lock, nor the training for a sample.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ Row = tuple[str, str, str, float]
 
 
 class Sampler:
-    """What has changed since the last call of `rows`, and what is."""
+    """Reads the counters of the CPUs, memory, disks, network and GPUs."""
 
     def __init__(self, gpus: Nvml) -> None:
         self._gpus = gpus
@@ -37,7 +37,7 @@ class Sampler:
         self._bytes = _bytes()
 
     def rows(self) -> list[Row]:
-        """One row for each number. Percent, bytes a second, watts."""
+        """The use since the last call, one row a number: percent, bytes a second, watts."""
         before, self._at = self._at, time.monotonic()
         seconds = max(self._at - before, 1e-9)
         memory = ("memory", "MemoryUsedPercent", "Algorithm", self._memory())
@@ -74,7 +74,7 @@ class Sampler:
 
 def _bytes() -> dict[tuple[str, str], int]:
     """Bytes through this machine's disks and this container's network so far, without the loopback interface."""
-    found = {}
+    found: dict[tuple[str, str], int] = {}
     with contextlib.suppress(OSError, ValueError, RuntimeError, NotImplementedError):
         if disks := psutil.disk_io_counters():
             found |= {

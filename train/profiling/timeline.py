@@ -2,7 +2,7 @@
 
 <folder>/framework/pevents/<YYYYMMDDHH>/<end, µs>_<pid>-<host>_pythontimeline.json. A file is written whole, once it is due, so
 a killed job leaves no half file and loses what came after the last one. On a GPU the parts are CUDA events, read when the
-GPU has passed them: no step waits for a measurement. What is measured is said by the caller's marks; this knows no network.
+GPU has passed them: no step waits for a measurement. The caller's marks say where each part begins.
 """
 
 import json
@@ -45,8 +45,8 @@ class _Step:
 
 
 class Timeline:
-    """Marks go in, files come out. `host`: the node's name in the files, such as algo-1. `say`: told once when a file cannot
-    be written; nothing is raised for that."""
+    """Measures steps and writes them to files. `host`: the node's name in the files, such as algo-1. `say`: is told once when a
+    file cannot be written; nothing is raised for that."""
 
     def __init__(
         self,

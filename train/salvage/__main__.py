@@ -1,6 +1,6 @@
-"""`python -m train.salvage OLD.pth`: an artefact that serves, from a network that was pickled whole, hooks and all.
+"""`python -m train.salvage OLD.pth` makes an artefact that serves from a network that was pickled whole, hooks and all.
 
-Nothing in the file is run (pickle_tree.py). What it cannot say is asked for: the classes' names, and the size of its pictures.
+Nothing in the file is run (pickle_tree.py). Options give what the file does not hold: the classes' names and the pictures' size.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from train.model import network
 from train.report import Report
 from train.salvage import architecture, saved_network, torch_file
 from train.salvage.architecture import Fit
-from train.salvage.saved_network import Recovered
+from train.salvage.saved_network import SavedNetwork
 from train.salvage.torch_file import TorchFile
 
 _ORDINARY = ("torch.nn.", "torch._utils", "torch._tensor", "torch.storage", "torchvision.", "collections", "copyreg", "copy_reg")
-"""Modules whose names any pickled network holds, and which are not worth a word."""
+"""Modules whose names any pickled network holds; they are not reported."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def salvage(file: Path, out: Path, *, classes: Path | None, arch: str | None, entry: str | None, side: int) -> None:
-    """Write the artefact to `out`, and print what was found. Raises TrainError or ContractError with one line."""
+    """Writes the artefact to `out`, and prints what was found. Raises TrainError or ContractError with one line."""
     if arch is not None and arch not in hyperparameter_types.architectures():
         raise ConfigError(f"--arch {arch[:60]}: no torchvision classifier; such as resnet18")
     spec = Preprocessing(resize=config.Config(picture_size=side).resize, crop=side)
@@ -93,7 +93,7 @@ def salvage(file: Path, out: Path, *, classes: Path | None, arch: str | None, en
     _say("written", f"{out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 
-def _chosen(networks: list[Recovered], entry: str | None) -> Recovered:
+def _chosen(networks: list[SavedNetwork], entry: str | None) -> SavedNetwork:
     places = {found.place: found for found in networks}
     if not places:
         raise SalvageError("no network in it: neither a pickled torch.nn.Module nor a state dict")
@@ -105,8 +105,8 @@ def _chosen(networks: list[Recovered], entry: str | None) -> Recovered:
     return places[entry] if entry is not None else networks[0]
 
 
-def _left_out(file: TorchFile, found: Recovered) -> str:
-    """The hooks, and what the file names that no network is made of."""
+def _left_out(file: TorchFile, found: SavedNetwork) -> str:
+    """The number of hooks, and the names of functions and classes in the file that belong to no network."""
     strange = sorted(str(name) for name in file.names - torch_file.UNDERSTOOD if not str(name).startswith(_ORDINARY))
     hooks = f"{found.hooks} hook(s)" if found.hooks else "no hooks"
     if not strange:
@@ -116,7 +116,7 @@ def _left_out(file: TorchFile, found: Recovered) -> str:
 
 
 def _loaded(fit: Fit, side: int) -> dict[str, torch.Tensor]:
-    """The whole state of the network, in the kinds of numbers that it has."""
+    """The whole state of the network, each tensor in the number format that the network has."""
     own, state = network.build(fit.arch, fit.classes, side).state_dict(), {}
     converted = set()
     for name, tensor in own.items():

@@ -1,4 +1,4 @@
-"""Which torchvision classifier recovered weights are of, by their names and shapes; and whether its layers are the same ones.
+"""The torchvision classifier that saved weights belong to, found by names and shapes; and whether its layers are set alike.
 
 Networks are built on torch's meta device for this: their shapes without their numbers.
 """
@@ -16,7 +16,7 @@ from torchvision import models
 from train import hyperparameter_types
 from train.errors import SalvageError
 from train.model.network import AUXILIARY, head_name
-from train.salvage.saved_network import Recovered
+from train.salvage.saved_network import SavedNetwork
 from train.salvage.torch_file import Tensor
 
 _OUTPUTS = 1000
@@ -42,13 +42,13 @@ class Fit:
     tensors: Mapping[str, Tensor]
 
 
-def match(found: Recovered, wanted: str | None) -> Fit:
-    """The architecture that the weights are of; `wanted`: take no other, and overlook layers that are set otherwise.
+def match(found: SavedNetwork, wanted: str | None) -> Fit:
+    """The architecture that the weights belong to; `wanted`: take no other, and overlook layers that are set otherwise.
 
     Raises SalvageError saying what does not fit the closest one.
     """
     closest: tuple[int, str] = (-1, "")
-    inner: Recovered | None = found
+    inner: SavedNetwork | None = found
     for _ in range(_WRAPPINGS):
         if inner is None:
             break
@@ -62,11 +62,11 @@ def match(found: Recovered, wanted: str | None) -> Fit:
             if fit:
                 return fit
             closest = max(closest, (alike, f"{arch}: {reason}"))
-        inner = inner.inner()
+        inner = inner.unwrapped()
     raise SalvageError(f"not the weights of a torchvision classifier; the closest is {closest[1]}")
 
 
-def _likely(found: Recovered) -> list[str]:
+def _likely(found: SavedNetwork) -> list[str]:
     """Architectures to try, the usual ones first. RegNets cannot be built without numbers: only where they are likely, small
     ones first."""
     regnet = any("trunk_output." in name for name in found.tensors)
@@ -88,7 +88,7 @@ def _shapes(arch: str) -> tuple[str, Mapping[str, tuple[int, ...]]]:
     return head_name(module, _OUTPUTS), {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
 
-def _fit(found: Recovered, arch: str) -> tuple[Fit | None, int, str]:
+def _fit(found: SavedNetwork, arch: str) -> tuple[Fit | None, int, str]:
     """The fit, or None, how many weights are alike, and what is not."""
     head, own = _shapes(arch)
     named = _head_renamed(found.tensors, head, own)
@@ -115,7 +115,7 @@ def _head_renamed(tensors: Mapping[str, Tensor], head: str, own: Mapping[str, An
     return {f"{head}.{name.removeprefix(start)}" if name.startswith(start) else name: kept for name, kept in tensors.items()}
 
 
-def _differences(found: Recovered, arch: str) -> list[str]:
+def _differences(found: SavedNetwork, arch: str) -> list[str]:
     """Layers of a pickled module that are of another class than the architecture's, or set otherwise."""
     module, different = _built(arch), []
     head = head_name(module, _OUTPUTS)

@@ -1,8 +1,8 @@
-"""A pickle read as data: what it says, and nothing of what it would do. No class or function it names is looked up.
+"""A pickle read as data, without running it: no class or function that it names is looked up.
 
 A pickle is a program for a small stack machine. `pickle` runs it by importing what it names and calling that; here the same
 instructions only build a tree, in which an object is a Stub that remembers by what name it would have been made and from what.
-What such a tree means is for its reader to decide.
+torch_file.py and saved_network.py give such a tree its meaning.
 """
 
 import pickletools

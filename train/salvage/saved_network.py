@@ -1,4 +1,4 @@
-"""Networks found in the tree of a saved file: named tensors, from a pickled module or from a state dict. Not which network.
+"""The networks in a saved file: named tensors, of a pickled module or of a state dict. architecture.py says of which network.
 
 A pickled module keeps its weights in plain dictionaries (`_parameters`, `_buffers`, `_modules`); hooks lie beside them in others
 and are left where they are.
@@ -32,7 +32,7 @@ _HOOKS = (
 
 
 @dataclass(slots=True)
-class Recovered:
+class SavedNetwork:
     """One network of a file. `place`: where in the file, by the keys that lead there. `kind`: what was saved, in words.
 
     `layers`: of a pickled module, each part's class and plain attributes, by the part's name.
@@ -44,8 +44,8 @@ class Recovered:
     layers: dict[str, tuple[Name, Mapping[str, Any]]] = field(default_factory=dict)
     hooks: int = 0
 
-    def inner(self) -> "Recovered | None":
-        """The same without the first word of every name (`module.` of DataParallel); None where they do not share one."""
+    def unwrapped(self) -> "SavedNetwork | None":
+        """The network without the first part of every name (`module.` of DataParallel); None where the names do not share one."""
         first = {name.split(".")[0] for name in self.tensors}
         if len(first) != 1 or any("." not in name for name in self.tensors):
             return None
@@ -53,15 +53,15 @@ class Recovered:
         layers = {name.removeprefix(start): layer for name, layer in self.layers.items() if f"{name}.".startswith(start)}
         layers = {("" if f"{name}." == start else name): layer for name, layer in layers.items()}
         tensors = {name.removeprefix(start): tensor for name, tensor in self.tensors.items()}
-        return Recovered(self.place, self.kind, tensors, layers, self.hooks)
+        return SavedNetwork(self.place, self.kind, tensors, layers, self.hooks)
 
 
-def find(file: TorchFile) -> list[Recovered]:
+def find(file: TorchFile) -> list[SavedNetwork]:
     """All networks of a file. Raises SalvageError for one with parts or tensors that cannot be."""
     return list(_below(file, file.root, "", _DEPTH))
 
 
-def _below(file: TorchFile, value: Any, place: str, depth: int) -> Iterator[Recovered]:
+def _below(file: TorchFile, value: Any, place: str, depth: int) -> Iterator[SavedNetwork]:
     if _is_module(value):
         yield _module(file, value, place)
         return
@@ -69,7 +69,7 @@ def _below(file: TorchFile, value: Any, place: str, depth: int) -> Iterator[Reco
     if entries is None:
         return
     if len(entries) <= _PARTS and (found := _state_dict(file, entries)):
-        yield Recovered(place, "a state dict", found)
+        yield SavedNetwork(place, "a state dict", found)
         return
     if depth:
         for key, inner in list(entries.items())[:_PARTS]:
@@ -96,8 +96,8 @@ def _is_module(value: Any) -> bool:
     return isinstance(state, dict) and "_parameters" in state and "_modules" in state
 
 
-def _module(file: TorchFile, root: Stub, place: str) -> Recovered:
-    found = Recovered(place, "")
+def _module(file: TorchFile, root: Stub, place: str) -> SavedNetwork:
+    found = SavedNetwork(place, "")
     todo = [("", root)]
     while todo:
         name, module = todo.pop()

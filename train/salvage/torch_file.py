@@ -1,7 +1,7 @@
-"""What `torch.save` or `pickle.dump` wrote, read as data: the tree of its objects, and its tensors by their place in the file.
+"""A file that `torch.save` or `pickle.dump` wrote, read as data: the tree of its objects, and its tensors.
 
-Knows the zip that torch writes since 1.6, the row of pickles of older ones, and a bare pickle. Nothing in the file is run, and
-nothing is unpacked to disk: a tensor's bytes are read when it is asked for.
+It may be the zip that torch writes since 1.6, the row of pickles of older versions, or a bare pickle. Nothing in the file is run,
+and nothing is unpacked to disk: a tensor's bytes are read when it is asked for.
 """
 
 import io

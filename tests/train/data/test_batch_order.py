@@ -18,7 +18,7 @@ def test_an_epoch_takes_each_picture_once_in_equal_batches(pictures: int, batch_
 
 def test_order_follows_from_seed_and_epoch_alone() -> None:
     def digests(seed: int, epoch: int) -> list[str]:
-        return [batch_order.digest(batch) for batch in batch_order.epoch_batches(range(50), 8, seed, epoch)]
+        return [batch_order.batch_digest(batch) for batch in batch_order.epoch_batches(range(50), 8, seed, epoch)]
 
     assert digests(1, 2) == digests(1, 2)
     assert len({digests(seed, epoch)[0] for seed in range(3) for epoch in range(3)}) == 9
@@ -27,7 +27,7 @@ def test_order_follows_from_seed_and_epoch_alone() -> None:
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_each_picture_of_a_batch_goes_to_one_rank(world_size: int) -> None:
     batch = list(range(7))
-    parts = [batch_order.part(batch, rank, world_size) for rank in range(world_size)]
+    parts = [batch_order.rank_part(batch, rank, world_size) for rank in range(world_size)]
     assert sorted(index for part in parts for index in part) == batch
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 

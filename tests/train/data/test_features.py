@@ -47,7 +47,7 @@ def test_what_is_written_is_read(folder: Path) -> None:
     assert (found.recipe, found.collection, found.bad, found.spec) == (RECIPE, expected.collection, (1,), expected.spec)
     assert all(torch.equal(found.tensors[name], tensor) for name, tensor in expected.tensors.items())
     assert {path.name for path in folder.iterdir()} == {MARKER, VALUES, NETWORK}
-    assert features.problem(folder, RECIPE) is None
+    assert features.why_stale(folder, RECIPE) is None
 
 
 def test_a_head_goes_out_and_comes_back_into_the_whole_network(folder: Path) -> None:
@@ -77,10 +77,10 @@ def test_another_jobs_features_are_refused_by_what_differs(folder: Path, field: 
 
 
 def test_stale_features_are_told_by_what_changed(folder: Path) -> None:
-    assert features.problem(folder, RECIPE | {"pictures": "q"}) == "they were made with another pictures"
-    assert features.problem(folder / "none", RECIPE) == "there are none yet"
+    assert features.why_stale(folder, RECIPE | {"pictures": "q"}) == "they were made with another pictures"
+    assert features.why_stale(folder / "none", RECIPE) == "there are none yet"
     (folder / MARKER).write_text("[]")
-    assert "another format" in (features.problem(folder, RECIPE) or "")
+    assert "another format" in (features.why_stale(folder, RECIPE) or "")
 
 
 def damage(folder: Path, name: str) -> None:
@@ -99,7 +99,7 @@ def test_damaged_cut_and_missing_files_are_named_and_computed_again(tmp_path: Pa
         ):
             features.write(tmp_path, made())
             act(tmp_path / name)
-            assert words in (features.problem(tmp_path, RECIPE) or "")
+            assert words in (features.why_stale(tmp_path, RECIPE) or "")
             with pytest.raises(FeaturesError, match=rf"{name}: .*{words}.*; compute them again"):
                 features.read(tmp_path, CONFIG)
     (tmp_path / MARKER).unlink()

@@ -54,7 +54,7 @@ def test_a_picture_that_goes_bad_later_is_named(tmp_path: Path) -> None:
     draw(tmp_path, "train", 1)
     found = collect({"train": tmp_path / "train"})
     found.pictures[1].path.write_bytes(b"gone")
-    with pytest.raises(DataError, match=r"^train/b/000.png: could be read when the job began, and now not a picture"):
+    with pytest.raises(DataError, match=r"^train/b/000.png: could be read when the job began, and no longer: not a picture"):
         list(loader(found, 1).evaluation([[0, 1]]))
 
 

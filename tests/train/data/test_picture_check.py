@@ -6,7 +6,7 @@ import pytest
 
 from contract.preprocess import Preprocessing
 from tests.support.train_jobs import draw
-from train.config import Place
+from train.config import ProcessRank
 from train.data import picture_check
 from train.data.loader import Loader
 from train.data.pictures import collect
@@ -20,12 +20,12 @@ def test_bad_pictures_are_found_and_too_many_or_too_few_are_refused(tmp_path: Pa
     (tmp_path / "train" / "a" / "001.png").write_text("no picture")
     collection = collect({"train": tmp_path / "train"})
     loader = Loader(collection.pictures, Preprocessing(), seed=0, augment=False, workers=0, batch=2, pin=False)
-    ranks, report = Ranks(Place(), tmp_path / "stop"), Report(False)
-    assert picture_check.check(collection, loader, ranks, report, limit=1) == [1]
+    ranks, report = Ranks(ProcessRank(), tmp_path / "stop"), Report(False)
+    assert picture_check.find_unusable(collection, loader, ranks, report, limit=1) == [1]
     with pytest.raises(DataError, match=r"1 bad pictures, max-bad-images is 0: .*train/a/001.png"):
-        picture_check.check(collection, loader, ranks, report, limit=0)
-    picture_check.require(collection, ["train"], [1], ranks=8)
+        picture_check.find_unusable(collection, loader, ranks, report, limit=0)
+    picture_check.require_enough(collection, ["train"], [1], ranks=8)
     with pytest.raises(DataError, match="no usable pictures of 1 class"):
-        picture_check.require(collection, ["train"], [0, 1, 2], ranks=1)
+        picture_check.require_enough(collection, ["train"], [0, 1, 2], ranks=1)
     with pytest.raises(DataError, match="9 pictures for 10 processes"):
-        picture_check.require(collection, ["train"], [], ranks=10)
+        picture_check.require_enough(collection, ["train"], [], ranks=10)

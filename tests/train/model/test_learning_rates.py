@@ -12,7 +12,7 @@ def factors(arch: str, train_layers: str = "all", **settings: float) -> dict[str
     module = models.get_model(arch, num_classes=3)
     net = network.freeze(module, network.head_name(module, 3), train_layers)
     names = {id(parameter): name for name, parameter in module.named_parameters()}
-    groups = learning_rates.groups(net, Config(**settings))
+    groups = learning_rates.param_groups(net, Config(**settings))
     found = {names[id(parameter)]: group["factor"] for group in groups for parameter in group["params"]}
     assert len(found) == len(net.parameters()) == sum(len(group["params"]) for group in groups)
     return found
@@ -42,7 +42,7 @@ def test_only_what_is_trained_has_a_rate() -> None:
 
 
 def test_the_rate_rises_in_the_warm_up_and_falls_with_the_schedule() -> None:
-    rising = [learning_rates.share(Config(schedule="constant", warmup=0.4), taken, 10) for taken in range(10)]
+    rising = [learning_rates.lr_factor(Config(lr_schedule="constant", warmup=0.4), taken, 10) for taken in range(10)]
     assert rising == pytest.approx([0.25, 0.5, 0.75, *[1.0] * 7])
-    falling = [learning_rates.share(Config(warmup=0.2), taken, 10) for taken in range(10)]
+    falling = [learning_rates.lr_factor(Config(warmup=0.2), taken, 10) for taken in range(10)]
     assert falling[0] == 0.5 and falling[1:] == sorted(falling[1:], reverse=True) and falling[-1] < 0.03

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from tests.support.training_loop import loop
-from train import machine
 from train.errors import ConfigError
 from train.model import precision
 
@@ -21,7 +20,7 @@ def hook(folder: Path, *collections: str, **parameters: str) -> Path:
 
 
 def test_auto_follows_the_machine_and_the_hook(tmp_path: Path) -> None:
-    best = torch.bfloat16 if machine.computes_bfloat16() else torch.float32
+    best = torch.bfloat16 if precision.cpu_computes_bfloat16() else torch.float32
     assert precision.chosen("float32", CPU, None) == torch.float32
     assert precision.chosen("bfloat16", CPU, None) == torch.bfloat16
     assert precision.chosen("auto", CPU, None) == best

@@ -30,13 +30,13 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torchvision import models
-from train.config import place
+from train.config import process_rank
 from train.ranks import Ranks
 torch.set_default_dtype(torch.float64)
 def net():
     torch.manual_seed(0)
     return models.resnet18(num_classes=3).to(memory_format=torch.channels_last)
-ranks = Ranks(place(), Path(sys.argv[1]))
+ranks = Ranks(process_rank(), Path(sys.argv[1]))
 pictures = torch.randn(7, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 labels = torch.tensor([0, 1, 2, 0, 1, 2, 0])
 alone, spread = net(), net()
