@@ -12,6 +12,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from docs import architecture
 from scripts.arguments import VERBS, parse
 from tests.support.documents import DOCUMENTS, ROOT, Block, blocks, commands, mentioned
 from tests.support.person import Kennel
@@ -183,6 +184,33 @@ def test_links_and_pictures_are_there() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_page_is_linked_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f"](docs/{page.name})" in text, page.name
+
+
+def test_every_path_that_the_architecture_names_is_there() -> None:
+    text = (ROOT / "docs" / "0-architecture.md").read_text()
+    named = re.findall(r"`([a-z_]+/[\w./]*)`", text)
+    assert len(named) > 15
+    for path in named:
+        assert (ROOT / path).exists(), path
+
+
+def test_the_picture_of_the_architecture_is_what_the_imports_say() -> None:
+    assert architecture.FILE.read_text() == architecture.draw(), "python -m docs.architecture draws it again"
+
+
+def test_a_picture_of_other_imports_differs() -> None:
+    """The parts of the drawing, on graphs that are known."""
+    graph = {"a": {"b", "c"}, "b": {"c"}, "c": set(), "d": set()}
+    assert architecture.floors(graph) == [["a"], ["b"], ["c", "d"]]
+    assert architecture.reduced(graph) == {"a": {"b"}, "b": {"c"}, "c": set(), "d": set()}
+    with pytest.raises(ValueError, match="a circle among a, b"):
+        architecture.floors({"a": {"b"}, "b": {"a"}, "c": set()})
 
 
 def test_every_fault_is_listed() -> None:
