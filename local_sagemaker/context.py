@@ -1,10 +1,11 @@
 """What an operation is handed: the server's state and identity, and the parts that run containers. services.py builds both."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from .caller import Caller, Permissions
 from .config import Image
 from .storage.image_index import Registry
 from .storage.log_events import Events
@@ -89,6 +90,26 @@ class Endpoints(Protocol):
         ...
 
 
+class Keys(Protocol):
+    """The keys with which this server can be called."""
+
+    def find(self, access_key: str) -> Caller:
+        """The holder of a key. Raises InvalidAccessKeyId."""
+        ...
+
+    def issue(self, holder: str, role_arn: str, permissions: Permissions) -> Caller:
+        """A new key for a container of a job or an instance, in the place of any that `holder` had."""
+        ...
+
+    def withdraw(self, holder: str) -> None:
+        """Ends the key of a job or an instance, if it has one."""
+        ...
+
+    def keep(self, holders: Collection[str]) -> None:
+        """Ends the keys of all but these."""
+        ...
+
+
 class Lifecycle(Protocol):
     """A part of the server that runs beside the requests."""
 
@@ -106,6 +127,7 @@ class Context:
     """The server's state and its identity.
 
     `clock` gives epoch seconds. `images` maps an image name, as in TrainingImage, to what the process backend runs for it.
+    `caller` is who asks for an operation: the owner, but for a request that a container signed.
     """
 
     root: Path
@@ -120,18 +142,22 @@ class Context:
     endpoint_url: str
     access_key: str
     secret_key: str
+    keys: Keys
+    caller: Caller
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN of this account; IAM's have no region, as on AWS."""
         region = "" if service == "iam" else self.region
         return f"arn:aws:{service}:{region}:{self.account_id}:{resource}"
 
-    def credentials(self) -> dict[str, str]:
-        """The environment that lets a container call this server, as AWS gives it its role's credentials."""
+    def credentials(self, holder: str, role_arn: str, permissions: Permissions) -> dict[str, str]:
+        """The environment that lets a container call this server with a key of its own, until `holder` has ended."""
+        caller = self.keys.issue(holder, role_arn, permissions)
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": self.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": caller.access_key,
+            "AWS_SECRET_ACCESS_KEY": caller.secret_key,
         }
 
 

@@ -14,6 +14,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -22,7 +23,7 @@ from aiohttp import web
 from . import services
 from .context import Platform
 from .errors import AwsError, unknown_operation
-from .protocol import wire_json, wire_query, wire_rest
+from .protocol import authorization, wire_json, wire_query, wire_rest
 from .protocol.authentication import bucket_of_host, check_scope, protocol_error, service_of
 from .protocol.bodies import read_body
 from .protocol.operation import Operation
@@ -67,8 +68,9 @@ class HttpApi:
             if protocol != "json":
                 protocol = {"s3": "s3", "sagemaker-runtime": "rest"}.get(service, "query")
             check_scope(signed, claim, service, self._platform.region)
+            platform = replace(self._platform, caller=self._platform.keys.find(claim.access_key))
             answer = {"s3": self._s3.answer, "json": self._json, "query": self._query, "rest": self._runtime}[protocol]
-            return await answer(request, signed, claim, request_id)
+            return await answer(request, signed, claim, platform, request_id)
         except AwsError as error:
             words = protocol_error("json" if protocol == "rest" else protocol, error) if error.status in (400, 403) else error
             return _refusal(request, protocol, words, request_id)
@@ -83,37 +85,43 @@ class HttpApi:
         """Runs blocking work."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
-    async def _json(self, request: web.BaseRequest, signed: Signed, claim: Claim, request_id: str) -> web.StreamResponse:
+    async def _json(
+        self, request: web.BaseRequest, signed: Signed, claim: Claim, platform: Platform, request_id: str
+    ) -> web.StreamResponse:
         prefix, _, name = signed.headers["x-amz-target"].partition(".")
-        body = await self._verified_body(request, signed, claim, BODY_BYTES)
+        body = await self._verified_body(request, signed, claim, platform, BODY_BYTES)
         service = json_targets().get(prefix)
         if service is None:
             raise unknown_operation(prefix[:100] or "an unnamed service", name[:100])
-        content = await self.in_thread(self._perform_json, service, name, body)
+        content = await self.in_thread(self._perform_json, platform, service, name, body)
         return _response(200, content, wire_json.CONTENT_TYPE, request_id)
 
-    def _perform_json(self, service: str, name: str, body: bytes) -> bytes:
+    def _perform_json(self, platform: Platform, service: str, name: str, body: bytes) -> bytes:
         members = wire_json.parse(body)
-        reply = perform(self._platform, service, name, members)
+        reply = perform(platform, service, name, members)
         return wire_json.render(operation_model(service, name).output_shape, reply)
 
-    async def _query(self, request: web.BaseRequest, signed: Signed, claim: Claim, request_id: str) -> web.StreamResponse:
-        body = await self._verified_body(request, signed, claim, BODY_BYTES)
+    async def _query(
+        self, request: web.BaseRequest, signed: Signed, claim: Claim, platform: Platform, request_id: str
+    ) -> web.StreamResponse:
+        body = await self._verified_body(request, signed, claim, platform, BODY_BYTES)
         if claim.service not in QUERY_SERVICES:
             raise AwsError("UnknownOperationException", f"The service {claim.service!r} is not on the local SageMaker.")
-        content = await self.in_thread(self._perform_query, claim.service, body, request_id)
+        content = await self.in_thread(self._perform_query, platform, claim.service, body, request_id)
         return _response(200, content, wire_query.CONTENT_TYPE, request_id)
 
-    def _perform_query(self, service: str, body: bytes, request_id: str) -> bytes:
+    def _perform_query(self, platform: Platform, service: str, body: bytes, request_id: str) -> bytes:
         fields = wire_query.parse_form(body)
         name = fields.get("Action", "")
         model = find_operation_model(service, name)
         members = wire_query.parse(model.input_shape if model else None, fields)
-        reply = perform(self._platform, service, name, members)
+        reply = perform(platform, service, name, members)
         return wire_query.render(model, reply, request_id)
 
-    async def _runtime(self, request: web.BaseRequest, signed: Signed, claim: Claim, request_id: str) -> web.StreamResponse:
-        body = await self._verified_body(request, signed, claim, INVOKE_BYTES)
+    async def _runtime(
+        self, request: web.BaseRequest, signed: Signed, claim: Claim, platform: Platform, request_id: str
+    ) -> web.StreamResponse:
+        body = await self._verified_body(request, signed, claim, platform, INVOKE_BYTES)
         found = _INVOCATION.fullmatch(signed.path)
         if found is None or request.method != "POST":
             raise unknown_operation("sagemaker", f"{request.method} {signed.path[:100]}")
@@ -126,9 +134,12 @@ class HttpApi:
         rest = wire_rest.RestRequest(request.method, labels, query, signed.headers)
         try:
             members = check(model.input_shape, wire_rest.parse(model, rest, b"") | {"Body": body})
+            authorization.check(platform, "sagemaker-runtime", "InvokeEndpoint", members)
             _INVOKE.refuse_unsupported("InvokeEndpoint", model.input_shape, members)
-        except AwsError as error:  # the runtime API has a name of its own for it
-            raise AwsError("ValidationError", error.message) from None
+        except AwsError as error:
+            if error.code == "AccessDenied":
+                raise
+            raise AwsError("ValidationError", error.message) from None  # the runtime API has a name of its own for it
         if self._platform.endpoints is None:
             raise unknown_operation("sagemaker-runtime", "InvokeEndpoint")
         result = await self._platform.endpoints.invoke(labels["EndpointName"], signed.headers, body)
@@ -136,10 +147,12 @@ class HttpApi:
         response.headers["x-amzn-RequestId"] = request_id
         return response
 
-    async def _verified_body(self, request: web.BaseRequest, signed: Signed, claim: Claim, limit: int) -> bytes:
+    async def _verified_body(
+        self, request: web.BaseRequest, signed: Signed, claim: Claim, platform: Platform, limit: int
+    ) -> bytes:
         body = await read_body(request, limit)
         digest = hashlib.sha256(body) if len(body) < 1 << 18 else await self.in_thread(hashlib.sha256, body)
-        verify(signed, claim, digest.hexdigest(), self._platform.access_key, self._platform.secret_key, time.time())
+        verify(signed, claim, digest.hexdigest(), platform.caller.access_key, platform.caller.secret_key, time.time())
         return body
 
 
@@ -150,6 +163,7 @@ def perform(platform: Platform, service: str, name: str, members: Mapping[str, A
     if model is None or operation is None:
         raise unknown_operation(service, name[:100])
     checked = check(model.input_shape, members)
+    authorization.check(platform, service, name, checked)
     operation.refuse_unsupported(name, model.input_shape, checked)
     try:
         return operation.function(platform, checked)

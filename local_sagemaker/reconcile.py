@@ -12,6 +12,7 @@ from .containers.backend import CannotStart
 from .containers.backends import Backends
 from .context import Context
 from .endpoints import endpoint_state
+from .endpoints.instance import holder_of
 from .endpoints.model_data import remove_tree
 from .jobs import processing_state, training_state
 
@@ -43,6 +44,7 @@ class Reconcile:
         for folder in _folders(self._context.root / "endpoints", 1):
             if self._context.store.get(endpoint_state.KIND, folder.name) is None:
                 remove_tree(folder)
+        self._context.keys.keep(set(self._holders()))
 
     def stop(self) -> None:
         """Nothing runs on."""
@@ -65,6 +67,17 @@ class Reconcile:
             record = self._context.store.get(kind, folder.name)
             if record is None or record["status"] in training_state.ENDED:
                 yield folder
+
+    def _holders(self) -> Iterator[str]:
+        """Whose keys are to hold: those of live jobs, and of the instances that an endpoint's record names."""
+        for kind in PLACES.values():
+            for record in self._context.store.list(kind):
+                if record["status"] not in training_state.ENDED:
+                    yield f"{kind}/{record['arn'].rpartition('/')[2]}"
+        for record in self._context.store.list(endpoint_state.KIND):
+            for plan in filter(None, (record["blue"], record["green"])):
+                for variant in plan["variants"]:
+                    yield from (holder_of(record["name"], state["id"]) for state in variant["instances"])
 
     def _stray_instances(self) -> Iterator[Path]:
         """Instances below endpoints/<name>/<fleet>/<variant>/<id> that no endpoint's record names."""

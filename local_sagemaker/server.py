@@ -19,10 +19,12 @@ from pathlib import Path
 from aiohttp import web
 
 from . import services
+from .caller import Caller
 from .config import Config
 from .context import Context, Lifecycle, Platform
 from .errors import StartError
 from .http_api import HttpApi
+from .identity.keys import Keys
 from .protocol import service_models
 from .storage.image_index import Registry
 from .storage.log_events import Events
@@ -103,6 +105,8 @@ def _open(config: Config, port: int, cleanup: contextlib.ExitStack) -> Context:
     objects.sweep()
     registry.sweep()
     access_key, secret_key = _keys(config.root)
+    arn = f"arn:aws:iam::{config.account_id}:user/local"
+    owner = Caller(access_key=access_key, secret_key=secret_key, arn=arn, user_id=access_key)
     return Context(
         root=config.root,
         store=store,
@@ -116,6 +120,8 @@ def _open(config: Config, port: int, cleanup: contextlib.ExitStack) -> Context:
         endpoint_url=f"http://{HOST}:{port}",
         access_key=access_key,
         secret_key=secret_key,
+        keys=Keys(store, owner, config.account_id),
+        caller=owner,
     )
 
 

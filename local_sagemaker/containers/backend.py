@@ -105,6 +105,8 @@ WITHOUT_GPUS = {"CUDA_VISIBLE_DEVICES": ""}
 class Backend(Protocol):
     """Where containers run."""
 
+    reaches_us: bool
+    """Whether every container can call this server; where not, one that has to (ContainerSpec.calls_us) gets the way to it."""
     isolates_network: bool
     """Whether EnableNetworkIsolation really cuts a container off the network."""
     mounts_read_only: bool

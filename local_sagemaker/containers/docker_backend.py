@@ -32,6 +32,7 @@ LOG_OPTIONS = {"max-size": "1t"}
 class DockerBackend:
     """Runs containers in the engine."""
 
+    reaches_us = False
     isolates_network = True
     mounts_read_only = True
 

@@ -112,6 +112,7 @@ class ProcessBackend:
     def __init__(self, images: Mapping[str, Image]) -> None:
         self._images = images
 
+    reaches_us = True
     isolates_network = False
     mounts_read_only = False
 

@@ -37,6 +37,7 @@ def make_plan(config: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]
                 "count": variant.get("InitialInstanceCount", 1),
                 "instance_type": variant.get("InstanceType"),
                 "timeout": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
+                "role": models[variant["ModelName"]].get("ExecutionRoleArn"),
                 "container": container_of(models[variant["ModelName"]]),
                 "isolated": models[variant["ModelName"]].get("EnableNetworkIsolation", False),
                 "instances": [],

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..containers import backend
-from ..containers.backend import NOT_ISOLATED, CannotStart, Container, ContainerSpec, base_of, log_of
+from ..containers import backend, execution_role
+from ..containers.backend import NOT_ISOLATED, Backend, CannotStart, Container, ContainerSpec, base_of, log_of
 from ..containers.backends import Backends
 from ..containers.container_log import LogFollower, tail
 from ..context import Context
 from .invocation import Target
-from .model_data import BadModelData, lay_out_model, remove_tree
+from .model_data import BadModelData, lay_out_model, model_source, remove_tree
 
 PING_TIMEOUT = 2.0
 STOP_GRACE = 30.0
@@ -23,12 +23,18 @@ BAD_PINGS = 3
 """Failed pings in a row after which an instance that served counts as dead."""
 
 
+def holder_of(endpoint: str, instance: str) -> str:
+    """Who holds the key of an instance of an endpoint."""
+    return f"endpoint/{endpoint}/{instance}"
+
+
 @dataclass
 class Instance:
     """A container of an endpoint. `state` is what the endpoint's record keeps of it: id, stream, offset."""
 
     context: Context
     backends: Backends
+    endpoint: str
     folder: Path
     variant: Mapping[str, Any]
     state: dict[str, Any]
@@ -53,9 +59,9 @@ class Instance:
         if state is None:
             name = f"i-{secrets.token_hex(8)}"
             state = {"id": name, "stream": f"{variant['name']}/{name}", "offset": 0}
-        group = f"/aws/sagemaker/Endpoints/{endpoint}"
+        group = f"{execution_role.ENDPOINT_LOGS}/{endpoint}"
         folder = fleet / variant["name"] / state["id"]
-        return cls(context, backends, folder, variant, state, group, Target("", variant["name"]))
+        return cls(context, backends, endpoint, folder, variant, state, group, Target("", variant["name"]))
 
     def __post_init__(self) -> None:
         self._follower = LogFollower(
@@ -77,6 +83,7 @@ class Instance:
                 image=container["Image"],
                 arguments=("serve",),
                 environment={
+                    **self._credentials(own),
                     **container.get("Environment", {}),
                     "SAGEMAKER_REGION": self.context.region,
                     "AWS_REGION": self.context.region,
@@ -88,6 +95,19 @@ class Instance:
             )
         )
         self.target.address = self.running.address()
+
+    def _credentials(self, own: Backend) -> dict[str, str]:
+        """The key of this instance, where it can call this server."""
+        role, container = self.variant.get("role"), self.variant["container"]
+        if not role or self.variant["isolated"] or not own.reaches_us:
+            return {}
+        permissions = execution_role.of_instance(self.endpoint, self.state["stream"], container, model_source(container))
+        return self.context.credentials(self.holder, role, permissions)
+
+    @property
+    def holder(self) -> str:
+        """Who holds the key of this instance."""
+        return holder_of(self.endpoint, self.state["id"])
 
     def find(self) -> bool:
         """Takes up the container that the last server started; False where it does not run."""
@@ -145,6 +165,7 @@ class Instance:
         self.ready = False
         if self.running is not None:
             backend.stop(self.running, grace)
+        self.context.keys.withdraw(self.holder)
         self.read_log(final=True)
         remove_tree(self.folder)
 

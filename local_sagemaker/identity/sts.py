@@ -1,4 +1,4 @@
-"""STS: who am I. There is one account and one identity here."""
+"""STS: who am I. There is one account here, its owner, and containers with the roles of their jobs."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from ..protocol.operation import Operation
 
 
 def get_caller_identity(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The owner of this root's access key."""
-    return {"UserId": context.access_key, "Account": context.account_id, "Arn": context.arn("iam", "user/local")}
+    """The holder of the key that signed the request."""
+    return {"UserId": context.caller.user_id, "Account": context.account_id, "Arn": context.caller.arn}
 
 
 OPERATIONS = {"GetCallerIdentity": Operation(get_caller_identity, "")}

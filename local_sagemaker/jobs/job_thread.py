@@ -27,6 +27,7 @@ class JobThread:
         self._context = context
         self._kind = kind
         self._name = name
+        self._holder = f"{kind}/{name}"
         self._wake = threading.Event()
         self._abandoned: tuple[str, float] | None = None
         self._thread: threading.Thread | None = None

@@ -9,7 +9,7 @@ import logging
 import shutil
 import time
 
-from ..containers import processing_files
+from ..containers import execution_role, processing_files
 from ..containers.backend import NOT_ISOLATED, CannotStart, Container, ContainerSpec, base_of, log_of
 from ..containers.backends import Backends
 from ..containers.channels import CannotDownload
@@ -23,7 +23,7 @@ from . import processing_state, rule_state, training_state
 from .job_thread import ABANDON_GRACE, JobThread
 from .processing_state import KIND, MESSAGE_LIMIT
 
-GROUP = "/aws/sagemaker/ProcessingJobs"
+GROUP = execution_role.PROCESSING_LOGS
 STOP_GRACE = 120.0
 """Seconds between SIGTERM and SIGKILL."""
 TICK = 0.2
@@ -111,8 +111,8 @@ class ProcessingRun(JobThread):
             environment={
                 "AWS_REGION": self._context.region,
                 "AWS_DEFAULT_REGION": self._context.region,
+                **({} if isolated else self._credentials()),
                 **seen(self._request.get("Environment", {}), seen_base),
-                **({} if isolated else self._context.credentials()),
             },
             read_only=tuple(on_host(self._base, one["LocalPath"]).relative_to(self._base).as_posix() for one in inputs),
             hosts=(processing_files.HOST,),
@@ -122,6 +122,10 @@ class ProcessingRun(JobThread):
             calls_us=not isolated,
             yields=bool(self._training),
         )
+
+    def _credentials(self) -> dict[str, str]:
+        permissions = execution_role.of_processing_job(self._request, self._training)
+        return self._context.credentials(self._holder, self._request["RoleArn"], permissions)
 
     def _watch(self, container: Container) -> tuple[int, Ending | None]:
         """Follows the container to its end; returns its exit code, and how the job is to end where we ended it."""
@@ -183,6 +187,7 @@ class ProcessingRun(JobThread):
 
     def _end(self, status: str, reason: str = "") -> None:
         """Ends the job. The folder of one that failed stays until it is deleted; an evaluator's does not, whatever it found."""
+        self._context.keys.withdraw(self._holder)
         message = processing_files.read_message(self._base, MESSAGE_LIMIT)
         self._update(lambda record, now: processing_state.finish(record, status, now, reason=reason, message=message))
         if status != "Failed" or self._training:

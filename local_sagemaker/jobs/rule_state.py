@@ -12,7 +12,7 @@ StatusDetails is the exit message, or the processing job's FailureReason where i
 
 What the hook or the profiler of the training job writes to S3 comes to a folder of the evaluator while it runs. It gets
 RuleParameters as its environment, `base_trial` (unless a parameter has that name) with that folder, TRAINING_JOB_NAME and
-TRAINING_JOB_ARN, and the right to call this server. What it writes to LocalPath goes to
+TRAINING_JOB_ARN, and a key that may stop that job. What it writes to LocalPath goes to
 <S3OutputPath>/<training job>/rule-output/<RuleConfigurationName>.
 """
 

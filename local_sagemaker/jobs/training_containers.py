@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..containers import artifacts, config_files
+from ..containers import artifacts, config_files, execution_role
 from ..containers.backend import CannotStart, Container, ContainerSpec, base_of, log_of
 from ..containers.backends import Backends
 from ..containers.channels import download_channel
@@ -16,9 +16,10 @@ from ..containers.folder_sync import FolderSync, push_all, synced_folders
 from ..containers.system_metrics import SystemMetrics
 from ..context import Context
 from ..s3.uri import folder_prefix, split
+from . import training_state
 from .training_state import FAILURE_LIMIT, Record
 
-GROUP = "/aws/sagemaker/TrainingJobs"
+GROUP = execution_role.TRAINING_LOGS
 PROFILING_INTERVAL = 500
 """Milliseconds between two samples of system metrics, unless the request says otherwise."""
 
@@ -36,6 +37,7 @@ class TrainingContainers:
         self._instance_types = {host: group["instance_type"] for group in groups for host in group["hosts"]}
         self._isolated = request.get("EnableNetworkIsolation", False)
         self.folder = context.root / "jobs" / request["TrainingJobName"]
+        self._holder = f"{training_state.KIND}/{request['TrainingJobName']}"
         self._running: dict[str, Container] = {}
         self._followers: dict[str, LogFollower] = {}
         self._syncs: list[FolderSync] = []
@@ -63,7 +65,7 @@ class TrainingContainers:
         if "CheckpointConfig" in self._request:
             for sync in self._syncs[: len(self.hosts)]:
                 sync.restore()
-        cluster = self._backend.cluster_environment(len(self.hosts))
+        cluster = self._backend.cluster_environment(len(self.hosts)) | self._credentials()
         self._running = {}
         try:
             for host in self.hosts:
@@ -71,6 +73,12 @@ class TrainingContainers:
         except CannotStart:
             self.kill()
             raise
+
+    def _credentials(self) -> dict[str, str]:
+        """The key that the hosts share, where they can call this server."""
+        if self._isolated or not self._backend.reaches_us:
+            return {}
+        return self._context.credentials(self._holder, self._request["RoleArn"], execution_role.of_training_job(self._request))
 
     def find(self, record: Record) -> bool:
         """Takes up the containers that the last server started; False, and none is left, when it had not started all."""

@@ -207,6 +207,7 @@ class TrainingRun(JobThread):
 
     def _finish(self, end: End, codes: dict[str, int]) -> None:
         """Uploads what is to be kept, and ends the job."""
+        self._context.keys.withdraw(self._holder)
         if self._abandoned:
             return self._fail(f"InternalServerError: {self._abandoned[0]}")
         self._update(lambda record, now: training_state.enter(record, "Uploading", now))
@@ -223,4 +224,5 @@ class TrainingRun(JobThread):
 
     def _fail(self, reason: str) -> None:
         """Ends the job Failed. Its folder stays, to look into, until the job is deleted."""
+        self._context.keys.withdraw(self._holder)
         self._update(lambda record, now: training_state.finish(record, "Failed", now, reason=reason))

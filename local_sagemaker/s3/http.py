@@ -20,7 +20,7 @@ from ..protocol.signature import SIGNATURE_FIELDS, VERSION_2_FIELDS, Claim, Sign
 from ..protocol.validation import check
 from ..protocol.wire_rest import RestReply, RestRequest
 from ..storage.objects import BUCKET
-from . import operations
+from . import operations, permissions
 from .upload_body import Incoming, check_small
 
 XML_BYTES = 8 * 1024**2
@@ -36,30 +36,33 @@ class S3Http:
         self._platform = platform
         self._in_thread = in_thread
 
-    async def answer(self, request: web.BaseRequest, signed: Signed, claim: Claim, request_id: str) -> web.StreamResponse:
-        """Verifies, routes, performs, answers."""
+    async def answer(
+        self, request: web.BaseRequest, signed: Signed, claim: Claim, platform: Platform, request_id: str
+    ) -> web.StreamResponse:
+        """Verifies, routes, performs, answers. `platform` has the caller that the claim names."""
         if claim.payload is None:
             raise AwsError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-        verify(signed, claim, None, self._platform.access_key, self._platform.secret_key, time.time())
+        verify(signed, claim, None, platform.caller.access_key, platform.caller.secret_key, time.time())
         rest = _rest(signed, claim)
         name = wire_rest.route(rest, operations.OPERATIONS)
         if name not in operations.OPERATIONS:
             raise AwsError("NotImplemented", f"{name} is not implemented by the local SageMaker.", 501)
         if name in operations.STREAMING:
-            members = await self._in_thread(self._checked, name, rest, b"")
+            members = await self._in_thread(self._checked, platform, name, rest, b"")
             reply = await self._received(request, name, members, rest.headers, claim.payload)
         else:
             body = await read_body(request, XML_BYTES)
             check_small(rest.headers, body, claim.payload)
-            members = await self._in_thread(self._checked, name, rest, body)
+            members = await self._in_thread(self._checked, platform, name, rest, body)
             reply = await self._in_thread(self._perform, name, members)
         reply.headers |= {"x-amz-request-id": request_id, "X-Content-Type-Options": "nosniff"}
         return await send(request, reply)
 
-    def _checked(self, name: str, rest: RestRequest, body: bytes) -> dict[str, Any]:
+    def _checked(self, platform: Platform, name: str, rest: RestRequest, body: bytes) -> dict[str, Any]:
         model = operation_model("s3", name)
         try:
             members = check(model.input_shape, wire_rest.parse(model, rest, body))
+            permissions.check(platform, name, members)
             operations.OPERATIONS[name].refuse_unsupported(name, model.input_shape, members)
         except AwsError as error:
             if error.code in ("ValidationException", "SerializationException"):
