@@ -193,7 +193,7 @@ def test_every_page_is_linked_in_the_readme() -> None:
 
 
 def test_every_path_that_the_architecture_names_is_there() -> None:
-    text = (ROOT / "docs" / "0-architecture.md").read_text()
+    text = (ROOT / "docs" / "0-architecture.md").read_text().partition("## Where would I change")[2]
     named = re.findall(r"`([a-z_]+/[\w./]*)`", text)
     assert len(named) > 15
     for path in named:
