@@ -85,6 +85,7 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen(128)  # here: of two that bind a port at the same time, the second is told by this call only
     except OSError as error:
         listener.close()
         raise StartError(f"--port {port}: {error.strerror}. Choose another port, or 0 for any free one.") from None

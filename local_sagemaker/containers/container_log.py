@@ -1,19 +1,17 @@
-"""What a container prints: followed from its log file into log events, and searched for metrics by the job's regexes."""
+"""What a container prints: followed from its log file into log events, a bounded piece at a time."""
 
-import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..errors import validation
 from ..storage.log_events import Events
 
-CHUNK = 1 << 20
-"""Bytes read from a log at a time."""
-LINE_LIMIT = 8192
-"""Characters of a line in which metrics are looked for."""
+CHUNK = 1 << 18
+"""Bytes taken from a log at a time, so that whoever follows it looks up in between and holds no more."""
+END_PATIENCE = 30.0
+"""Seconds to take in what a program printed faster than its lines could be kept, once it has ended by itself."""
+STOP_PATIENCE = 0.5
+"""The same, once it was ended by us."""
 
 
 @dataclass
@@ -25,22 +23,46 @@ class LogFollower:
     stream: str
     path: Path
     offset: int = 0
+    behind: bool = False
+    """Whether there may be more at once than the last call took."""
 
     def poll(self, *, final: bool = False) -> list[str]:
-        """The lines that were completed since the last call, all of them appended to the stream.
+        """The lines that were completed since the last call, up to CHUNK bytes of them; all are appended to the stream.
 
-        `final` takes the last line without its end, too.
+        `final` takes the last line without its end, too. A line longer than CHUNK comes in pieces.
         """
-        lines: list[str] = []
-        while chunk := self._read():
-            end = len(chunk) if final or (len(chunk) == CHUNK and b"\n" not in chunk) else chunk.rfind(b"\n") + 1
-            if not end:
-                break
-            found = [line.rstrip("\r") for line in chunk[:end].decode("utf-8", "replace").removesuffix("\n").split("\n")]
-            self.events.append(self.group, self.stream, found)
-            self.offset += end
-            lines += found
-        return lines
+        chunk = self._read()
+        self.behind = len(chunk) == CHUNK
+        end = chunk.rfind(b"\n") + 1
+        if final and not self.behind:
+            end = len(chunk)
+        elif not end and self.behind:
+            end = chunk.rfind(b"\r") + 1 or CHUNK  # a progress bar is cut between two of its states
+        if not end:
+            return []
+        found = [line.rstrip("\r") for line in chunk[:end].decode("utf-8", "replace").removesuffix("\n").split("\n")]
+        self.events.append(self.group, self.stream, found)
+        self.offset += end
+        return found
+
+    def rest(self, until: float) -> list[str] | None:
+        """The next lines of a log that grows no more; None when there is none left.
+
+        After `until` (as time.monotonic counts) only its end is taken; the log stream says how much is left out.
+        """
+        left = self._size() - self.offset
+        if time.monotonic() >= until and left > CHUNK:
+            skipped = left - CHUNK
+            note = f"[platform] {skipped:,} bytes of the log are left out here: they came faster than they can be kept."
+            self.events.append(self.group, self.stream, [note])
+            self.offset += skipped
+        return self.poll(final=True) or None
+
+    def _size(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _read(self) -> bytes:
         try:
@@ -60,48 +82,3 @@ def tail(path: Path, lines: int = 5, limit: int = 700) -> str:
     except FileNotFoundError:
         return ""
     return " | ".join(line.strip() for line in [line for line in found if line.strip()][-lines:])[-limit:]
-
-
-@dataclass
-class MetricScan:
-    """The job's metric definitions at work: the last value of each metric, and every value of one that is `watched`."""
-
-    definitions: Sequence[tuple[str, re.Pattern[str]]]
-    watched: str | None = None
-    last: dict[str, list[float]] = field(default_factory=dict)
-    """Metric name to [value, epoch seconds]."""
-    history: list[float] = field(default_factory=list)
-
-    def feed(self, lines: Iterable[str], now: float) -> None:
-        """Takes the numbers out of some lines. The first group of a regex is the number; what is no finite number is left out."""
-        for line in lines:
-            for name, regex in self.definitions:
-                for match in regex.finditer(line[:LINE_LIMIT]):
-                    try:
-                        value = float(match.group(1))
-                    except (ValueError, TypeError):
-                        continue
-                    if not math.isfinite(value):
-                        continue
-                    self.last[name] = [value, now]
-                    if name == self.watched:
-                        self.history.append(value)
-
-
-def compile_definitions(algorithm: Mapping[str, Any]) -> list[tuple[str, re.Pattern[str]]]:
-    """The MetricDefinitions of an AlgorithmSpecification. Raises ValidationException for a regex that cannot work."""
-    compiled = []
-    for definition in algorithm.get("MetricDefinitions", []):
-        try:
-            regex = re.compile(definition["Regex"])
-        except re.error as error:
-            raise validation(
-                f"Regex {definition['Regex']!r} of metric {definition['Name']!r} in MetricDefinitions is not valid: {error}."
-            ) from None
-        if not regex.groups:
-            raise validation(
-                f"Regex {definition['Regex']!r} of metric {definition['Name']!r} in MetricDefinitions has no group:"
-                " put the number in parentheses."
-            )
-        compiled.append((definition["Name"], regex))
-    return compiled

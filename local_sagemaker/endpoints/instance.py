@@ -11,7 +11,7 @@ from typing import Any
 from ..containers import backend, execution_role
 from ..containers.backend import NOT_ISOLATED, Backend, CannotStart, Container, ContainerSpec, base_of, log_of
 from ..containers.backends import Backends
-from ..containers.container_log import LogFollower, tail
+from ..containers.container_log import STOP_PATIENCE, LogFollower, tail
 from ..context import Context
 from .invocation import Target
 from .model_data import BadModelData, lay_out_model, model_source, remove_tree
@@ -142,10 +142,15 @@ class Instance:
             self.bad_pings = 0 if self.ping() else self.bad_pings + 1
         return self.alive and self.bad_pings < BAD_PINGS
 
-    def read_log(self, *, final: bool = False) -> None:
+    def read_log(self) -> None:
         """Takes new log lines in."""
-        self._follower.poll(final=final)
+        self._follower.poll()
         self.state["offset"] = self._follower.offset
+
+    def _read_rest(self) -> None:
+        until = time.monotonic() + STOP_PATIENCE
+        while self._follower.rest(until) is not None:
+            self.state["offset"] = self._follower.offset
 
     def last_words(self) -> str:
         """How the container ended, and what it printed last."""
@@ -166,7 +171,7 @@ class Instance:
         if self.running is not None:
             backend.stop(self.running, grace)
         self.context.keys.withdraw(self.holder)
-        self.read_log(final=True)
+        self._read_rest()
         remove_tree(self.folder)
 
 

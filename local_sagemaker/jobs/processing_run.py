@@ -14,7 +14,7 @@ from ..containers.backend import NOT_ISOLATED, CannotStart, Container, Container
 from ..containers.backends import Backends
 from ..containers.channels import CannotDownload
 from ..containers.config_files import on_host, seen
-from ..containers.container_log import LogFollower
+from ..containers.container_log import END_PATIENCE, STOP_PATIENCE, LogFollower
 from ..containers.folder_feed import FolderFeed
 from ..containers.folder_sync import FolderSync, push_all
 from ..context import Context
@@ -149,13 +149,15 @@ class ProcessingRun(JobThread):
                 kill_at = min(kill_at, self._abandoned[1] + ABANDON_GRACE)
             if ending is not None and now >= kill_at:
                 container.kill()
-            self._wake.wait(TICK)
-        self._patiently(lambda: self._collect(follower, final=True))
+            self._wake.wait(0 if follower.behind else TICK)
+        until = time.monotonic() + (END_PATIENCE if ending is None else STOP_PATIENCE)
+        while self._patiently(lambda: follower.rest(until)) is not None:
+            self._update(lambda record, now: record.update(offset=follower.offset))
         return code, ending
 
-    def _collect(self, follower: LogFollower, *, final: bool = False) -> None:
+    def _collect(self, follower: LogFollower) -> None:
         """Takes new log lines in; writes the record only when there are some."""
-        if follower.poll(final=final):
+        if follower.poll():
             self._update(lambda record, now: record.update(offset=follower.offset))
 
     def _reason_to_end(self) -> Ending | None:

@@ -4,13 +4,13 @@ from typing import Any
 
 from ..containers import artifacts, config_files, processing_files
 from ..containers.channels import check_channels
-from ..containers.container_log import compile_definitions
 from ..context import Context, Platform
 from ..errors import Missing, validation
 from ..protocol import pages
 from ..protocol.operation import Operation, Reply, Request
 from ..s3.uri import split
 from . import rule_evaluations, rule_state, training_state
+from .metric_scan import compile_definitions
 from .training_state import KIND
 
 

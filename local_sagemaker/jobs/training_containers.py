@@ -108,9 +108,23 @@ class TrainingContainers:
         for container in self._running.values():
             container.kill()
 
-    def read_logs(self, *, final: bool = False) -> list[str]:
-        """The lines printed since the last call, by all hosts; they are in the log streams by now."""
-        return [line for follower in self._followers.values() for line in follower.poll(final=final)]
+    def read_logs(self) -> list[str]:
+        """The next lines printed, by all hosts; they are in the log streams by now."""
+        return [line for follower in self._followers.values() for line in follower.poll()]
+
+    def read_rest(self, until: float) -> list[str] | None:
+        """The same of logs that grow no more, None when nothing is left; `until` is as in LogFollower.rest."""
+        found = [follower.rest(until) for follower in self._followers.values()]
+        return None if all(lines is None for lines in found) else [line for lines in found for line in lines or ()]
+
+    def logs_behind(self) -> bool:
+        """Whether there may be more to read at once."""
+        return any(follower.behind for follower in self._followers.values())
+
+    def say(self, text: str) -> None:
+        """A line of the platform's own in the first host's log stream."""
+        follower = self._followers[self.hosts[0]]
+        self._context.events.append(follower.group, follower.stream, [f"[platform] {text}"])
 
     def offsets(self) -> dict[str, int]:
         """How far each log was read: what to give back to `find` in the record."""

@@ -12,11 +12,12 @@ from enum import StrEnum
 from ..containers.backend import CannotStart
 from ..containers.backends import Backends
 from ..containers.channels import CannotDownload
-from ..containers.container_log import MetricScan, compile_definitions
+from ..containers.container_log import END_PATIENCE, STOP_PATIENCE
 from ..context import Context
 from ..errors import AwsError
 from . import training_state
 from .job_thread import ABANDON_GRACE, JobThread
+from .metric_scan import MetricScan, compile_definitions
 from .rule_evaluations import RuleEvaluations
 from .training_containers import TrainingContainers
 from .training_state import KIND, Record
@@ -69,7 +70,9 @@ class TrainingRun(JobThread):
             self._request.get("HyperParameters", {}).get("_tuning_objective_metric"),
             record["metrics"],
             record["history"],
+            record.get("given_up", []),
         )
+        self._said = 0
         self._interrupt = threading.Event()
         self._new_rules = threading.Event()
 
@@ -142,9 +145,11 @@ class TrainingRun(JobThread):
                 kill_at = min(kill_at, self._abandoned[1] + ABANDON_GRACE)
             if end is not None and now >= kill_at:
                 self._containers.kill()
-            self._wake.wait(TICK)
+            self._wake.wait(0 if self._containers.logs_behind() else TICK)
             self._wake.clear()
-        self._patiently(lambda: self._collect(final=True))
+        until = time.monotonic() + (END_PATIENCE if end is None else STOP_PATIENCE)
+        while (lines := self._patiently(lambda: self._containers.read_rest(until))) is not None:
+            self._take(lines)
         if end is not End.INTERRUPTED:
             self._containers.mark_end(self._context.clock())
         if problem := self._containers.push(final=True):
@@ -194,16 +199,25 @@ class TrainingRun(JobThread):
         self._update(lambda record, now: training_state.enter(record, "Starting", now))
         return None
 
-    def _collect(self, *, final: bool = False) -> None:
+    def _collect(self) -> None:
         """Takes new log lines in; writes the record only when there are some."""
-        if lines := self._containers.read_logs(final=final):
-            self._metrics.feed(lines, self._context.clock())
-            self._update(self._progress)
+        if lines := self._containers.read_logs():
+            self._take(lines)
+
+    def _take(self, lines: list[str]) -> None:
+        self._metrics.feed(lines, self._context.clock())
+        self._update(self._progress)
+        for notice in self._metrics.notices[self._said :]:
+            self._said += 1
+            self._containers.say(notice)
 
     def _progress(self, record: Record, now: float) -> None:
         record["offsets"] = self._containers.offsets()
         record["metrics"] = self._metrics.last
         record["history"] = self._metrics.history
+        record["given_up"] = self._metrics.given_up
+        for notice in self._metrics.notices:
+            training_state.note(record, notice)
 
     def _finish(self, end: End, codes: dict[str, int]) -> None:
         """Uploads what is to be kept, and ends the job."""

@@ -44,6 +44,7 @@ def new(request: Mapping[str, Any], arn: str, now: float, tuning_job_arn: str | 
         "attempt_started": None,
         "metrics": {},
         "history": [],
+        "given_up": [],
         "streams": {},
         "offsets": {},
         "tuning_job_arn": tuning_job_arn,
@@ -61,6 +62,13 @@ def enter(record: Record, secondary: str, now: float, message: str | None = None
     record["transitions"].append({"Status": secondary, "StartTime": now, "StatusMessage": message or MESSAGES[secondary]})
     record["secondary"] = secondary
     record["modified"] = now
+
+
+def note(record: Record, text: str) -> None:
+    """Adds a sentence to the message of the secondary status that the job is in, once."""
+    transition = record["transitions"][-1]
+    if text not in transition["StatusMessage"]:
+        transition["StatusMessage"] += f" {text}"
 
 
 def begin_attempt(record: Record, now: float) -> None:

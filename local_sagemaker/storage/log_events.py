@@ -25,6 +25,9 @@ CREATE INDEX IF NOT EXISTS events_in_order ON events (stream, at, id);
 """
 LINE_BYTES = 262_118  # what CloudWatch Logs takes for one event, less its overhead
 
+CUT = "[Truncated...]"
+"""The end of a line that was longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -50,7 +53,7 @@ class Events:
         """Adds lines to a stream, making group and stream as needed: for programs of this server, not for the wire.
 
         `at` is their time in epoch seconds, now when None. Call it with many lines at once. Lines longer than CloudWatch
-        takes are cut.
+        takes are cut, and end by saying so.
         """
         moment = int((self._clock() if at is None else at) * 1000)
         self.put(group, stream, [(moment, line) for line in lines], create=True)
@@ -186,4 +189,7 @@ def _check(database: Database) -> None:
 
 
 def _cut(message: str) -> str:
-    return message.encode(errors="replace")[:LINE_BYTES].decode(errors="ignore")
+    encoded = message.encode(errors="replace")
+    if len(encoded) <= LINE_BYTES:
+        return encoded.decode()
+    return encoded[: LINE_BYTES - len(CUT)].decode(errors="ignore") + CUT

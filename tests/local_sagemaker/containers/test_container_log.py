@@ -1,10 +1,9 @@
 """Following a log file: complete lines, offsets, long and odd ones; and metrics by regex."""
 
+import math
 from pathlib import Path
 
-import pytest
-
-from local_sagemaker.containers.container_log import LogFollower, MetricScan, compile_definitions, tail
+from local_sagemaker.containers.container_log import CHUNK, LogFollower, tail
 from local_sagemaker.storage.log_events import Events
 
 
@@ -30,29 +29,37 @@ def test_lines_come_when_they_are_complete_and_each_once(tmp_path: Path) -> None
 def test_a_flood_and_a_line_without_end_are_taken_in(tmp_path: Path) -> None:
     following = follower(tmp_path)
     (tmp_path / "log").write_bytes(b"".join(b"line %d\n" % number for number in range(200_000)))
-    assert len(following.poll()) == 200_000
+    taken = []
+    while (lines := following.rest(math.inf)) is not None:
+        taken.append(len(lines))
+    assert sum(taken) == 200_000 and len(taken) == 9
     with (tmp_path / "log").open("ab") as log:
         log.write(b"x" * (3 << 20))
-    assert sum(map(len, following.poll(final=True))) == 3 << 20
+    assert [len(following.poll(final=True)[0]) for _ in range(12)] == [CHUNK] * 12 and following.behind
+    assert following.poll(final=True) == [] and not following.behind
+
+
+def test_a_progress_bar_is_cut_between_two_of_its_states(tmp_path: Path) -> None:
+    following = follower(tmp_path)
+    (tmp_path / "log").write_bytes(b"loss=0.123456\r" * 100_000)
+    found = [*following.poll(), *following.poll(final=True)]
+    assert all(state == "loss=0.123456" for piece in found for state in piece.split("\r"))
+
+
+def test_what_came_too_fast_is_left_out_and_said(tmp_path: Path) -> None:
+    following = follower(tmp_path)
+    (tmp_path / "log").write_bytes(b"line\n" * CHUNK)
+    assert following.rest(0.0) is not None
+    assert following.offset == 5 * CHUNK and following.rest(0.0) is None
+    first = following.events.after("group", "stream", (0, 0), 0, 2**62, 1)[0].message
+    assert first == f"[platform] {4 * CHUNK:,} bytes of the log are left out here: they came faster than they can be kept."
+    exact = follower(tmp_path / "exact")
+    exact.path.parent.mkdir(exist_ok=True)
+    exact.path.write_bytes(b"x" * CHUNK)
+    assert len((exact.rest(0.0) or [""])[0]) == CHUNK, "what fits into one piece is never left out"
 
 
 def test_the_tail_is_one_short_line(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("\n".join(f"line {number}" for number in range(1000)) + "\n\n")
     assert tail(tmp_path / "log", lines=2) == "line 998 | line 999"
     assert tail(tmp_path / "absent") == ""
-
-
-@pytest.mark.parametrize(
-    ("regex", "lines", "last"),
-    [
-        (r"loss=([0-9.eE+-]+);", ["loss=1.5; loss=1.25;", "noise"], 1.25),
-        (r"loss=(.*);", ["loss=0.5;", "loss=nan;", "loss=inf;", "loss=?;"], 0.5),
-        (r"loss=(.*?)", ["loss=0.5"], None),
-        (r"(loss)?=([0-9.]+)", ["=3"], None),
-    ],
-)
-def test_the_first_group_is_the_number(regex: str, lines: list[str], last: float | None) -> None:
-    scan = MetricScan(compile_definitions({"MetricDefinitions": [{"Name": "loss", "Regex": regex}]}), "loss")
-    scan.feed(lines, 7.0)
-    assert scan.last == ({} if last is None else {"loss": [last, 7.0]})
-    assert scan.history[-1:] == ([] if last is None else [last])
