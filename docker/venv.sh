@@ -40,9 +40,12 @@ done
 [ -n "$python" ] || say "no Python of 3.$first to 3.$((beyond - 1)) with venv and headers; looked for $looked. Install one, or give it: make PYTHON=path"
 
 echo "setting up $venv with $python: about 5 GB, one to three minutes"
-# smdebug wants pyinstrument 3, whose C extension calls a function by a name that newer Pythons lack; the new name does the same.
-[ "$("$python" -c 'import sys; print(sys.version_info >= (3, 13))')" = False ] || export CFLAGS="${CFLAGS-} -DPyEval_CallObject=PyObject_CallObject"
 "$python" -m venv "$venv"
+if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then
+    # smdebug wants pyinstrument 3, whose C extension calls a function by a name that newer Pythons lack; the new name does the same.
+    export CFLAGS="${CFLAGS-} -DPyEval_CallObject=PyObject_CallObject"
+    "$venv/bin/pip" cache remove -q pyinstrument_cext > /dev/null 2>&1 || true  # one that was built without
+fi
 "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes -r "$root/docker/locks/dev.txt"
 "$venv/bin/pip" install --disable-pip-version-check --no-deps --no-build-isolation -e "$root" > "$venv/setup.log" 2>&1 || { cat "$venv/setup.log" >&2; exit 1; }
 touch "$venv/.ready"
