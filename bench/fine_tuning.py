@@ -17,7 +17,7 @@ from bench import jobs, results
 from bench.machine import described
 from bench.pictures import DATA, require
 from contract.splits import FOLDERS
-from scripts.config import FINE_TUNE, PRETRAINED
+from scripts.cli.presets import FINE_TUNE, PRETRAINED
 
 WAYS = {"frozen": PRETRAINED, "fine-tune": FINE_TUNE}
 

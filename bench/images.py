@@ -25,7 +25,7 @@ from rich.table import Table
 from bench import results
 from bench.machine import described
 from bench.pictures import DATA
-from scripts.engine import Refused, ask
+from scripts.images.docker_engine import Refused, ask
 from tests.support import artefact
 from tests.support.containers import ServeContainer
 from tests.support.local_server import LocalServer

@@ -1,1 +1,1 @@
-"""What a person runs: each module with a `main` is one command, `python -m scripts.NAME --help`."""
+"""The launchers: `kennel VERB`, or `python -m scripts VERB`, runs the module of that name in verbs/."""

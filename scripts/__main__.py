@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from scripts.arguments import parse
+from scripts.cli.arguments import parse
 from scripts.errors import LaunchError
 
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if line.debug:
             raise
-        from scripts.explain import explain
+        from scripts.aws.error_messages import explain
 
         known = explain(error)
         if known:
@@ -39,24 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(line) -> int:
     from datetime import UTC, datetime
 
-    from scripts.configure import build
+    from scripts.cli.configure import build
 
     config = build(line, datetime.now(UTC))
-    module = import_module(f"scripts.{line.verb.replace('-', '_')}")
+    module = import_module(f"scripts.verbs.{line.verb.replace('-', '_')}")
     if line.dry_run:
-        from scripts.plan import render
+        from scripts.aws.calls import render
 
         print(render(module.plan(config)))
         return 0
-    from scripts.extras import check
-    from scripts.say import Say
+    from scripts.cli.extras import check
+    from scripts.cli.terminal import Terminal
 
     check(line.verb, config.settings)
-    return module.run(config, Say())
+    return module.run(config, Terminal())
 
 
 def _complain(verb: str, text: str, status: int) -> int:
-    from scripts.say import complain
+    from scripts.output import complain
 
     complain(f"{verb}: {text}")
     return status

@@ -13,7 +13,7 @@ import pytest
 from botocore import xform_name
 
 from docs import architecture
-from scripts.arguments import VERBS, parse
+from scripts.cli.arguments import VERBS, parse
 from tests.support.documents import DOCUMENTS, ROOT, Block, blocks, commands, mentioned
 from tests.support.person import Kennel
 from train.config import Config, names

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts import rulebook
+from scripts.aws import builtin_rules
 from tests.support.local_server import IMAGES, ROLE, LocalServer, job_request, wait_for_endpoint, wait_for_job, wait_until
 from tests.support.train_jobs import draw
 
@@ -40,14 +40,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
 
 def train(server: LocalServer, name: str, rules: str, parameters: dict[str, str], **settings: str) -> dict[str, Any]:
     """Trains with these rules; the job once it and its rules have ended."""
-    chosen = rulebook.read(rules)
+    chosen = builtin_rules.read(rules)
     channels = []
     for channel in ("train", "validation", "test"):
         source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://bucket/data/{channel}/"}
         channels.append({"ChannelName": channel, "DataSource": {"S3DataSource": source}})
     hooks = [
         {"CollectionName": one["CollectionName"], "CollectionParameters": {**one["CollectionParameters"], **parameters}}
-        for one in rulebook.collections(chosen)
+        for one in builtin_rules.collections(chosen)
     ]
     action = json.dumps([{"name": "stoptraining", "training_job_prefix": name}])
     configurations: dict[str, list[dict[str, Any]]] = {}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psutil
 from PIL import Image
 
-from scripts.engine import ask
+from scripts.images.docker_engine import ask
 from tests.support import artefact, containers
 from tests.support.containers import ServeContainer
 from tests.support.server import Server

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from scripts import policies
-from scripts.settings import read
+from scripts.aws import policies
+from scripts.aws.settings import read
+from scripts.images.catalog import repositories
 from tests.support.person import AWS, Kennel
 
 CREATE = {
@@ -61,11 +62,15 @@ def test_traffic_between_instances_is_encrypted(tmp_path: Path) -> None:
 def test_no_wildcard_in_any_policy(tmp_path: Path) -> None:
     (tmp_path / "kennel.toml").write_text(AWS)
     settings = read("aws", tmp_path, {}, {}, tmp_path / "kennel.toml")
-    all_of_them = [policies.execution_role(settings), policies.launcher(settings), policies.trust(settings)]
+    all_of_them = [
+        policies.execution_role(settings, repositories()),
+        policies.launcher(settings, repositories()),
+        policies.trust(settings),
+    ]
     actions = [action for action in found(all_of_them, "Action") for action in ([action] if isinstance(action, str) else action)]
     print(f"{len(actions)} actions, none with a wildcard")
     assert actions and not [action for action in actions if "*" in action]
-    passing = [row for row in policies.launcher(settings)["Statement"] if "iam:PassRole" in row["Action"]]
+    passing = [row for row in policies.launcher(settings, repositories())["Statement"] if "iam:PassRole" in row["Action"]]
     assert len(passing) == 1 and passing[0]["Resource"] == settings.role_arn
     assert passing[0]["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
     assert all(not policies.lint(policy, settings.role_arn) for policy in all_of_them)

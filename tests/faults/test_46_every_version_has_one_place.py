@@ -13,7 +13,7 @@ COMMIT = re.compile(r"@[0-9a-f]{40}$")
 _IMAGES = re.compile(r"^FROM (\S+)|^COPY .*--from=(\S+)|--mount=[^ ]*from=([^, ]+)|docker (?:pull|run) .*?(\S+:\S+)$")
 HANDWRITTEN = (
     *("Makefile", "pyproject.toml", ".ci/*", "docker/Dockerfile*", "docker/*.sh", "docker/bin/*", "docker/locks/*.in"),
-    *("*.Dockerfile", "scripts/*.py", ".github/workflows/*.yml", ".github/workflows/*.yaml"),
+    *("*.Dockerfile", "scripts/**/*.py", ".github/workflows/*.yml", ".github/workflows/*.yaml"),
 )
 """Where people write versions; locks are generated from versions.json."""
 OWN_LOCKS = "compat-"

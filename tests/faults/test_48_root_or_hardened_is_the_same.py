@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scripts.engine import ask
+from scripts.images.docker_engine import ask
 from tests.support import artefact, containers
 from tests.support.containers import WAYS, ServeContainer, TrainContainer
 

@@ -1,6 +1,6 @@
 """Row 63: `kennel stop` when server.json and the lock file name a process that is another program's by now, or a zombie.
 
-Also local_sagemaker.storage.store's lock and scripts.root_lock.
+Also local_sagemaker.storage.store's lock and scripts.aws.root_lock.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.root_lock import end_holder, holder
+from scripts.aws.root_lock import end_holder, holder
 from tests.support.local_server import LocalServer
 from tests.support.person import Kennel
 
@@ -84,7 +84,7 @@ def test_a_server_that_nobody_waits_for_is_ended_soon(tmp_path: Path, frozen: bo
     ending = [
         sys.executable,
         "-c",
-        f"from scripts.root_lock import *; print(end_holder(Path({str(server.root)!r}), {2 if frozen else 30}))",
+        f"from scripts.aws.root_lock import *; print(end_holder(Path({str(server.root)!r}), {2 if frozen else 30}))",
     ]
     done = subprocess.run(ending, capture_output=True, text=True, timeout=30)
     took = time.monotonic() - asked

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from scripts.cli.terminal import Terminal
 from scripts.errors import RunError
-from scripts.report import run_rules
-from scripts.say import Say
+from scripts.verbs.report import run_rules
 from tests.support import rule_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ def environment(**more: str) -> dict[str, str]:
 def test_a_report_is_made_however_much_is_written_to_standard_error(tmp_path: Path) -> None:
     rule_jobs.learnt(tmp_path / "job")
     words, made = ["report", str(tmp_path / "job"), "--output", str(tmp_path / "out")], []
-    say = Say(Console(file=io.StringIO()))
+    say = Terminal(Console(file=io.StringIO()))
     work = threading.Thread(target=lambda: made.append(run_rules(words, environment(**LOUD), say)), daemon=True)
     work.start()
     work.join(120)
@@ -41,7 +41,7 @@ def test_a_report_is_made_however_much_is_written_to_standard_error(tmp_path: Pa
 
 
 def test_of_a_program_that_failed_the_last_line_is_told(tmp_path: Path) -> None:
-    say = Say(Console(file=io.StringIO()))
+    say = Terminal(Console(file=io.StringIO()))
     with pytest.raises(RunError) as told:
         run_rules(["report"], environment(**LOUD), say)  # a usage error, amid many lines; Python's own come after it
     assert str(told.value).startswith("the report could not be made: ") and "\n" not in str(told.value)

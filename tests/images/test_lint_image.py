@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from scripts.engine import Refused, ask
-from scripts.image_trial import Trial
+from scripts.images.docker_engine import Refused, ask
+from scripts.images.trial_container import Trial
 from tests.support.person import Kennel
 
 GOOD_TRAIN = """#!/usr/bin/env python3.11

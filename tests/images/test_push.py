@@ -1,4 +1,4 @@
-"""`kennel push` with a real engine: from the engine to the local registry and back by digest. Also scripts.images."""
+"""`kennel push` with a real engine: from the engine to the local registry and back by digest. Also scripts.images.catalog."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from scripts.engine import program
+from scripts.images.docker_engine import program
 from tests.support.local_server import LocalServer
 from tests.support.person import Kennel
 

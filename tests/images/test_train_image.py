@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contract import manifest
-from scripts.engine import ask
+from scripts.images.docker_engine import ask
 from tests.support import containers
 from tests.support.containers import WAYS, ServeContainer, TrainContainer, take_dogs
 from tests.support.train_jobs import wait_until

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 
-from scripts.engine import Refused, ask, program
+from scripts.images.docker_engine import Refused, ask, program
 from tests.support import train_jobs
 from tests.support.server import Server
 

@@ -3,8 +3,9 @@
 import io
 from functools import cache
 
-from scripts import draw
 from scripts.breed import BREEDS
+
+from scripts import draw
 
 SIZE = 240
 """Pixels of a side: enough for every crop the tests use, and drawn in seconds."""

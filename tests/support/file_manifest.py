@@ -5,7 +5,7 @@ import marshal
 import subprocess
 import tarfile
 
-from scripts.engine import ask, program
+from scripts.images.docker_engine import ask, program
 
 
 def of_image(image: str) -> dict[str, tuple[object, ...]]:

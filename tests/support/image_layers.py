@@ -8,8 +8,8 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from scripts import sensitive
-from scripts.engine import program
+from scripts.aws import secrets
+from scripts.images.docker_engine import program
 
 READ_LIMIT = 256 << 10
 """Bytes of a file that are searched for secrets; keys are small files."""
@@ -69,7 +69,7 @@ def in_layer(layer: tarfile.TarFile) -> Iterator[tuple[str, str]]:
             yield member.name, what
         elif _read(member):
             text = layer.extractfile(member).read().decode("utf-8", "replace")
-            if sensitive.hide(text) != text:
+            if secrets.hide(text) != text:
                 yield member.name, "what looks like a secret"
 
 
@@ -100,10 +100,10 @@ def in_history(steps: Sequence[str], environment: Sequence[str]) -> Iterator[str
     """What the build steps and the environment of an image give away."""
     for step in steps:
         for name, value in re.findall(r"\b([A-Z_a-z]+)=(\S+)", step):
-            if sensitive.looks_secret(name, value):
+            if secrets.looks_secret(name, value):
                 yield f"{name} looks like a secret"
-        if sensitive.hide(step) != step:
+        if secrets.hide(step) != step:
             yield "a build step shows what looks like a secret"
     for pair in environment:
-        if sensitive.looks_secret(*pair.split("=", 1)):
+        if secrets.looks_secret(*pair.split("=", 1)):
             yield f"ENV {pair.split('=')[0]} looks like a secret"

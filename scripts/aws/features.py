@@ -1,0 +1,128 @@
+"""Features for a tuning of heads: one training job runs the frozen network over the pictures, its trials train on what it kept.
+
+They lie in S3 below a name made of all that is asked for; whether they are whole, and of the pictures and weights that are
+there today, the job itself finds out: it computes nothing where they are. A checkout that saw them made, and sees that
+neither they nor what they are made of changed since, starts no job at all.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from scripts.aws import idempotent, uploads, waiting
+from scripts.aws.api import Target
+from scripts.aws.api_requests import features_job
+from scripts.aws.calls import Call
+from scripts.aws.job_config import JobConfig, TuneConfig
+from scripts.aws.settings import kennel_command
+from scripts.errors import RunError
+from scripts.files import state
+from scripts.output import Output
+
+CHANNEL = "features"
+_VALUES = ("arch", "picture-size", "crop-pct", "augment", "seed", "views", "precision")
+"""Hyperparameters of a trial that its features must have been made with."""
+_PASSED = (*_VALUES, "train-layers", "max-bad-images", "loader-workers")
+_TOLD = re.compile(r"^features ")
+
+
+def heads_only(hyperparameters: Mapping[str, str]) -> bool:
+    """Whether jobs with these train nothing but heads."""
+    return _dashed(hyperparameters).get("train-layers", "head") == "head"
+
+
+def place(given: TuneConfig) -> str:
+    """The folder in S3 that features for this tuning are kept in."""
+    values = {name: value for name, value in _dashed(given.hyperparameters).items() if name in _VALUES}
+    asked = [values, dict(given.channels), given.settings.train_image]
+    return given.settings.uri(CHANNEL, hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16])
+
+
+def trial(given: TuneConfig) -> TuneConfig:
+    """The tuning with features in place of pictures and weights."""
+    return replace(given, channels={CHANNEL: place(given)})
+
+
+def plan(given: TuneConfig) -> list[Call]:
+    """The listings, then the job: whether it is sent, the listings' answers decide."""
+    folders = [*given.channels.values(), place(given)]
+    return [*(uploads.listing(given.settings, _prefix(given, folder)) for folder in folders), _request(given)]
+
+
+def ensure(target: Target, given: TuneConfig, say: Output) -> None:
+    """See that the features are there. Raises RunError when the job that should make them fails."""
+    folder, memory = place(given), _memory(given)
+    known, now = state.read(memory).get(folder), _seen(target, given)
+    if now["files"] and known == now:
+        say.line(f"features {folder}: found, {_megabytes(target, given):.1f} MB")
+        return
+    if now["files"]:
+        changed = "they were not made here" if known is None else "they, the pictures or the weights changed"
+        say.line(f"features {folder}: {changed}; a job looks whether they can be used")
+    job = _job(given)
+    with waiting.left_running(f"features job {job.name}", given.settings, f"logs {job.name} --follow", f"stop {job.name}"):
+        name = idempotent.start(target, idempotent.FEATURES, job, _request(given), say)
+    with waiting.left_running(f"features job {name}", given.settings, f"logs {name} --follow", f"stop {name}"):
+        waiting.training_job(target, name, say, kennel_command(f"logs {name}", given.settings), told=_TOLD)
+    files = _seen(target, given)["files"]
+    if not files:
+        shown = kennel_command(f"logs {name}", given.settings)
+        raise RunError(f"features job {name} left nothing in {folder}; {shown} shows all it printed")
+    # Of what they are made as it was before: a change while the job ran must be seen next time.
+    state.write(memory, state.read(memory) | {folder: now | {"files": files}})
+
+
+def forget(given: TuneConfig) -> None:
+    """No trial came to an end: let a job look at the features next time."""
+    state.write(_memory(given), {folder: seen for folder, seen in state.read(_memory(given)).items() if folder != place(given)})
+
+
+def _job(given: TuneConfig) -> JobConfig:
+    passed = {name: value for name, value in _dashed(given.hyperparameters).items() if name in _PASSED}
+    return JobConfig(
+        settings=given.settings,
+        name=f"{given.name}-features",
+        named=given.named,
+        previous=given.features_job,
+        channels=given.channels,
+        hyperparameters=passed | {"task": "features"},
+        max_runtime=given.max_runtime,
+        spot=given.spot,
+    )
+
+
+def _request(given: TuneConfig) -> Call:
+    return features_job(_job(given), place(given))
+
+
+def _seen(target: Target, given: TuneConfig) -> dict[str, str]:
+    """What is there now: the features, and what they are made of, each as a digest of names, sizes and ETags."""
+    inputs = [row for folder in given.channels.values() for row in uploads.listed(target, given.settings, _prefix(given, folder))]
+    files = list(uploads.listed(target, given.settings, _prefix(given, place(given))))
+    return {"inputs": _digest(inputs), "files": _digest(files) if files else ""}
+
+
+def _digest(rows: list[dict[str, Any]]) -> str:
+    text = json.dumps([[row["Key"], row["Size"], row["ETag"]] for row in rows])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _megabytes(target: Target, given: TuneConfig) -> float:
+    return sum(row["Size"] for row in uploads.listed(target, given.settings, _prefix(given, place(given)))) / 1e6
+
+
+def _prefix(given: TuneConfig, folder: str) -> str:
+    return folder.removeprefix(f"s3://{given.settings.bucket}/")
+
+
+def _memory(given: TuneConfig) -> Path:
+    return given.settings.home / f"features-{given.settings.target}.json"
+
+
+def _dashed(hyperparameters: Mapping[str, str]) -> dict[str, str]:
+    """The train program takes underscores for dashes, and so a person may have typed them."""
+    return {name.replace("_", "-"): value for name, value in hyperparameters.items()}

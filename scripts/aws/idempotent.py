@@ -1,0 +1,98 @@
+"""Starting a thing once: what runs already is found and followed, and a request that was taken twice makes one thing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.aws.api import Target, is_taken
+from scripts.aws.calls import Call
+from scripts.aws.job_config import JobConfig
+from scripts.errors import LaunchError
+from scripts.files import state
+from scripts.output import Output
+
+RUNNING = ("InProgress", "Stopping")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How the API speaks of one kind of job, and where a checkout remembers the last one."""
+
+    what: str
+    name_field: str
+    describe: str
+    status_field: str
+    remembered: str
+
+
+TRAINING = Kind("training job", "TrainingJobName", "DescribeTrainingJob", "TrainingJobStatus", "training_job")
+FEATURES = replace(TRAINING, what="features job", remembered="features_job")
+TUNING = Kind(
+    "tuning job",
+    "HyperParameterTuningJobName",
+    "DescribeHyperParameterTuningJob",
+    "HyperParameterTuningJobStatus",
+    "tuning_job",
+)
+
+
+def start(target: Target, kind: Kind, given: JobConfig, call: Call, say: Output) -> str:
+    """Send the create request, or find what it would make; returns the name of the job that now exists.
+
+    Raises LaunchError when a job of that name, or the one that runs, was asked for something else.
+    """
+    if given.follow:
+        if target.find("sagemaker", kind.describe, **{kind.name_field: given.name}) is None:
+            raise LaunchError(f"--follow {given.name}: no {kind.what} of this name; kennel status lists them")
+        return given.name
+    if not given.named and given.previous and _runs(target, kind, given.previous, call, say):
+        return given.previous
+    # Written down first: whatever happens to the answer, the next command finds the job.
+    state.remember(given.settings.state, **{kind.remembered: given.name})
+    try:
+        target.send(call)
+        say.line(f"{kind.what} {given.name} started")
+    except ClientError as error:
+        if not is_taken(error):
+            raise
+        found = target.ask("sagemaker", kind.describe, **{kind.name_field: given.name})
+        _refuse_another(kind, given.name, found, call)
+        say.line(f"{kind.what} {given.name} exists ({found[kind.status_field]}): following it")
+    return given.name
+
+
+def _runs(target: Target, kind: Kind, name: str, call: Call, say: Output) -> bool:
+    found = target.find("sagemaker", kind.describe, **{kind.name_field: name})
+    if found is None or found[kind.status_field] not in RUNNING:
+        return False
+    _refuse_another(kind, name, found, call)
+    say.line(f"{kind.what} {name} runs already: following it")
+    return True
+
+
+def _refuse_another(kind: Kind, name: str, found: Mapping[str, Any], call: Call) -> None:
+    """A job that is there must be the one that was asked for; tags and the name itself are left out."""
+    wanted = {key: value for key, value in call.request.items() if key not in (kind.name_field, "Tags", "CheckpointConfig")}
+    extra = set(found.get("HyperParameters", {})) - set(call.request.get("HyperParameters", {}))
+    if differing := difference(wanted, found) or (f"HyperParameters.{min(extra)}" if extra else None):
+        status = found[kind.status_field]
+        raise LaunchError(
+            f"{kind.what} {name} ({status}) was started with another {differing}; follow it with kennel logs {name}, "
+            f"stop it with kennel stop {name}, or give --name for a new one"
+        )
+
+
+def difference(wanted: Any, found: Any, path: str = "") -> str | None:
+    """The dotted name of the first thing wanted that is not found so; None when all of it is there."""
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        for key, value in wanted.items():
+            if key not in found:
+                return f"{path}{key}"
+            if hit := difference(value, found[key], f"{path}{key}."):
+                return hit
+        return None
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        return next((hit for one, other in zip(wanted, found, strict=True) if (hit := difference(one, other, path))), None)
+    return None if wanted == found else path.rstrip(".") or "value"

@@ -1,0 +1,174 @@
+"""The local SageMaker of this checkout: started in the background, found again, pointed at, stopped. Not what it does.
+
+It is a program of its own; this file knows its command line and the server.json that it writes.
+"""
+
+import json
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import boto3
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from scripts.aws.calls import Call
+from scripts.aws.defaults import programs
+from scripts.aws.policies import trust
+from scripts.aws.root_lock import end_holder, holder
+from scripts.aws.settings import Settings
+from scripts.config import PROJECT, inherited_environment
+from scripts.errors import RunError
+from scripts.output import complain
+
+PORT = 4566
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 40.0
+"""The server gives its containers 30 s to end."""
+
+
+class PortTaken(RunError):
+    """Another program listens on the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server that answers: its address and the key that it takes."""
+
+    url: str
+    pid: int
+    access_key: str
+    secret_key: str
+
+
+def root(settings: Settings) -> Path:
+    return (settings.home / "local").absolute()
+
+
+def running(settings: Settings) -> Server | None:
+    """The server of this checkout, None when it is not up.
+
+    A server.json that a killed server left is not believed: only the process that holds the lock on the root wrote the right one.
+    """
+    try:
+        written = json.loads((root(settings) / "server.json").read_text("utf-8"))
+        server = Server(written["url"], int(written["pid"]), written["access_key"], written["secret_key"])
+        host, port = server.url.rpartition("/")[2].split(":")
+        if server.pid != holder(root(settings)):
+            return None
+        with socket.create_connection((host, int(port)), timeout=5):
+            return server
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def command(settings: Settings, port: int) -> list[str]:
+    """The server's command line. Its table of images says what each image name stands for on this machine."""
+    ours = f"PYTHONPATH={PROJECT}"
+    # Threads that wait without spinning: jobs share the cores here, and spinning ones take them from each other.
+    train = [ours, "OMP_WAIT_POLICY=PASSIVE", sys.executable, "-m", "train"]
+    serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
+    rules = [ours, sys.executable, "-m", "rules"]
+    if settings.backend == "docker":  # containers have names of their own; the plain ones stand for the programs all the same
+        settings = replace(settings, **programs())
+    images = {settings.train_image: train, settings.serve_image: serve, settings.rules_image: rules}
+    table = [part for name, words in images.items() for part in ("--image", f"{name}={shlex.join(words)}")]
+    place = ["--root", str(root(settings)), "--port", str(port), "--region", settings.region]
+    return [sys.executable, "-m", "local_sagemaker", *place, *table]
+
+
+def ensure(settings: Settings, port: int | None = None) -> Server:
+    """The running server, started when there is none; it has bucket and role afterwards. Raises RunError with its own words."""
+    server = running(settings)
+    if server is None:
+        server = _start(settings, port) if port is not None else _start_anywhere(settings)
+        _set_up(settings, server)
+        complain(f"local SageMaker started on {server.url} (kennel stop ends it)")
+    return server
+
+
+def _start(settings: Settings, port: int) -> Server:
+    folder = root(settings)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+    log = folder / "server.log"
+    with log.open("ab") as output:
+        begin = output.tell()
+        process = subprocess.Popen(
+            command(settings, port),
+            cwd=folder,
+            env=inherited_environment() | {"PYTHONPATH": str(PROJECT)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    limit = time.monotonic() + READY_SECONDS
+    while time.monotonic() < limit:
+        status = process.poll()
+        server = running(settings)
+        if server and (server.pid == process.pid or status is not None):
+            return server
+        if status is not None:
+            said = _last_line(log, begin)
+            kind = PortTaken if "--port" in said else RunError
+            raise kind(f"local SageMaker: {said} (exit status {status}; see {log})")
+        time.sleep(0.05)
+    process.terminate()
+    raise RunError(f"local SageMaker: not ready after {READY_SECONDS:.0f} s; see {log}")
+
+
+def _start_anywhere(settings: Settings) -> Server:
+    """On the usual port, so that what points there goes on working; on any other when that one is taken."""
+    with socket.socket() as probe:
+        taken = probe.connect_ex(("127.0.0.1", PORT)) == 0
+    if not taken:
+        with suppress(PortTaken):
+            return _start(settings, PORT)
+    return _start(settings, 0)
+
+
+def _last_line(log: Path, begin: int) -> str:
+    with log.open("rb") as lines:
+        lines.seek(begin)
+        text = lines.read().decode("utf-8", "replace").split("\n")
+    return next((line.strip() for line in reversed(text) if line.strip()), "it said nothing")
+
+
+def account(settings: Settings) -> list[Call]:
+    """What a new account needs: the bucket and the role. On this machine nobody else makes them; on AWS the person has them."""
+    name = settings.role_arn.rpartition("/")[2]
+    role = {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(trust(settings))}
+    return [Call("s3", "CreateBucket", {"Bucket": settings.bucket}), Call("iam", "CreateRole", role)]
+
+
+def _set_up(settings: Settings, server: Server) -> None:
+    session = boto3.Session(aws_access_key_id=server.access_key, aws_secret_access_key=server.secret_key)
+    for call in account(settings):
+        client = session.client(call.service, region_name=settings.region, endpoint_url=server.url)
+        try:
+            getattr(client, xform_name(call.operation))(**call.request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "EntityAlreadyExists"):
+                raise RunError(f"local SageMaker: {error}") from None
+
+
+def environment(settings: Settings, server: Server) -> dict[str, str]:
+    """What points any AWS client at the server."""
+    return {
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_ACCESS_KEY_ID": server.access_key,
+        "AWS_SECRET_ACCESS_KEY": server.secret_key,
+        "AWS_REGION": settings.region,
+        "AWS_DEFAULT_REGION": settings.region,
+    }
+
+
+def stop(settings: Settings) -> bool:
+    """End the server and what it runs: SIGTERM, then SIGKILL. False when it was not up. Raises RunError where it does not end."""
+    return end_holder(root(settings), STOP_SECONDS)

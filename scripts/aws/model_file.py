@@ -1,0 +1,22 @@
+"""A model.tar.gz on this machine: where `kennel salvage` writes one, and where `kennel deploy --model` uploads one to."""
+
+from pathlib import Path
+
+from contract.manifest import digest
+from scripts.aws.settings import Settings
+from scripts.errors import LaunchError
+
+NAME = "model.tar.gz"
+
+
+def uri(settings: Settings, file: Path) -> str:
+    """Its place in S3, which its content names. Raises LaunchError where there is no such file."""
+    settings.need("bucket")
+    if not file.is_file():
+        raise LaunchError(f"--model {file}: no such file; give a model.tar.gz")
+    return settings.uri("models", digest(file)[:16]) + NAME
+
+
+def to_upload(settings: Settings, model_data: str, file: Path) -> tuple[str, dict[str, Path]]:
+    """The prefix that is this model's own, and what goes there."""
+    return model_data.removeprefix(f"s3://{settings.bucket}/").removesuffix(NAME), {NAME: file}

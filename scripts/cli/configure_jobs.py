@@ -1,0 +1,145 @@
+"""Builds the frozen config of a verb that starts a job or an endpoint: tune, train, rules and deploy."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.aws import builtin_rules, model_file
+from scripts.aws.api_requests import combinations, tuned_names
+from scripts.aws.features import heads_only
+from scripts.aws.job_config import DeployConfig, RulesConfig, TrainConfig, TuneConfig
+from scripts.cli.presets import FEATURES_TRIAL, FINE_TUNE, PRETRAINED, PRETRAINED_TRIAL, SCRATCH, SCRATCH_TRIAL
+from scripts.cli.validation import Given, channels, checked_name, pairs
+from scripts.errors import LaunchError
+from scripts.files import state
+
+
+def _job(given: Given) -> dict[str, Any]:
+    """The fields a training and a tuning job share; hyperparameters are the verbs' own."""
+    given.settings.need("region", "role_arn", "bucket", "train_image", "train_instance")
+    data_name = given.line.data_name or given.state.get("data")
+    if not data_name:
+        raise LaunchError("--data-name: no set of pictures was uploaded from here yet; start with kennel data")
+    if given.line.max_runtime < 60:
+        raise LaunchError(f"--max-runtime {given.line.max_runtime}: need at least 60 seconds")
+    return {
+        "settings": given.settings,
+        "named": given.line.name is not None,
+        "channels": channels(given.settings, data_name, given.state.get("weights")),
+        "max_runtime": given.line.max_runtime,
+        "spot": given.line.spot,
+        "detach": given.line.detach,
+        "follow": given.line.follow is not None,
+    }
+
+
+def start_of(given: Given) -> dict[str, str]:
+    """The hyperparameters to start from: a new head on pretrained weights, or the whole network without any."""
+    return dict(PRETRAINED if given.state.get("weights") else SCRATCH)
+
+
+def trial_of(given: Given, chosen: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    """The hyperparameters of a tuning's jobs, and whether these train heads on kept features."""
+    start = start_of(given)
+    if heads_only(start | chosen) and not given.line.plain:
+        return start | FEATURES_TRIAL | chosen, True
+    return start | (PRETRAINED_TRIAL if given.state.get("weights") else SCRATCH_TRIAL) | chosen, False
+
+
+def without_test(job: dict[str, Any]) -> dict[str, Any]:
+    """A tuning job never sees the test pictures: what it chose would fit them."""
+    return job | {"channels": {name: uri for name, uri in job["channels"].items() if name != "test"}}
+
+
+def tune(given: Given) -> TuneConfig:
+    line = given.line
+    if not 1 <= line.parallel <= line.jobs <= 750:
+        raise LaunchError(f"--jobs {line.jobs} --parallel {line.parallel}: need 1 to 750 jobs, and no more at a time than in all")
+    chosen = pairs(line.set)
+    if both := sorted(set(chosen) & tuned_names(line.strategy)):
+        raise LaunchError(f"--set {', '.join(both)}: this is what tuning searches; leave it out")
+    if line.strategy == "Grid" and line.jobs != combinations():
+        raise LaunchError(f"--jobs {line.jobs}: a grid has {combinations()} combinations and tries each; leave --jobs out")
+    if line.strategy == "Hyperband" and line.early_stopping == "Auto":
+        raise LaunchError("--early-stopping Auto: Hyperband stops jobs itself; leave it out")
+    hyperparameters, by_features = trial_of(given, chosen)
+    if line.strategy == "Hyperband" and not hyperparameters["epochs"].isdigit():
+        raise LaunchError(f"--set epochs={hyperparameters['epochs']}: Hyperband needs a whole number of them")
+    return TuneConfig(
+        name=given.name("tune", longest=32),
+        previous=given.state.get("tuning_job"),
+        hyperparameters=hyperparameters,
+        by_features=by_features,
+        features_job=given.state.get("features_job"),
+        jobs=line.jobs,
+        parallel=line.parallel,
+        strategy=line.strategy,
+        early_stopping=line.early_stopping or ("Off" if line.strategy == "Hyperband" else "Auto"),
+        seed=line.seed,
+        **without_test(_job(given)),
+    )
+
+
+def train(given: Given) -> TrainConfig:
+    line, best, start = given.line, {}, start_of(given)
+    if line.fine_tune:
+        if not given.state.get("weights"):
+            raise LaunchError("--fine-tune: needs pretrained weights; upload some with kennel weights")
+        start = dict(FINE_TUNE)
+    elif not line.no_best:
+        best = state.read(given.settings.home / "best.json")
+    if line.instances < 1 or line.save_interval < 1:
+        raise LaunchError(f"--instances {line.instances} --save-interval {line.save_interval}: need at least 1 of each")
+    job = _job(given)
+    return TrainConfig(
+        name=given.name("train"),
+        previous=given.state.get("training_job"),
+        hyperparameters=start | best.get("hyperparameters", {}) | pairs(line.set),
+        instances=line.instances,
+        hooks=not line.no_hooks,
+        save_interval=line.save_interval,
+        rules=builtin_rules.chosen(line.rules, given.settings, hooks=not line.no_hooks),
+        stop_on_issue=line.stop_on_issue,
+        tuned_by=best.get("tuning_job"),
+        **job,
+    )
+
+
+def rules(given: Given) -> RulesConfig:
+    given.settings.need("region", "role_arn", "bucket")
+    job = given.line.job or given.state.get("training_job")
+    if not job:
+        raise LaunchError("rules: no training job was started from here yet; give the name of one")
+    name = checked_name("--name", given.line.name or f"kennel-rules-{given.moment}", 32)
+    rules = builtin_rules.chosen(given.line.rules, given.settings)
+    if not rules:
+        raise LaunchError("--rules none: nothing to look for")
+    return RulesConfig(settings=given.settings, name=name, job=checked_name("rules", job, 63), rules=rules)
+
+
+def deploy(given: Given) -> DeployConfig:
+    line, settings = given.line, given.settings
+    settings.need("region", "role_arn", "serve_image", "serve_instance")
+    if line.instances < 1 or not 60 <= line.startup_timeout <= 3600:
+        raise LaunchError(f"--instances {line.instances} --startup-timeout {line.startup_timeout}: need 1 or more, 60 to 3600 s")
+    endpoint = given.endpoint()
+    job = None if line.model_data or line.model else line.job or given.state.get("training_job")
+    data = model_file.uri(settings, line.model) if line.model else line.model_data
+    if line.model_data:
+        if not re.fullmatch(r"s3://[^/]+/.+", line.model_data):
+            raise LaunchError(f"--model-data {line.model_data}: need s3://BUCKET/KEY of a model.tar.gz")
+    elif not job and not line.model:
+        raise LaunchError("--job: no training job was started from here yet; start with kennel train, or give --model-data")
+    else:
+        settings.need("bucket")
+    return DeployConfig(
+        settings=settings,
+        endpoint=endpoint,
+        name=checked_name("--name", line.name or f"{endpoint[:47]}-{given.moment}", 63),
+        model_data=data or settings.uri("jobs", job, "output") + model_file.NAME,
+        job=job,
+        model=line.model,
+        instances=line.instances,
+        startup_timeout=line.startup_timeout,
+        detach=line.detach,
+    )

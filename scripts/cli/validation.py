@@ -1,0 +1,75 @@
+"""What the person gave, and the checks that several verbs make of it: names, pairs, folders. It builds no config."""
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.splits import FOLDERS
+from scripts.aws import secrets
+from scripts.aws.settings import Settings
+from scripts.errors import LaunchError
+
+_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the builders read: the parsed line, the settings, the state and the moment that names are made of."""
+
+    line: argparse.Namespace
+    settings: Settings
+    state: Mapping[str, Any]
+    moment: str
+
+    def name(self, kind: str, longest: int = 63) -> str:
+        if getattr(self.line, "follow", None):
+            return checked_name("--follow", self.line.follow, longest)
+        return checked_name("--name", self.line.name or f"kennel-{kind}-{self.moment}", longest)
+
+    def endpoint(self) -> str:
+        return checked_name("--endpoint", self.line.endpoint or self.state.get("endpoint") or "kennel", 63)
+
+
+def checked_name(what: str, name: str, longest: int) -> str:
+    """The name. Raises LaunchError unless SageMaker takes it."""
+    if len(name) > longest or not _NAME.fullmatch(name):
+        raise LaunchError(f"{what} {name}: need letters, digits and single dashes, at most {longest} of them")
+    return name
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """--set NAME=VALUE, again and again. Raises LaunchError for a pair without an equals sign and for a secret."""
+    chosen = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise LaunchError(f"--set {secrets.hide(pair)}: need NAME=VALUE, such as --set epochs=3")
+        chosen[name] = value
+    secrets.refuse(hyperparameter=chosen)
+    return chosen
+
+
+def channels(settings: Settings, data_name: str, weights: str | None) -> dict[str, str]:
+    """Each channel's folder in S3. `weights`: what `kennel weights` remembered."""
+    found = {channel: settings.uri("data", data_name, split) for channel, split in FOLDERS.items()}
+    return found | ({"pretrained": settings.uri("weights", weights)} if weights else {})
+
+
+def set_name(folder: Path) -> str:
+    """What a folder of pictures is called in S3."""
+    return re.sub(r"[^a-zA-Z0-9]+", "-", folder.resolve().name).strip("-")[:63] or "pictures"
+
+
+def check_splits(what: str, folder: Path) -> None:
+    """Raises LaunchError unless the folder has the three splits."""
+    for split in FOLDERS.values():
+        if not (folder / split).is_dir():
+            raise LaunchError(f"{what} {folder}: no folder {split!r}; need train, valid and test, each with a folder a class")
+
+
+def check_weights(what: str, file: Path) -> None:
+    if not file.is_file():
+        raise LaunchError(f"{what} {file}: no such file; give a torchvision state dict such as resnet18-f37072fd.pth")

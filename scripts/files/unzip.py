@@ -1,0 +1,104 @@
+"""A zip of pictures, unpacked so that nothing in it can do harm: only pictures, only below the folder, only so many bytes."""
+
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from contract.archive import plain_name
+from contract.errors import ArchiveError
+from contract.splits import FOLDERS
+from scripts.errors import LaunchError
+from scripts.files.pictures import CONTENT_TYPES
+from scripts.output import Output
+
+SPLITS = tuple(FOLDERS.values())
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Ceilings of one archive: pictures, bytes of one, bytes of all together, unpacked."""
+
+    pictures: int = 200_000
+    bytes_each: int = 64 << 20
+    bytes_all: int = 16 << 30
+
+
+def unzip(archive: Path, folder: Path, say: Output, limits: Limits = Limits()) -> None:
+    """Unpack SPLIT/CLASS/PICTURE into `folder`, which is absent; folders above the splits are dropped, other files left out.
+
+    Raises LaunchError naming the member and what is wrong with it; nothing is left then.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = list(_pictures(archive, opened, limits))
+            if not members:
+                raise LaunchError(f"{archive}: no picture in it below {', '.join(SPLITS)}")
+            left = limits.bytes_all
+            with say.progress("unpacking", "pictures") as show:
+                for count, (member, path) in enumerate(members, start=1):
+                    left -= _write(archive, opened, member, aside / path, min(limits.bytes_each, left))
+                    show(count, len(members))
+        aside.chmod(0o755)
+        aside.rename(folder)
+    except NotImplementedError as error:  # zipfile's word for a compression it does not know
+        raise LaunchError(f"{archive}: cannot be unpacked ({str(error)[:120]}); unpack it yourself and use --folder") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise LaunchError(f"{archive}: not a whole zip ({str(error)[:120]}); remove it and fetch it again") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _pictures(archive: Path, opened: zipfile.ZipFile, limits: Limits) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    seen: set[str] = set()
+    for member in opened.infolist():
+        path = _checked(archive, member)
+        if (
+            member.is_dir()
+            or path.suffix.lower() not in CONTENT_TYPES
+            or any(part.startswith((".", "__")) for part in path.parts)
+        ):
+            continue
+        if len(path.parts) < 3 or path.parts[-3] not in SPLITS:
+            continue
+        place = PurePosixPath(*path.parts[-3:])
+        if str(place).casefold() in seen:
+            raise LaunchError(f"{archive}: {str(place)[:200]!r} is in it twice")
+        seen.add(str(place).casefold())
+        if len(seen) > limits.pictures:
+            raise LaunchError(f"{archive}: more than {limits.pictures:,} pictures")
+        yield member, place
+
+
+def _checked(archive: Path, member: zipfile.ZipInfo) -> PurePosixPath:
+    name = member.filename
+    try:
+        path = plain_name(name)
+    except ArchiveError as error:
+        raise LaunchError(f"{archive}: {error}") from None
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise LaunchError(f"{archive}: {name[:200]!r} is not a regular file or folder")
+    if member.flag_bits & 1:
+        raise LaunchError(f"{archive}: {name[:200]!r} is encrypted")
+    return path
+
+
+def _write(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, most: int) -> int:
+    """Bytes written; what the header claims is not believed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with opened.open(member) as source, path.open("xb") as target:
+        while piece := source.read(_CHUNK):
+            written += len(piece)
+            if written > most:
+                raise LaunchError(f"{archive}: {member.filename[:200]!r} unpacks to more than {most:,} bytes")
+            target.write(piece)
+    return written

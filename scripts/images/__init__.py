@@ -1,0 +1,1 @@
+"""The container images of this project, and the Docker engine that builds, runs and pushes them."""

@@ -1,0 +1,84 @@
+"""`kennel data`: a set of pictures, drawn, fetched or given, checked and uploaded. What is there already is not sent again."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.aws import uploads
+from scripts.aws.api import Target, connect
+from scripts.aws.calls import Call
+from scripts.cli.terminal import Terminal
+from scripts.cli.verb_config import DataConfig
+from scripts.errors import LaunchError
+from scripts.files import state
+from scripts.files.download import fetch
+from scripts.files.pictures import pictures_below
+from scripts.files.unzip import SPLITS, unzip
+
+
+def plan(given: DataConfig) -> list[Call]:
+    """Of a set that is not on this disk yet only the listing is known."""
+    folder = given.folder or _place(given)
+    return list(uploads.plan(given.settings, _prefix(given), files_of(folder) if folder.is_dir() else {}))
+
+
+def run(given: DataConfig, say: Terminal) -> int:
+    folder = gather(given, say)
+    send(connect(given.settings), given, folder, say)
+    say.next(given.settings, ("weights", "pretrained weights, for photographs"), ("tune", "search the hyperparameters"))
+    return 0
+
+
+def gather(given: DataConfig, say: Terminal) -> Path:
+    """The folder with the pictures, fetched or drawn when it has to be. Raises LaunchError when it is not what it should be."""
+    folder = given.folder or _place(given)
+    if given.url and not folder.is_dir():
+        archive = fetch(given.url, given.settings.home / "downloads" / f"{given.name}.zip", say)
+        unzip(archive, folder, say)
+    elif given.folder is None and not given.url:
+        from scripts.drawing import draw
+
+        with say.progress("drawing", "pictures") as show:
+            draw.write_set(folder, seed=given.seed, progress=show)
+    classes, counts = count(folder)
+    if given.expected and (classes, sum(counts.values())) != given.expected:
+        wanted = f"{given.expected[0]} classes and {given.expected[1]:,} pictures"
+        raise LaunchError(
+            f"{folder}: {classes} classes and {sum(counts.values()):,} pictures where {wanted} belong; "
+            f"remove {folder} and {folder}.zip, then fetch them again"
+        )
+    say.line(f"{classes} classes: {', '.join(f'{number:,} {split}' for split, number in counts.items())}   ({folder})")
+    return folder
+
+
+def count(folder: Path) -> tuple[int, Mapping[str, int]]:
+    """Classes, and pictures of each split. Raises LaunchError for a split without pictures."""
+    counts = {split: len(pictures_below(folder / split)) for split in SPLITS}
+    for split, number in counts.items():
+        if not number:
+            raise LaunchError(f"{folder / split}: no pictures in it; need CLASS/PICTURE.jpg, .png or .webp there")
+    classes = {path.parent.name for path in pictures_below(folder / "train")}
+    for split in SPLITS[1:]:
+        if strange := sorted({path.parent.name for path in pictures_below(folder / split)} - classes):
+            raise LaunchError(f"{folder / split}: class {strange[0]!r} is not in train")
+    return len(classes), counts
+
+
+def files_of(folder: Path) -> dict[str, Path]:
+    """Every picture by its name below the set: SPLIT/CLASS/PICTURE."""
+    return {path.relative_to(folder).as_posix(): path for split in SPLITS for path in pictures_below(folder / split)}
+
+
+def send(target: Target, given: DataConfig, folder: Path, say: Terminal) -> uploads.Done:
+    """Upload what changed and remember the set for tune and train."""
+    done = uploads.upload(target, given.settings, _prefix(given), files_of(folder), say)
+    say.line(f"s3://{given.settings.bucket}/{_prefix(given)}: {done}")
+    state.remember(given.settings.state, data=given.name)
+    return done
+
+
+def _place(given: DataConfig) -> Path:
+    return given.settings.home / "data" / given.name
+
+
+def _prefix(given: DataConfig) -> str:
+    return given.settings.key("data", given.name)

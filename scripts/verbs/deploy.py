@@ -1,0 +1,155 @@
+"""`kennel deploy`: model, endpoint config and endpoint; what a failed deploy made is taken away again.
+
+An endpoint that is there goes over to the new model without a pause, and keeps the old one when the new one never starts.
+"""
+
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scripts.aws import model_file, uploads, waiting
+from scripts.aws.api import Target, connect, is_taken
+from scripts.aws.api_requests import create_endpoint, update_endpoint
+from scripts.aws.calls import Call
+from scripts.aws.job_config import DeployConfig
+from scripts.aws.settings import kennel_command
+from scripts.cli.terminal import Terminal
+from scripts.errors import LaunchError, LeftRunning, RunError
+from scripts.files import state
+from scripts.images import catalog
+from scripts.verbs import down
+
+_UNDO = {
+    "CreateModel": ("DeleteModel", "ModelName"),
+    "CreateEndpointConfig": ("DeleteEndpointConfig", "EndpointConfigName"),
+    "CreateEndpoint": ("DeleteEndpoint", "EndpointName"),
+}
+
+
+def plan(given: DeployConfig) -> list[Call]:
+    """For an endpoint that is not there yet: a dry run asks nobody."""
+    return [*(uploads.plan(given.settings, *_upload(given)) if given.model else ()), *create_endpoint(given)]
+
+
+def run(given: DeployConfig, say: Terminal) -> int:
+    deploy(connect(given.settings), given, say)
+    if not given.detach:
+        say.next(given.settings, ("invoke PICTURE", "ask it about a picture"), ("down", "remove it"))
+    return 0
+
+
+def deploy(target: Target, given: DeployConfig, say: Terminal) -> None:
+    """Make the endpoint and wait until it serves. Raises RunError with the reason; nothing of this run is left then."""
+    settings = given.settings
+    _check_job(target, given)
+    catalog.check(target, settings, settings.serve_image)
+    there = target.find("sagemaker", "DescribeEndpoint", EndpointName=given.endpoint)
+    if there and _serves(target, there, given):
+        say.line(f"endpoint {given.endpoint} has this model already ({there['EndpointStatus']})")
+        _wait(target, given, say)
+        return
+    if there and there["EndpointStatus"] == "Failed":
+        raise LaunchError(
+            f"endpoint {given.endpoint} is Failed; remove it with {kennel_command('down', settings)}, then deploy again"
+        )
+    if given.model:
+        uploads.upload(target, settings, *_upload(given), say)
+    calls = create_endpoint(given)
+    if there:
+        calls[-1] = update_endpoint(given)
+    made: list[Call] = []
+    before = {key: state.read(settings.state).get(key) for key in ("endpoint", "endpoint_config", "model")}
+    # Written down first: whatever happens to this program, `kennel down` knows what to remove.
+    state.remember(settings.state, endpoint=given.endpoint, endpoint_config=given.name, model=given.name)
+    try:
+        for call in calls:
+            made.append(call)
+            _make(target, call)
+        say.line(f"endpoint {given.endpoint} {'goes over to' if there else 'starts with'} {given.model_data}")
+        if given.detach:
+            say.next(settings, ("status", "see whether it serves"), ("down", "remove it"))
+            return
+        found = _wait(target, given, say)
+        if found["EndpointConfigName"] != given.name:
+            reason = found.get("FailureReason") or "the new fleet never got healthy"
+            raise RunError(f"endpoint {given.endpoint} went back to the model it had: {reason}")
+    except LeftRunning:
+        raise
+    except (LaunchError, ClientError, BotoCoreError, KeyboardInterrupt):
+        if _sweep(target, given, made, say):
+            state.remember(settings.state, **before)
+        raise
+    if there:
+        down.remove_config(target, there["EndpointConfigName"], say)
+
+
+def _upload(given: DeployConfig) -> tuple[str, dict[str, Path]]:
+    assert given.model is not None
+    return model_file.to_upload(given.settings, given.model_data, given.model)
+
+
+def _check_job(target: Target, given: DeployConfig) -> None:
+    """A model of a job that has not ended well does not exist: say so before anything is made."""
+    if given.job is None:
+        return
+    found = target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=given.job)
+    if found is None:
+        raise LaunchError(f"--job {given.job}: no training job of this name; kennel status lists them")
+    if found["TrainingJobStatus"] not in ("Completed", "Stopped"):
+        raise LaunchError(f"--job {given.job}: is {found['TrainingJobStatus']} and has no model; see kennel logs {given.job}")
+
+
+def _serves(target: Target, there: dict, given: DeployConfig) -> bool:
+    """Whether the endpoint serves, or will serve, just what is asked for."""
+    if there["EndpointStatus"] not in ("InService", "Creating", "Updating"):
+        return False
+    fleet = target.find("sagemaker", "DescribeEndpointConfig", EndpointConfigName=there["EndpointConfigName"])
+    if fleet is None or len(fleet["ProductionVariants"]) != 1:
+        return False
+    variant = fleet["ProductionVariants"][0]
+    model = target.find("sagemaker", "DescribeModel", ModelName=variant["ModelName"])
+    wanted = (given.model_data, given.settings.serve_image, given.settings.serve_instance, given.instances)
+    container = (model or {}).get("PrimaryContainer", {})
+    has = (container.get("ModelDataUrl"), container.get("Image"), variant["InstanceType"], variant["InitialInstanceCount"])
+    return has == wanted
+
+
+def _make(target: Target, call: Call) -> None:
+    """Names carry the moment they were made up in: one that is taken is our own request, sent again after a broken answer."""
+    try:
+        target.send(call)
+    except ClientError as error:
+        if call.operation == "UpdateEndpoint" or not is_taken(error):
+            raise
+
+
+def _wait(target: Target, given: DeployConfig, say: Terminal) -> dict:
+    logs_command = kennel_command(f"logs {given.endpoint}", given.settings)
+    with waiting.left_running(f"endpoint {given.endpoint}", given.settings, "deploy", "down"):
+        return waiting.endpoint(target, given.endpoint, say, logs_command)
+
+
+def _sweep(target: Target, given: DeployConfig, made: list[Call], say: Terminal) -> bool:
+    """Remove what this run made, newest first; what cannot be removed is named with the command that does it.
+
+    True when nothing is left.
+    """
+    left = []
+    for call in reversed(made):
+        if call.operation not in _UNDO:
+            continue
+        operation, field = _UNDO[call.operation]
+        name = call.request[field]
+        try:
+            if operation == "DeleteEndpoint":
+                down.remove_endpoint(target, name)
+            else:
+                target.find("sagemaker", operation, **{field: name})
+            say.line(f"removed {operation.removeprefix('Delete')} {name}")
+        except (LaunchError, ClientError, BotoCoreError):
+            left.append(f"{operation.removeprefix('Delete')} {name}")
+    if left:
+        say.line(
+            f"not removed: {', '.join(left)}; {kennel_command(f'down --endpoint {given.endpoint}', given.settings)} removes them"
+        )
+    return not left

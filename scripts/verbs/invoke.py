@@ -1,0 +1,59 @@
+"""`kennel invoke`: pictures to the endpoint, its answers as a table."""
+
+import json
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from scripts.aws.api import connect
+from scripts.aws.calls import Call
+from scripts.aws.invocation import Answer, ask_all, request
+from scripts.cli.terminal import Terminal
+from scripts.cli.verb_config import InvokeConfig
+from scripts.errors import LaunchError, RunError
+from scripts.files.pictures import CONTENT_TYPES
+
+
+def plan(given: InvokeConfig) -> list[Call]:
+    return [
+        request(given.endpoint, picture, CONTENT_TYPES.get(picture.suffix.lower(), "application/x-image"))
+        for picture in given.pictures
+    ]
+
+
+def run(given: InvokeConfig, say: Terminal) -> int:
+    target = connect(given.settings)
+    if target.find("sagemaker", "DescribeEndpoint", EndpointName=given.endpoint) is None:
+        raise LaunchError(f"--endpoint {given.endpoint}: no endpoint of this name; kennel deploy makes one")
+    answers = []
+    with say.progress("asking", "pictures") as show:
+        for answer in ask_all(target, given.endpoint, given.pictures):
+            answers.append(answer)
+            show(len(answers), len(given.pictures))
+            if given.json:
+                print(json.dumps(_line(answer, given.top)), flush=True)
+    if not given.json:
+        say.table(_table(answers, given.top))
+        waits = sorted(answer.seconds for answer in answers)
+        say.line(f"{len(answers)} pictures, {1000 * waits[len(waits) // 2]:.1f} ms each (median)")
+        say.next(given.settings, ("logs " + given.endpoint, "what the endpoint printed"), ("down", "remove the endpoint"))
+    refused = sum(answer.error is not None for answer in answers)
+    if refused:
+        raise RunError(f"{refused} of {len(answers)} pictures were refused by the endpoint")
+    return 0
+
+
+def _line(answer: Answer, top: int) -> dict:
+    said = {"error": answer.error} if answer.error else {"predictions": answer.predictions[:top]}
+    return {"picture": str(answer.picture)} | said | {"milliseconds": round(1000 * answer.seconds, 1)}
+
+
+def _table(answers: Sequence[Answer], top: int) -> Table:
+    table = Table()
+    table.add_column("picture")
+    table.add_column("the endpoint says")
+    table.add_column("ms", justify="right")
+    for answer in answers:
+        guesses = ", ".join(f"{guess['label']} {guess['probability']:.2f}" for guess in answer.predictions[:top])
+        table.add_row(answer.picture.name, answer.error or guesses, f"{1000 * answer.seconds:.0f}")
+    return table

@@ -1,0 +1,66 @@
+"""`kennel logs`: what a job or an endpoint printed, each line once; with --follow, until it ends."""
+
+import re
+import time
+
+from scripts.aws.api import Target, connect
+from scripts.aws.calls import Call
+from scripts.aws.logs import ENDPOINTS, PROCESSING, TRAINING, Tail, of_training_job
+from scripts.cli.terminal import Terminal
+from scripts.cli.verb_config import LogsConfig
+from scripts.errors import LaunchError
+
+_TUNED = r"-\d{3}-[0-9a-f]{8}"
+"""What a tuning job adds to its name for each of its training jobs."""
+
+
+def _described(target: Target, name: str) -> tuple[str, bool] | None:
+    """The kind of thing that a name is, and whether it may still print; None when it is nothing."""
+    if found := target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=name):
+        return "training", found["TrainingJobStatus"] in ("InProgress", "Stopping")
+    if found := target.find("sagemaker", "DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name):
+        return "tuning", found["HyperParameterTuningJobStatus"] in ("InProgress", "Stopping")
+    if found := target.find("sagemaker", "DescribeProcessingJob", ProcessingJobName=name):
+        return "processing", found["ProcessingJobStatus"] in ("InProgress", "Stopping")
+    if found := target.find("sagemaker", "DescribeEndpoint", EndpointName=name):
+        return "endpoint", True
+    return None
+
+
+def _tail(target: Target, name: str, kind: str) -> Tail:
+    if kind == "training":
+        return of_training_job(target, name)
+    if kind == "processing":
+        return Tail(target, PROCESSING, f"{name}/")
+    if kind == "tuning":
+        return Tail(target, TRAINING, f"{name}-", only=f"{re.escape(name)}{_TUNED}/")
+    return Tail(target, f"{ENDPOINTS}{name}")
+
+
+def plan(given: LogsConfig) -> list[Call]:
+    return [
+        Call("sagemaker", "DescribeTrainingJob", {"TrainingJobName": given.name}),
+        Call("logs", "DescribeLogStreams", {"logGroupName": TRAINING, "logStreamNamePrefix": f"{given.name}/"}),
+    ]
+
+
+def run(given: LogsConfig, say: Terminal) -> int:
+    """Print what there is; with `follow`, go on until the job has ended (an endpoint: until Ctrl-C)."""
+    target = connect(given.settings)
+    found = _described(target, given.name)
+    if found is None and not any(True for _ in _tail(target, given.name, "endpoint").lines()):
+        raise LaunchError(f"{given.name}: no job or endpoint of this name; kennel status lists them")
+    kind = found[0] if found else "endpoint"
+    tail, count = _tail(target, given.name, kind), 0
+    while True:
+        # Asked before the lines are read: what is printed until the end is read once more after it.
+        found = _described(target, given.name)
+        for stream, line in tail.lines():
+            count += 1
+            print(f"{stream.partition('/')[0][-12:]} {line}" if kind == "tuning" else line, flush=True)
+        if not given.follow or found is None or not found[1]:
+            break
+        time.sleep(target.poll)
+    if not count:
+        say.line(f"{given.name}: nothing printed yet")
+    return 0
