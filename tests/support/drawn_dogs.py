@@ -3,9 +3,8 @@
 import io
 from functools import cache
 
-from scripts.breed import BREEDS
-
 from scripts import draw
+from scripts.drawing.breed import BREEDS
 
 SIZE = 240
 """Pixels of a side: enough for every crop the tests use, and drawn in seconds."""
