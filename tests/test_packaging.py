@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from scripts import doctor
+from scripts.verbs import doctor
 from tests.support.wheel import ROOT, build_wheel, project_files
 
 OUTSIDE = {"tests", "bench", "docs", "docker", "notebooks", ".ci"}

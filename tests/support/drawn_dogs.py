@@ -3,7 +3,7 @@
 import io
 from functools import cache
 
-from scripts import draw
+from scripts.drawing import draw
 from scripts.drawing.breed import BREEDS
 
 SIZE = 240
