@@ -14,19 +14,20 @@ def _leave(number: int, frame: FrameType | None) -> None:
 for _number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(_number, _leave)
 
-from serve import config, program  # noqa: E402
+from serve import config, log, program  # noqa: E402
 from serve.errors import ConfigError  # noqa: E402
 
 
 def main() -> int:
     """Exit status of one whole run."""
+    log.hold_standard_streams()
     if sys.argv[1:] not in ([], ["serve"]):
-        print(f"serve: takes no argument but `serve`, not {' '.join(sys.argv[1:])[:80]!r}", file=sys.stderr)
+        log.last_line(f"serve: takes no argument but `serve`, not {' '.join(sys.argv[1:])[:80]!r}")
         return 2
     try:
         settings = config.from_environ()
     except ConfigError as error:
-        print(f"serve: {error}", file=sys.stderr)
+        log.last_line(f"serve: {error}")
         return 1
     return program.run(settings)
 

@@ -114,8 +114,9 @@ class ClientConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:
-            log.event("front_failed", "error", traceback=traceback.format_exc())
+            told = traceback.format_exc()
             self._refuse(RequestError(500, "InternalError", "the server failed on this request"))
+            log.event("request_failed", "error", traceback=told)
         except httptools.HttpParserError:
             self._refuse(RequestError(400, "BadRequest", "the request is not well-formed HTTP"))
         if self._in_head and self._head_size > HEAD_LIMIT:

@@ -7,8 +7,8 @@ impossible ends the program with one line and a status other than 0, for the pla
 import asyncio
 import os
 import signal
-import sys
 import time
+import traceback
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -59,6 +59,7 @@ class Program:
         self._loop = asyncio.get_running_loop()
         self._started = time.monotonic()
         self._fatal: asyncio.Future[str] = self._loop.create_future()
+        self._loop.set_exception_handler(_unforeseen)  # asyncio's own writes to standard error, and waits for it
         self._stop = stops.event(self._loop)
         self._frontend = Frontend(config, self._end)
 
@@ -127,17 +128,25 @@ class Program:
         self._frontend.workers.close()
 
 
+def _unforeseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    told = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
+    log.event("unforeseen", "error", message=str(context.get("message", "")), traceback=told)
+
+
 def run(config: Config) -> int:
     """Serve as `config` says. Returns the exit status: 0 after a stop, 1 with one line on standard error otherwise."""
     stops = StopSignals()
     try:
         asyncio.run(_run(config, stops))
     except (ServeError, ContractError) as error:
-        print(f"serve: {error}", file=sys.stderr, flush=True)
+        log.last_line(f"serve: {error}")
         return 1
     finally:
         stops.ignore()
+        log.flush()
     log.event("stopped")
+    log.flush()
     return 0
 
 

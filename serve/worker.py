@@ -61,5 +61,5 @@ def _reason(error: Exception) -> str:
 
 if __name__ == "__main__":
     status = main()
-    sys.stdout.flush()
+    log.flush()
     os._exit(status)  # an engine's threads have nothing to finish, and some take their time over it

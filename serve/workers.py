@@ -61,8 +61,8 @@ class Workers:
         for worker in self._workers:
             limit = self._config.request_timeout / (2 if len(worker.requests) > 1 else 1)
             if worker.busy_seconds() >= limit:
-                log.event("worker_killed", "error", pid=worker.pid, reason=f"no answer for {limit:.1f} s")
                 _kill(worker.pid)
+                log.event("worker_killed", "error", pid=worker.pid, reason=f"no answer for {limit:.1f} s")
 
     def close(self) -> None:
         """SIGKILL to all: nothing is owed by now, and they hold nothing but memory."""
@@ -80,8 +80,8 @@ class Workers:
             pid = _spawn(theirs.fileno(), self._config, slot)
         except OSError as error:
             ours.close()
-            log.event("worker_not_started", "error", reason=os.strerror(error.errno or 0))
             self._again(slot)
+            log.event("worker_not_started", "error", reason=os.strerror(error.errno or 0))
             return
         finally:
             theirs.close()
@@ -117,12 +117,12 @@ class Workers:
         self._workers.discard(worker)
         if self._ending:
             return
-        log.event("worker_gone", "error", pid=worker.pid)
         self._dispatcher.lost(worker, requests)
         if worker.ready:
             self._start(worker.slot)
         else:
             self._again(worker.slot)
+        log.event("worker_gone", "error", pid=worker.pid)
 
 
 def _spawn(descriptor: int, config: Config, slot: int) -> int:

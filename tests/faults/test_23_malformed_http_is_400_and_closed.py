@@ -86,7 +86,7 @@ def test_fuzzed_requests_never_break_the_server(server: Server) -> None:
             seen[status] = seen.get(status, 0) + 1
             assert status < 500 or b"ShuttingDown" in part, (data, part)
     print(f"{FUZZ_ROUNDS} fuzzed requests: {seen}")
-    assert server.ping().status == 200 and not server.events("worker_gone") and not server.events("front_failed")
+    assert server.ping().status == 200 and not server.events("worker_gone") and not server.events("request_failed")
 
 
 def _shut(server: Server, data: bytes) -> bytes:

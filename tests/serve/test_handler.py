@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from serve import handler as handlers
+from serve import log
 from serve.context import Context
 from serve.handler import PictureClassifier
 from tests.support import artefact
@@ -67,7 +68,7 @@ def test_csv_has_a_line_a_prediction(handler: PictureClassifier, dogs: list[byte
 
 
 def test_what_nobody_foresaw_is_logged_and_not_told(
-    handler: PictureClassifier, dogs: list[bytes], capsys: pytest.CaptureFixture
+    handler: PictureClassifier, dogs: list[bytes], capfd: pytest.CaptureFixture[str]
 ) -> None:
     class Broken:
         def predict(self, pictures: np.ndarray) -> np.ndarray:
@@ -77,7 +78,8 @@ def test_what_nobody_foresaw_is_logged_and_not_told(
     broken._engine = Broken()
     (bad, body), context = _ask(broken, (b"x", JPEG), (dogs[0], JPEG))
     assert _statuses(context) == [400, 500] and b"secret" not in body
-    assert "secret /path" in capsys.readouterr().out and b"BadPicture" in bad
+    log.flush()
+    assert "secret /path" in capfd.readouterr().out and b"BadPicture" in bad
 
 
 @pytest.mark.parametrize(("error", "status"), [(MemoryError(), 507), (ValueError("x"), 500)])

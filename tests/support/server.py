@@ -34,7 +34,10 @@ class Answer:
 class Server:
     """One `python -m serve serve`. As a context: ready at its start, gone at its end."""
 
-    def __init__(self, base: Path, *, ready: bool = True, **environ: object) -> None:
+    def __init__(
+        self, base: Path, *, ready: bool = True, stdout: int | None = None, shell: str = 'exec "$@"', **environ: object
+    ) -> None:
+        """`stdout`: a descriptor in the place of the log file, of whose events nobody can ask. `shell`: what starts "$@"."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -52,10 +55,10 @@ class Server:
         self._errors = os.memfd_create("stderr")  # a pipe that is read at the end only would stop the program after 64 KiB
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "serve", "serve"],
+                ["sh", "-c", shell, "sh", sys.executable, "-m", "serve", "serve"],
                 cwd=ROOT,
                 env=os.environ | settings | {name: str(value) for name, value in environ.items()},
-                stdout=log,
+                stdout=log if stdout is None else stdout,
                 stderr=self._errors,
                 start_new_session=True,
             )
@@ -169,7 +172,7 @@ class Server:
         raise AssertionError(f"{len(self.workers())} workers after {seconds} s, not {count}")
 
     def rss(self) -> int:
-        """Bytes of the front that are resident."""
+        """Bytes of the frontend that are resident."""
         return psutil.Process(self.process.pid).memory_info().rss
 
 
