@@ -82,8 +82,8 @@ def check_scope(signed: Signed, claim: Claim, service: str, region: str) -> None
         message = f"Date in Credential scope does not match the day of X-Amz-Date: '{claim.date}' != '{claim.moment[:8]}'."
         raise AwsError("WrongScope", message, 403)
     if claim.region != region and not (service in GLOBAL_SERVICES and claim.region in ANYWHERE):
-        message = f"Credential should be scoped to a valid region: this server is {region}, the request is for {claim.region!r}."
-        raise AwsError("WrongScope", message, 403, {"Region": region})
+        message = f"Credential should be scoped to a valid region: {claim.region!r} is not {region}, which this server is."
+        raise AwsError("WrongScope", f"{message} Give the client that region (AWS_DEFAULT_REGION).", 403, {"Region": region})
 
 
 def _not_signed(signed: Signed, claim: Claim) -> Iterator[str]:
