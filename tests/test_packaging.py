@@ -9,7 +9,7 @@ import sys
 import tomllib
 import zipfile
 from importlib.metadata import packages_distributions
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -51,6 +51,13 @@ def test_the_wheel_holds_every_file_of_every_room_and_nothing_else(wheel: zipfil
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert len(packed) > 200
     assert packed == of_rooms(*ROOMS)
+
+
+def test_a_source_distribution_makes_the_same_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    again = zipfile.ZipFile(build_wheel(tmp_path, from_sdist=True))
+    assert set(again.namelist()) == set(wheel.namelist())
+    (metadata,) = (name for name in again.namelist() if name.endswith("/METADATA"))
+    assert again.read(metadata) == wheel.read(metadata)
 
 
 class Context:
@@ -162,6 +169,10 @@ def imported_packages(*rooms: str) -> set[str]:
 )
 def test_every_package_that_a_room_imports_is_declared(locks: list[str], rooms: list[str]) -> None:
     assert imported_packages(*rooms) - set().union(*map(declared, locks)) == set()
+
+
+def test_the_core_names_no_package_that_nothing_imports() -> None:
+    assert declared("core.in") - imported_packages("contract", "rules", "scripts", "local_sagemaker") == set()
 
 
 def test_development_has_what_is_installed_anywhere() -> None:
