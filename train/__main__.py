@@ -36,6 +36,7 @@ def main() -> int:
     except Exception as error:
         reason = Failure.of(error)
     finally:
+        stop.close()
         shutil.rmtree(folder, ignore_errors=True)
     if reason is None:
         return 0

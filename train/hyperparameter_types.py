@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+
 
 def _plain(value: Any) -> Any:
     """The value without JSON's quotes: the SDK encodes strings, so a number may arrive quoted, and quoted once more."""
@@ -25,12 +27,20 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _number(value: Any) -> int | float | None:
+    """The number that was written, as JSON has it or as people write it: `.001`, `1.`, `+0.001`; None for anything else."""
+    plain = _plain(value)
+    if isinstance(plain, str) and _DECIMAL.fullmatch(plain.strip()):
+        return float(plain)
+    return plain if isinstance(plain, int | float) and not isinstance(plain, bool) else None
+
+
 def whole(low: int, high: int) -> Callable[[Any], int]:
     def rule(value: Any) -> int:
-        number = _plain(value)
-        if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+        number = _number(value)
+        if number is None or number != number // 1 or not low <= number <= high:
             raise ValueError(f"a whole number from {low} to {high}")
-        return number
+        return int(number)
 
     return rule
 
@@ -51,9 +61,9 @@ def number(low: float, high: float, *, above: bool) -> Callable[[Any], float]:
     """`above`: the value must lie above `low`; at `low` or above otherwise."""
 
     def rule(value: Any) -> float:
-        number = _plain(value)
-        good = isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= high and math.isfinite(number)
-        if not good or number < low or (above and number == low):
+        number = _number(value)
+        good = number is not None and abs(number) <= high and math.isfinite(number)
+        if number is None or not good or number < low or (above and number == low):
             raise ValueError(f"a number {'above' if above else 'from'} {low:g} {'and at most' if above else 'to'} {high:g}")
         return float(number)
 

@@ -9,15 +9,16 @@ import torch
 from contract import cgroup
 from contract.manifest import digest
 from contract.preprocess import Preprocessing
-from contract.splits import SPLITS
+from contract.splits import SPLITS, TRAIN
 from train import config
 from train.config import Job
-from train.data import cache, features, picture_check, pictures
+from train.data import batch_order, cache, features, picture_check, pictures
 from train.data.cache import Cache
 from train.data.features import FeatureLoader
 from train.data.inputs import Inputs
 from train.data.loader import Loader
 from train.data.pictures import Collection
+from train.errors import ConfigError
 from train.model import network, pretrained
 from train.model.network import Network
 from train.ranks import Ranks
@@ -56,6 +57,8 @@ def from_pictures(job: Job, collection: Collection, ranks: Ranks, report: Report
     loader = _loader(job, collection, spec, ranks, max(1, cgroup.cpus() // job.processes), kept)
     bad = picture_check.find_unusable(collection, loader, ranks, report, settings.max_bad_images)
     picture_check.require_enough(collection, job.channels, bad, ranks.size)
+    if settings.task == "train":
+        _check_batches(job, net, len(collection.indices(TRAIN, without=bad)), ranks)
     return Prepared(
         collection=collection,
         spec=spec,
@@ -66,6 +69,23 @@ def from_pictures(job: Job, collection: Collection, ranks: Ranks, report: Report
         sources={"pretrained": weights_digest},
         whole=lambda state: state,
     )
+
+
+def _check_batches(job: Job, net: Network, pictures: int, ranks: Ranks) -> None:
+    """Raises ConfigError where a batch of the epoch would leave a process without a picture, or a BatchNorm with one value."""
+    settings = job.config
+    smallest = batch_order.smallest_batch(pictures, settings.batch_size)
+    if smallest < ranks.size:
+        raise ConfigError(
+            f"batch-size: {settings.batch_size} cuts {pictures} pictures into batches of which some have {smallest}, fewer than "
+            f"processes: {ranks.size}; a batch-size of {2 * ranks.size} or more always gives each process a picture"
+        )
+    if smallest == 1 and (names := network.norms_of_one_value(net, settings.picture_size)):
+        raise ConfigError(
+            f"batch-size: {settings.batch_size} cuts {pictures} pictures into batches of which some have 1, and with "
+            f"picture-size: {settings.picture_size} BatchNorm {names[0]} of {settings.arch} gets one value a channel, on which "
+            "it cannot train; take a batch-size of 3 or more, a larger picture-size, or batch-norm kept"
+        )
 
 
 def from_features(job: Job, ranks: Ranks) -> Prepared:

@@ -101,17 +101,26 @@ class Stop:
 
     def __init__(self, folder: Path) -> None:
         self.marker = folder / "stop"
-        self.overdue = False
+        self.asked, self.overdue = False, False
         self.child: int | None = None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGALRM, self._kill)
 
+    def close(self) -> None:
+        """The job is over: a signal from here on changes nothing, neither its exit status nor what it left."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            signal.signal(number, signal.SIG_IGN)
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if not self.marker.exists():
-            self.marker.touch()
+        # A handler may run between any two instructions, in the middle of a print too: nothing here can raise or be re-entered.
+        if not self.asked:
+            self.asked = True
             signal.alarm(STOP_LIMIT)
-            print(f"{signal.Signals(number).name}: stopping at the next step", flush=True)
+            with contextlib.suppress(OSError):
+                self.marker.touch()
+            with contextlib.suppress(OSError):
+                os.write(1, f"{signal.Signals(number).name}: stopping at the next step\n".encode("ascii"))
 
     def _kill(self, number: int, frame: FrameType | None) -> None:
         self.overdue = True
@@ -147,6 +156,7 @@ def run(arguments: list[str], environ: Mapping[str, str], folder: Path, stop: St
     pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)
     pump.start()
     status = child.returncode = _reap(child.pid)
+    stop.child = None
     signal.alarm(0)
     _kill_group(child.pid)
     pump.join(timeout=2)

@@ -17,6 +17,11 @@ def steps_per_epoch(pictures: int, batch_size: int) -> int:
     return math.ceil(pictures / batch_size)
 
 
+def smallest_batch(pictures: int, batch_size: int) -> int:
+    """Pictures in the smallest batch of an epoch; none is more than one smaller than another."""
+    return pictures // steps_per_epoch(pictures, batch_size)
+
+
 def epoch_batches(indices: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[npt.NDArray[np.int64]]:
     """The epoch's batches, of nearly equal size and of at most `batch_size`: a tiny last batch would weigh its few
     pictures as much as a whole batch's, and leave a rank with none."""

@@ -3,6 +3,7 @@
 Its weights are random here; pretrained.py loads others. Nothing is downloaded.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +40,32 @@ class Network:
 
     def parameters(self) -> list[nn.Parameter]:
         return [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+
+
+def norms_of_one_value(network: Network, picture_size: int) -> list[str]:
+    """Names of the BatchNorms in training mode that get one value a channel of each picture: they cannot train on one picture."""
+    found: list[str] = []
+
+    def look(name: str) -> Callable[[nn.Module, tuple[torch.Tensor]], None]:
+        def hook(layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+            if inputs[0].numel() == inputs[0].shape[1]:
+                found.append(name)
+
+        return hook
+
+    network.train()
+    norms = {
+        name: layer
+        for name, layer in network.module.named_modules()
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training
+    }
+    network.module.eval()
+    handles = [layer.register_forward_pre_hook(look(name)) for name, layer in norms.items()]
+    with torch.no_grad():
+        network.module(torch.zeros(1, 3, picture_size, picture_size, device=next(network.module.parameters()).device))
+    for handle in handles:
+        handle.remove()
+    return found
 
 
 def build(arch: str, classes: int, picture_size: int) -> nn.Module:

@@ -113,7 +113,7 @@ def test_the_model_says_where_it_comes_from_and_holds_no_openvino(trained: Train
     assert set(made.files) == {"model.safetensors"}
     assert made.provenance["features_sha256"] == manifest.digest(trained.made.layout.checkpoints / VALUES)
     assert made.provenance["pictures"] == {"train": 24, "validation": 12} and made.provenance["job"] == "head-1"
-    assert "training head on kept features" in trained.run.out
+    assert "training head on features" in trained.run.out
 
 
 def test_a_second_job_finds_them_and_a_damaged_or_stale_one_computes_them_again(trained: Trained, tmp_path: Path) -> None:
