@@ -11,7 +11,7 @@ export TARGET ?= local
 export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-install test-bench compat check bench lock base build push clean
+.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-install test-bench compat check mutants bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -70,6 +70,9 @@ test: $(VENV)/.ready ## all tests that need no Docker engine, two files at a tim
 
 check: $(VENV)/.ready ## lint, format and the shape of the project
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(RUN) -m pytest -q tests/test_structure.py
+
+mutants: $(VENV)/.ready ## plants a fault at each limit, one at a time: the tests of that limit have to find it (ARGS=file for some)
+	$(RUN) tests/mutants.py $(ARGS)
 
 bench: $(VENV)/.ready ## every benchmark beside its peers (ARGS="serving tuning" for some), then bench/results.json and the plots
 	$(RUN) -m bench $(ARGS)

@@ -171,3 +171,19 @@ def test_same_answers_with_and_without_tarfiles_filters(tmp_path: Path) -> None:
         answers[number] = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=True).stdout
     assert "honest unpacked" in answers[0] and answers[0].count("unpacked\n") == 1
     assert len(set(answers.values())) == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "words"),
+    [(20, 10, ""), (21, 10, "more than 20 members"), (2, 1 << 19, ""), (2, (1 << 19) + 1, "1,048,576 bytes")],
+)
+def test_a_limit_is_what_may_be_and_one_more_is_refused(count: int, size: int, words: str, tmp_path: Path) -> None:
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(build(*(member(f"file-{number}", b"x" * size) for number in range(count))))
+    if not words:
+        unpack(archive, tmp_path / "out", SMALL)
+        assert len(list((tmp_path / "out").iterdir())) == count
+        return
+    with pytest.raises(ArchiveError, match=words):
+        unpack(archive, tmp_path / "out", SMALL)
+    assert not (tmp_path / "out").exists()

@@ -103,3 +103,14 @@ def test_no_manifest_broken_manifest_deep_manifest(artefact: Path) -> None:
     path.unlink()
     with pytest.raises(ArtefactError, match="missing"):
         manifest.verify(artefact)
+
+
+def test_a_manifest_may_be_as_large_as_the_limit(artefact: Path) -> None:
+    """Blanks at the end of JSON mean nothing, so the same manifest can be of any size."""
+    path = artefact / "model.json"
+    text = path.read_bytes()
+    path.write_bytes(text.ljust(1 << 20))
+    assert manifest.read(artefact).classes
+    path.write_bytes(text.ljust((1 << 20) + 1))
+    with pytest.raises(ArtefactError, match="over 1,048,576 bytes"):
+        manifest.read(artefact)

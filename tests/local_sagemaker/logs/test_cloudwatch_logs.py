@@ -115,3 +115,19 @@ def test_lines_out_of_order_are_refused(server: LocalServer, stream: dict) -> No
     events = [{"timestamp": 5, "message": "b"}, {"timestamp": 4, "message": "a"}]
     with pytest.raises(ClientError, match="chronological order"):
         server.logs.put_log_events(**stream, logEvents=events)
+
+
+def test_a_batch_may_be_as_large_as_the_limit_and_a_full_page_of_groups_is_the_last(server: LocalServer) -> None:
+    """26 bytes an event are CloudWatch's own; four events fill the 1,048,576 bytes to the last one."""
+    where = {"logGroupName": "/limit/0", "logStreamName": "s"}
+    for number in range(3):
+        server.logs.create_log_group(logGroupName=f"/limit/{number}")
+    server.logs.create_log_stream(**where)
+    lines = [{"timestamp": 1_000_000, "message": "x" * (262_144 - 26)} for _ in range(4)]
+    server.logs.put_log_events(**where, logEvents=lines)
+    lines[-1] = {"timestamp": 1_000_000, "message": "x" * (262_144 - 25)}
+    with pytest.raises(ClientError, match="Upload too large"):
+        server.logs.put_log_events(**where, logEvents=lines)
+    for limit, more in ((2, True), (3, False), (4, False)):
+        answer = server.logs.describe_log_groups(logGroupNamePrefix="/limit/", limit=limit)
+        assert len(answer["logGroups"]) == min(limit, 3) and ("nextToken" in answer) == more

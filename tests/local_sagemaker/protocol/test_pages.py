@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +52,17 @@ def test_filters() -> None:
     assert [name(one) for one in filtered(some, {"NameContains": "A"}, name)] == ["one-a", "two-a"]
     assert [name(one) for one in filtered(some, {"CreationTimeAfter": 1.0, "CreationTimeBefore": 3.0}, name)] == ["two-a"]
     assert filtered(some, {"StatusEquals": "Failed"}, name) == []
+
+
+@pytest.mark.parametrize(("count", "size"), [(0, 3), (2, 3), (3, 3), (4, 3), (6, 3), (10, None), (11, None)])
+def test_a_full_last_page_has_no_token(count: int, size: int | None) -> None:
+    """A token that leads to an empty page makes a reader count a page more than there are."""
+    some = records({f"n{number:02}": float(number) for number in range(count)})
+    found, more = page(some, {"MaxResults": size} if size else {}, name, KEYS)
+    assert len(found) == min(count, size or 10) and bool(more) == (count > (size or 10))
+
+
+def test_a_time_itself_is_neither_before_nor_after() -> None:
+    some = records({"at": 2.0})
+    assert filtered(some, {"CreationTimeAfter": 2.0}, name) == filtered(some, {"CreationTimeBefore": 2.0}, name) == []
+    assert filtered(some, {"LastModifiedTimeAfter": 2.0}, name) == filtered(some, {"LastModifiedTimeBefore": 2.0}, name) == []

@@ -185,3 +185,24 @@ def test_each_protocol_has_its_own_word_for_a_wrong_key() -> None:
     error = AwsError("InvalidAccessKeyId", "m", 403)
     words = {protocol: protocol_error(protocol, error).code for protocol in ("json", "query", "s3")}
     assert words == {"json": "UnrecognizedClientException", "query": "InvalidClientTokenId", "s3": "InvalidAccessKeyId"}
+
+
+def test_the_last_moment_of_each_limit_is_still_in_time() -> None:
+    """A header's 15 minutes either way, a URL's own life, and the week that a URL may live at most."""
+    signed = as_signed(json_request())
+    for later in (SKEW, -SKEW):
+        prove(signed, b"{}", later)
+    for life in (1, 7 * 24 * 3600):
+        request = AWSRequest("GET", "http://127.0.0.1:9/bucket/key")
+        S3SigV4QueryAuth(CREDENTIALS, "s3", "us-east-1", expires=life).add_auth(request)
+        url = as_signed(request)
+        prove(url, later=life)
+        with pytest.raises(AwsError, match="Request has expired"):
+            prove(url, later=life + 1)
+        prove(url, later=-SKEW)
+        with pytest.raises(AwsError, match="not yet valid"):
+            prove(url, later=-SKEW - 1)
+    request = AWSRequest("GET", "http://127.0.0.1:9/bucket/key")
+    S3SigV4QueryAuth(CREDENTIALS, "s3", "us-east-1", expires=7 * 24 * 3600 + 1).add_auth(request)
+    with pytest.raises(AwsError, match="less than a week"):
+        read_claim(as_signed(request))

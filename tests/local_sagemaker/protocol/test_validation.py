@@ -138,3 +138,30 @@ def test_a_member_that_an_operation_does_not_act_on_is_refused_by_name() -> None
         "InputDataConfig.ChannelName", "InputDataConfig.ChannelName", "ResourceConfig.InstanceType", "Tags.Key", "Tags.Value",
         "TrainingJobName",
     ]  # fmt: skip
+
+
+def tags(count: int) -> list[dict[str, str]]:
+    return [{"Key": str(number), "Value": ""} for number in range(count)]
+
+
+def resources(**change: object) -> dict:
+    return {"ResourceConfig": {**MINIMAL["ResourceConfig"], **change}}
+
+
+@pytest.mark.parametrize(
+    ("last", "beyond"),
+    [
+        ({"TrainingJobName": "a" * 63}, {"TrainingJobName": "a" * 64}),
+        ({"HyperParameters": {"k" * 256: "v" * 2500}}, {"HyperParameters": {"k": "v" * 2501}}),
+        ({"HyperParameters": {str(n): "" for n in range(100)}}, {"HyperParameters": {str(n): "" for n in range(101)}}),
+        ({"RetryStrategy": {"MaximumRetryAttempts": 30}}, {"RetryStrategy": {"MaximumRetryAttempts": 31}}),
+        ({"RetryStrategy": {"MaximumRetryAttempts": 1}}, {"RetryStrategy": {"MaximumRetryAttempts": 0}}),
+        (resources(VolumeSizeInGB=2**31 - 1), resources(VolumeSizeInGB=2**31)),
+        (resources(VolumeSizeInGB=1), resources(VolumeSizeInGB=-(2**31))),
+        ({"Tags": tags(50)}, {"Tags": tags(51)}),
+        ({"Tags": [{"Key": "k" * 128, "Value": ""}]}, {"Tags": [{"Key": "", "Value": ""}]}),
+    ],
+)  # fmt: skip
+def test_a_limit_of_the_model_itself_is_taken_and_one_more_is_not(last: dict, beyond: dict) -> None:
+    assert check(CREATE, {**MINIMAL, **last}) == {**MINIMAL, **last}
+    refusal(**beyond)

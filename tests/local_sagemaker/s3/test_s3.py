@@ -282,3 +282,11 @@ def test_an_upload_that_breaks_off_leaves_nothing(server: LocalServer) -> None:
         assert time.monotonic() < deadline, "the half-written file stays"
         time.sleep(0.1)
     assert uploads.PARTS == 10_000
+
+
+def test_a_full_last_page_of_buckets_has_no_token(server: LocalServer) -> None:
+    for number in range(3):
+        server.s3.create_bucket(Bucket=f"page-of-buckets-{number}")
+    for limit, more in ((2, True), (3, False), (4, False)):
+        answer = server.s3.list_buckets(Prefix="page-of-buckets-", MaxBuckets=limit)
+        assert len(answer["Buckets"]) == min(limit, 3) and ("ContinuationToken" in answer) == more
