@@ -98,7 +98,10 @@ class ClientConnection(asyncio.Protocol):
         self._transport = transport
         self._expect(self._config.header_timeout)
         self._service.connections.add(self)
-        if len(self._service.connections) > self._config.connection_limit:
+        over = len(self._service.connections) - self._config.connection_limit
+        if over > self._config.backlog:
+            self._transport.abort()
+        elif over > 0:
             self._refuse(RequestError(503, "TooManyConnections", "too many connections; try again", retry_after=1))
 
     def data_received(self, data: bytes) -> None:

@@ -59,7 +59,9 @@ class Config:
     queue_limit: int = 100
     """KENNEL_QUEUE_LIMIT: requests that wait for a worker; one more is answered 503."""
     connection_limit: int = 2000
-    """KENNEL_CONNECTION_LIMIT."""
+    """KENNEL_CONNECTION_LIMIT; fewer where the process may not have as many file descriptors."""
+    backlog: int = 1024
+    """New connections that the kernel queues, and refused ones that may be open to hear of it."""
     upload_budget: int = 512 * _MIB
     """KENNEL_UPLOAD_BUDGET_IN_MB: bytes of all bodies held at one time."""
     request_timeout: float = 55.0
@@ -69,6 +71,8 @@ class Config:
     idle_timeout: float = 75.0
     startup_timeout: float = 600.0
     """SAGEMAKER_STARTUP_TIMEOUT: from launch to the first answer."""
+    worker_timeout: float = 120.0
+    """KENNEL_WORKER_TIMEOUT_SECONDS: how long no worker may be ready, once one was; then the program ends."""
     drain_grace: float = 2.0
     """KENNEL_DRAIN_GRACE_SECONDS: after SIGTERM, how long new requests are still taken."""
     drain_limit: float = 20.0
@@ -109,6 +113,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
         upload_budget=max(2 * body_limit, read.whole("KENNEL_UPLOAD_BUDGET_IN_MB", 512, 1, 1 << 20) * _MIB),
         request_timeout=_request_timeout(read),
         startup_timeout=read.number(parameters.STARTUP_TIMEOUT_ENV, 600.0, 1, 3600),
+        worker_timeout=read.number("KENNEL_WORKER_TIMEOUT_SECONDS", 120.0, 1, 3600),
         drain_grace=read.number("KENNEL_DRAIN_GRACE_SECONDS", 2.0, 0, 10),
         drain_limit=read.number("KENNEL_DRAIN_LIMIT_SECONDS", 20.0, 1, 3600),
         default_accept=read.choice(parameters.DEFAULT_INVOCATIONS_ACCEPT_ENV, JSON, OUTPUTS),

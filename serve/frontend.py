@@ -91,10 +91,12 @@ class Frontend:
         """Open the port. Raises ServeError when that is not possible."""
         host, port = self.config.host, self.config.port
         try:
-            self._listener = socket.create_server((host, port), backlog=1024)
+            self._listener = socket.create_server((host, port), backlog=self.config.backlog)
             self._listener.setblocking(False)
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(lambda: ClientConnection(self), sock=self._listener, backlog=1024)
+            self._server = await loop.create_server(
+                lambda: ClientConnection(self), sock=self._listener, backlog=self.config.backlog
+            )
         except OSError as error:
             raise ServeError(
                 f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}); set SAGEMAKER_BIND_TO_PORT"
@@ -107,7 +109,7 @@ class Frontend:
         for connection in [connection for connection in self.connections if connection.deadline <= now]:
             connection.expire()
         self.dispatcher.expire(now)
-        self.workers.kill_hung()
+        self.workers.sweep()
         self._sweeper = loop.call_later(_SWEEP_SECONDS, self.sweep)
 
     async def drain(self) -> None:

@@ -10,12 +10,13 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
 from contract import manifest
 from contract.errors import ContractError
-from serve import log, safetensors_header, warmup
+from serve import descriptors, log, safetensors_header, warmup
 from serve.config import Config
 from serve.errors import RequestError, ServeError
 from serve.frontend import Frontend
@@ -96,6 +97,7 @@ class Program:
             precision=workers.precision,
             workers=self._config.workers,
             threads=self._config.threads,
+            connections=self._config.connection_limit,
             seconds=round(time.monotonic() - self._started, 3),
         )
 
@@ -138,6 +140,8 @@ def run(config: Config) -> int:
     """Serve as `config` says. Returns the exit status: 0 after a stop, 1 with one line on standard error otherwise."""
     stops = StopSignals()
     try:
+        share = descriptors.share(descriptors.raise_limit(), workers=config.workers, wanted=config.connection_limit)
+        config = replace(config, connection_limit=share.connections, backlog=share.backlog)
         asyncio.run(_run(config, stops))
     except (ServeError, ContractError) as error:
         log.last_line(f"serve: {error}")

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from serve.worker_connection import PendingRequest, WorkerConnection
 _LOAD_TRIES = 5
 _PAUSE_SECONDS = 0.1
 """Before a worker that did not load is tried again; doubled each time."""
+_NOT_STARTED_SECONDS = 1.0
+"""Before it is tried again to start a worker that the system refused to start."""
 _CONNECTION = 3
 """The worker's descriptor of the socket: the first that is free there."""
 _ROOT = str(Path(__file__).resolve().parent.parent)
@@ -38,6 +41,8 @@ class Workers:
         self._connecting: set[asyncio.Task[object]] = set()
         self._lost_loading = 0
         """Workers that ended while they loaded, since one last got ready."""
+        self._last_ready = 0.0
+        """When `sweep` last saw one that is ready; 0 before the first."""
         self._ending = False
 
     @property
@@ -53,11 +58,17 @@ class Workers:
         for slot in range(self._config.workers):
             self._start(slot)
 
-    def kill_hung(self) -> None:
-        """Kill every worker that has been busy with one batch for longer than a request may take; another is started then.
+    def sweep(self) -> None:
+        """Kill every worker that has been busy with one batch for longer than a request may take; another is started then. End
+        the program when no worker has been ready for too long.
 
         With several requests, half as long: each is asked again alone and has the other half for it.
         """
+        now = time.monotonic()
+        if self.ready or not self._last_ready:
+            self._last_ready = now if self.ready else 0.0
+        elif now - self._last_ready >= self._config.worker_timeout:
+            self._fatal(f"no worker has been ready for {self._config.worker_timeout:g} s; its log says what became of them")
         for worker in self._workers:
             limit = self._config.request_timeout / (2 if len(worker.requests) > 1 else 1)
             if worker.busy_seconds() >= limit:
@@ -75,13 +86,16 @@ class Workers:
     def _start(self, slot: int) -> None:
         if self._ending:
             return
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            self._not_started(slot, error)
+            return
         try:
             pid = _spawn(theirs.fileno(), self._config, slot)
         except OSError as error:
             ours.close()
-            self._again(slot)
-            log.event("worker_not_started", "error", reason=os.strerror(error.errno or 0))
+            self._not_started(slot, error)
             return
         finally:
             theirs.close()
@@ -92,6 +106,11 @@ class Workers:
         task = loop.create_task(loop.create_unix_connection(lambda: worker, sock=ours))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
+
+    def _not_started(self, slot: int, error: OSError) -> None:
+        """The system has not enough of something: patience, `sweep` knows when it ends."""
+        asyncio.get_running_loop().call_later(_NOT_STARTED_SECONDS, self._start, slot)
+        log.event("worker_not_started", "error", reason=os.strerror(error.errno or 0))
 
     def _again(self, slot: int) -> None:
         """Another worker for one that did not load."""
@@ -117,12 +136,12 @@ class Workers:
         self._workers.discard(worker)
         if self._ending:
             return
+        log.event("worker_gone", "error", pid=worker.pid)
         self._dispatcher.lost(worker, requests)
         if worker.ready:
             self._start(worker.slot)
         else:
             self._again(worker.slot)
-        log.event("worker_gone", "error", pid=worker.pid)
 
 
 def _spawn(descriptor: int, config: Config, slot: int) -> int:

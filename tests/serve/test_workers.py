@@ -97,11 +97,11 @@ def test_one_that_hangs_is_killed_and_its_request_told(config: Config, dogs: lis
         os.kill(hung.pid, signal.SIGSTOP)
         request = Ask(dogs[0])
         room.dispatcher.submit(request)
-        room.workers.kill_hung()
+        room.workers.sweep()
         await asyncio.sleep(0.1)
         assert hung in room.connections and not request.end.done()
         await asyncio.sleep(0.5)
-        room.workers.kill_hung()
+        room.workers.sweep()
         assert await request.end == "WorkerDied"
         await room.until(lambda: room.workers.ready == 1)
         assert room.connections[0].pid != hung.pid
