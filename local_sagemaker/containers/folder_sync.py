@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import AwsError
 from ..s3.uri import UnsafeKey, below, join
+from ..storage.full_disk import refused_by_disk
 from ..storage.objects import Objects
 from .channels import copy
 from .config_files import local_path, profiler_path
@@ -116,6 +117,8 @@ def push_all(syncs: list[FolderSync], *, final: bool = False) -> str | None:
         try:
             sync.push(final=final)
         except (AwsError, OSError, UnicodeError) as error:
+            if final and refused_by_disk(error):  # the last push is not given up for that
+                raise
             return f"{sync.folder.name} cannot be uploaded to s3://{sync.bucket}/{sync.prefix}: {error}"
     return None
 

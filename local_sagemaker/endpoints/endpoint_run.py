@@ -12,8 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..containers.backends import Backends
+from ..containers.record_thread import RecordThread
 from ..context import Context
 from ..errors import AwsError
+from ..storage.full_disk import refused_by_disk
 from .endpoint_state import KIND, Record, set_status, traffic_steps
 from .fleet import Fleet, Unhealthy, drain_and_stop
 from .instance import Instance
@@ -29,57 +31,45 @@ MAX_EXECUTION = 28800
 log = logging.getLogger(__name__)
 
 
-class EndpointRun:
+class EndpointRun(RecordThread):
     """The life of one endpoint."""
 
     def __init__(self, context: Context, backends: Backends, router: Router, name: str) -> None:
-        self._context = context
+        super().__init__(context, KIND, name)
         self._backends = backends
         self._router = router
-        self._name = name
         self._blue = Fleet(context, backends, name, self._record()["blue"])
         self._green: Fleet | None = None
         self._share = 0.0
-        self._wake = threading.Event()
-        self._closed = False
         self._saved = 0.0
-        self._thread: threading.Thread | None = None
-
-    def start(self, *, adopt: bool = False) -> None:
-        """Runs the endpoint; with `adopt`, from where the last server left it."""
-        self._thread = threading.Thread(target=self._run, args=(adopt,), name=f"endpoint {self._name}", daemon=True)
-        self._thread.start()
-
-    def wake(self) -> None:
-        """The record has changed."""
-        self._wake.set()
 
     def close(self) -> None:
         """The server stops: so do the containers. The record stays: the next server starts them again."""
-        self._closed = True
+        self._server_stops.set()
         self._wake.set()
-
-    def join(self, timeout: float) -> None:
-        """Waits for the thread."""
-        if self._thread is not None:
-            self._thread.join(timeout)
 
     def _run(self, adopt: bool) -> None:
         gone = self._guarded(self._adopt if adopt else self._bring_up)
-        while not self._closed and not gone:
+        while not self._server_stops.is_set() and not gone:
             gone = self._guarded(self._step)
             self._wake.wait(TICK)
             self._wake.clear()
-        if self._closed:
+        if self._server_stops.is_set():
             self._router.set_route(self._name, None)
             for fleet in self._fleets():
                 self._stop_all(fleet, CLOSE_GRACE)
 
     def _guarded(self, call: Callable[[], bool | None]) -> bool:
-        """Does one thing; an error of our own fails the endpoint, and its thread goes on, so that it can be deleted."""
+        """Does one thing; an error of our own fails the endpoint, and its thread goes on, so that it can be deleted.
+
+        What a full disk refused is no such error: it is done again.
+        """
         try:
             return bool(call())
         except Exception as error:
+            if refused_by_disk(error):
+                log.warning("endpoint %s waits: %s", self._name, error)
+                return False
             log.exception("endpoint %s", self._name)
             self._router.set_route(self._name, None)
             self._kill_all()
@@ -95,7 +85,7 @@ class EndpointRun:
             return True
         if record["status"] == "Updating":
             if record["green"] is not None:
-                self._update(record)
+                self._deploy(record)
             else:
                 self._rescale(record.get("wanted", {}))
         elif record["status"] != "Failed":
@@ -109,7 +99,7 @@ class EndpointRun:
         try:
             self._blue.grow()
             self._save()
-            self._blue.start()
+            self._blue.start(self._patiently)
             self._blue.wait_until_ready(self._publish, self._is_closed)
         except Unhealthy as error:
             self._router.set_route(self._name, None)
@@ -117,7 +107,7 @@ class EndpointRun:
             self._blue.drop()
             self._status("Failed", str(error))
             return
-        if not self._closed:
+        if not self._server_stops.is_set():
             self._publish()
             self._status("InService")
 
@@ -152,8 +142,15 @@ class EndpointRun:
         changed = [fleet.maintain() for fleet in self._fleets()]
         if any(changed):
             self._publish()
-        if any(changed) or time.monotonic() - self._saved > SAVE_EVERY:
-            self._save()
+        if any(changed):
+            self._saved = 0.0
+        if time.monotonic() - self._saved > SAVE_EVERY:
+            try:  # once only: whoever serves is looked after on a full disk, too
+                self._write(lambda record, now: None)
+                self._saved = time.monotonic()
+            except AwsError as error:
+                if not refused_by_disk(error):
+                    raise
 
     def _publish(self) -> None:
         """Tells the router what is ready, and the shares of blue and green."""
@@ -165,7 +162,7 @@ class EndpointRun:
 
     # Updating
 
-    def _update(self, record: Record) -> None:
+    def _deploy(self, record: Record) -> None:
         """Blue/green: the new fleet beside the old one, traffic step by step, back again when it is not well."""
         deployment = record["deployment"] or {}
         policy = deployment.get("BlueGreenUpdatePolicy", {})
@@ -174,7 +171,7 @@ class EndpointRun:
         try:
             green.grow()
             self._save()
-            green.start()
+            green.start(self._patiently)
             green.wait_until_ready(self._tend_blue, self._is_closed)
             for share in traffic_steps(deployment, len(green.all())):
                 self._share = share
@@ -185,7 +182,7 @@ class EndpointRun:
         except Unhealthy as error:
             self._roll_back(green, str(error))
             return
-        if self._closed:
+        if self._server_stops.is_set():
             return
         old, self._blue, self._green, self._share = self._blue, green, None, 0.0
         self._publish()
@@ -198,7 +195,7 @@ class EndpointRun:
         """Watches the new fleet for some time. Raises Unhealthy."""
         alarms = [alarm["AlarmName"] for alarm in deployment.get("AutoRollbackConfiguration", {}).get("Alarms", [])]
         until = time.monotonic() + seconds
-        while not self._closed:
+        while not self._server_stops.is_set():
             self._tend_blue()
             for instance in green.all():
                 if not instance.maintain():
@@ -231,7 +228,7 @@ class EndpointRun:
         try:
             self._blue.grow()
             self._save()
-            self._blue.start()
+            self._blue.start(self._patiently)
             self._blue.wait_until_ready(self._publish, self._is_closed)
         except Unhealthy as error:
             reason = str(error)
@@ -258,7 +255,7 @@ class EndpointRun:
         for fleet in self._fleets():
             drain_and_stop(fleet.all(), 0.0)
         remove_tree(self._context.root / "endpoints" / self._name)
-        self._context.store.delete(KIND, self._name)
+        self._patiently(lambda: self._context.store.delete(KIND, self._name))
 
     def _kill_all(self) -> None:
         for fleet in self._fleets():
@@ -279,7 +276,7 @@ class EndpointRun:
             self._publish()
 
     def _is_closed(self) -> bool:
-        return self._closed
+        return self._server_stops.is_set()
 
     # The record
 
@@ -294,7 +291,10 @@ class EndpointRun:
         self._patch(lambda record, now: set_status(record, status, now, reason))
 
     def _patch(self, change: Callable[[Record, float], Any]) -> None:
-        """Changes the record, and brings the fleets' plans in it up to date."""
+        """Changes the record, patiently, and brings the fleets' plans in it up to date."""
+        self._patiently(lambda: self._write(change))
+
+    def _write(self, change: Callable[[Record, float], Any]) -> None:
 
         def apply(record: Record) -> None:
             record["blue"] = self._blue.plan
@@ -302,12 +302,4 @@ class EndpointRun:
                 record["green"] = self._green.plan
             change(record, self._context.clock())
 
-        while True:
-            try:
-                self._context.store.update(KIND, self._name, apply)
-                return
-            except AwsError as error:
-                if error.status != 503 or self._closed:
-                    raise
-                log.warning("endpoint %s waits: %s", self._name, error.message)
-                time.sleep(1.0)
+        self._context.store.update(KIND, self._name, apply)

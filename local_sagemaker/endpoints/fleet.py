@@ -11,6 +11,8 @@ from typing import Any
 
 from ..containers.backends import Backends
 from ..context import Context
+from ..errors import AwsError
+from ..storage.full_disk import refused_by_disk
 from .instance import START_ERRORS, Instance
 from .invocation import VariantTargets
 
@@ -104,13 +106,16 @@ class Fleet:
         self.keep()
         return whole
 
-    def start(self) -> None:
-        """Starts every instance that does not run. Raises Unhealthy where one cannot be started."""
+    def start(self, patiently: Callable[[Callable[[], None]], None]) -> None:
+        """Starts every instance that does not run. Raises Unhealthy where one cannot be started.
+
+        `patiently` calls what it is given, again where a full disk refused it.
+        """
         for variant in self.plan["variants"]:
             for instance in self.instances[variant["name"]]:
                 if not instance.alive:
                     try:
-                        instance.start()
+                        patiently(instance.start)
                     except START_ERRORS as error:
                         raise Unhealthy(f"Production variant {variant['name']}: {error}") from None
 
@@ -154,14 +159,16 @@ class Fleet:
             return
         deaths = self._deaths[name] = self._deaths.get(name, -1) + 1
         self._not_before[name] = now + BACK_OFF[min(deaths + 1, len(BACK_OFF) - 1)]
-        self._context.events.append(old.group, old.state["stream"], [f"[platform] replaced: {old.last_words()}"])
+        old.say(f"replaced: {old.last_words()}")
         old.stop(0.0)
         new = self.instances[name][position] = self._make(variant)
         self.keep()
         try:
             new.start()
-        except START_ERRORS as error:
-            self._context.events.append(new.group, new.state["stream"], [f"[platform] cannot start: {error}"])
+        except (*START_ERRORS, AwsError, OSError) as error:
+            if not (isinstance(error, START_ERRORS) or refused_by_disk(error)):
+                raise
+            new.say(f"cannot start: {error}")
 
     def targets(self) -> VariantTargets:
         """What the router may send requests to."""

@@ -1,9 +1,11 @@
 """One serving instance: a container, its port, its log, its health. What it serves is a Plan; why it runs is fleet.py's."""
 
+import contextlib
 import http.client
+import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,12 @@ from ..containers.backend import NOT_ISOLATED, Backend, CannotStart, Container, 
 from ..containers.backends import Backends
 from ..containers.container_log import STOP_PATIENCE, LogFollower, tail
 from ..context import Context
+from ..errors import AwsError
+from ..storage.full_disk import refused_by_disk
 from .invocation import Target
 from .model_data import BadModelData, lay_out_model, model_source, remove_tree
 
+log = logging.getLogger(__name__)
 PING_TIMEOUT = 2.0
 STOP_GRACE = 30.0
 PING_EVERY = 5.0
@@ -75,7 +80,7 @@ class Instance:
         own = self.backends.of(container["Image"])
         own.prepare(container["Image"])
         if self.variant["isolated"] and not own.isolates_network:
-            self.context.events.append(self.group, self.state["stream"], [f"[platform] {NOT_ISOLATED}"])
+            self.say(NOT_ISOLATED)
         lay_out_model(self.context.objects, container, base_of(self.folder) / "model", link=own.mounts_read_only)
         self.running = own.start(
             ContainerSpec(
@@ -143,14 +148,30 @@ class Instance:
         return self.alive and self.bad_pings < BAD_PINGS
 
     def read_log(self) -> None:
-        """Takes new log lines in."""
-        self._follower.poll()
+        """Takes new log lines in; what a full disk refuses is taken in later. An instance's health does not depend on that."""
+        with self._full_disk_matters_not():
+            self._follower.poll()
         self.state["offset"] = self._follower.offset
+
+    def say(self, text: str) -> None:
+        """A line of the platform's own in the instance's log, unless the disk is full."""
+        with self._full_disk_matters_not():
+            self.context.events.append(self.group, self.state["stream"], [f"[platform] {text}"])
 
     def _read_rest(self) -> None:
         until = time.monotonic() + STOP_PATIENCE
-        while self._follower.rest(until) is not None:
-            self.state["offset"] = self._follower.offset
+        with self._full_disk_matters_not():
+            while self._follower.rest(until) is not None:
+                self.state["offset"] = self._follower.offset
+
+    @contextlib.contextmanager
+    def _full_disk_matters_not(self) -> Iterator[None]:
+        try:
+            yield
+        except AwsError as error:
+            if not refused_by_disk(error):
+                raise
+            log.warning("the log of %s waits: %s", self.folder.name, error.message)
 
     def last_words(self) -> str:
         """How the container ended, and what it printed last."""

@@ -72,7 +72,7 @@ def lay_out_model(objects: Objects, container: Mapping[str, Any], folder: Path, 
                     target.parent.mkdir(parents=True, exist_ok=True)
                     place(objects, info, target, link=link)
     except (AwsError, UnsafeKey, OSError) as error:
-        raise BadModelData(f"Failed to download model data: {getattr(error, 'message', error)}") from None
+        raise BadModelData(f"Failed to download model data: {getattr(error, 'message', error)}") from error
     _set_modes(folder, 0o555)
 
 
@@ -99,7 +99,7 @@ def unpack(file: IO[bytes], folder: Path) -> None:
                 else:
                     raise BadModelData(f"Member {member.name!r} of the model archive is no file, folder or link.")
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise BadModelData(f"The model archive cannot be read as tar.gz: {error}") from None
+        raise BadModelData(f"The model archive cannot be read as tar.gz: {error}") from error
     for member in links:
         _link(folder, member)
 

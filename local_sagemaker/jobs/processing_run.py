@@ -55,7 +55,7 @@ class ProcessingRun(JobThread):
         try:
             container = self._find() if adopt else None
             if container is None:
-                container = self._launch()
+                container = self._patiently(self._launch)
             else:
                 for sync in self._continuous:
                     sync.know_s3()
@@ -175,9 +175,9 @@ class ProcessingRun(JobThread):
 
     def _finish(self, code: int, ending: Ending | None) -> None:
         """Uploads what is to be kept, and ends the job."""
-        problem = push_all(self._continuous, final=True)
+        problem = self._patiently(lambda: push_all(self._continuous, final=True))
         if code == 0 and ending is None:
-            problem = problem or push_all(self._syncs("EndOfJob"), final=True)
+            problem = problem or self._patiently(lambda: push_all(self._syncs("EndOfJob"), final=True))
         if ending is not None:
             self._end(*ending)
         elif problem:

@@ -5,10 +5,11 @@ When to start and to end them is training_run.py's to decide; it keeps the recor
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ..containers import artifacts, config_files, execution_role
-from ..containers.backend import CannotStart, Container, ContainerSpec, base_of, log_of
+from ..containers.backend import Container, ContainerSpec, base_of, log_of
 from ..containers.backends import Backends
 from ..containers.channels import download_channel
 from ..containers.container_log import LogFollower
@@ -70,7 +71,7 @@ class TrainingContainers:
         try:
             for host in self.hosts:
                 self._running[host] = self._backend.start(self._spec(host, cluster))
-        except CannotStart:
+        except BaseException:
             self.kill()
             raise
 
@@ -133,7 +134,8 @@ class TrainingContainers:
     def sample_system(self) -> None:
         """Takes the profiler's system metrics, where it is time."""
         for metrics in self._system:
-            metrics.sample(self._context.clock())
+            with suppress(OSError):  # a sample that a full disk refuses is missing, and that is all
+                metrics.sample(self._context.clock())
 
     def push(self, *, final: bool = False) -> str | None:
         """Uploads what is synced while the job runs; returns what went wrong."""

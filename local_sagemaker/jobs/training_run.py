@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from enum import StrEnum
+from functools import partial
 
 from ..containers.backend import CannotStart
 from ..containers.backends import Backends
@@ -92,7 +93,7 @@ class TrainingRun(JobThread):
             while True:
                 if not running:
                     self._update(lambda record, now: training_state.enter(record, "Downloading", now))
-                    self._containers.launch(lambda: self._update(self._begin))
+                    self._patiently(lambda: self._containers.launch(lambda: self._update(self._begin)))
                 self._patiently(lambda: self._evaluations.begin(self._record()))
                 end, codes = self._watch()
                 if end is not End.INTERRUPTED:
@@ -151,8 +152,8 @@ class TrainingRun(JobThread):
         while (lines := self._patiently(lambda: self._containers.read_rest(until))) is not None:
             self._take(lines)
         if end is not End.INTERRUPTED:
-            self._containers.mark_end(self._context.clock())
-        if problem := self._containers.push(final=True):
+            self._patiently(lambda: self._containers.mark_end(self._context.clock()))
+        if problem := self._patiently(lambda: self._containers.push(final=True)):
             raise JobFailed(f"ClientError: Artifact upload failed:{problem}")
         return end or (End.FAILED if any(codes.values()) else End.EXITED), codes
 
@@ -208,8 +209,8 @@ class TrainingRun(JobThread):
         self._metrics.feed(lines, self._context.clock())
         self._update(self._progress)
         for notice in self._metrics.notices[self._said :]:
+            self._patiently(partial(self._containers.say, notice))
             self._said += 1
-            self._containers.say(notice)
 
     def _progress(self, record: Record, now: float) -> None:
         record["offsets"] = self._containers.offsets()
@@ -226,7 +227,7 @@ class TrainingRun(JobThread):
             return self._fail(f"InternalServerError: {self._abandoned[0]}")
         self._update(lambda record, now: training_state.enter(record, "Uploading", now))
         try:
-            self._containers.upload_artifacts(model=end is not End.FAILED)
+            self._patiently(lambda: self._containers.upload_artifacts(model=end is not End.FAILED))
         except (AwsError, OSError, ValueError) as error:
             return self._fail(f"ClientError: Artifact upload failed:{error}")
         if end is End.FAILED:

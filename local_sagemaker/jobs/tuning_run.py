@@ -5,10 +5,9 @@ started after this one died goes on: tries that ended are put back into the sear
 
 import contextlib
 import logging
-import threading
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
+from ..containers.record_thread import RecordThread
 from ..context import Context
 from ..errors import Missing
 from . import training_state, tuning_state
@@ -45,14 +44,13 @@ def trial_jobs(context: Context, record: Record, missing: str = "Stopped") -> li
     return found
 
 
-class TuningRun:
+class TuningRun(RecordThread):
     """The life of one tuning job from here to its end."""
 
     def __init__(self, context: Context, jobs: TrainingJobs, record: Record) -> None:
-        self._context = context
-        self._jobs = jobs
         self._request = record["request"]
-        self._name = self._request["HyperParameterTuningJobName"]
+        super().__init__(context, KIND, self._request["HyperParameterTuningJobName"])
+        self._jobs = jobs
         self._config = self._request["HyperParameterTuningJobConfig"]
         self._metric, self._maximize = tuning_state.objective(self._request)
         self._search = make_search(self._request, record["seed"])
@@ -60,33 +58,12 @@ class TuningRun:
         self._numbers: dict[str, int] = {}
         self._judged: dict[str, int] = {}
         self._exhausted = False
-        self._wake = threading.Event()
-        self._closed = False
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Runs the tuning job from where its record says it is."""
-        self._thread = threading.Thread(target=self._run, name=f"tuning {self._name}", daemon=True)
-        self._thread.start()
-
-    def is_alive(self) -> bool:
-        """Whether the tuning job still runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def wake(self) -> None:
-        """The record has changed: look at once."""
-        self._wake.set()
 
     def close(self) -> None:
         """The server stops: no more training jobs; the record stays as it is, to go on from. Waits for the thread."""
-        self._closed = True
+        self._server_stops.set()
         self._wake.set()
         self.join(10.0)
-
-    def join(self, timeout: float | None = None) -> None:
-        """Waits until the tuning job has ended."""
-        if self._thread is not None:
-            self._thread.join(timeout)
 
     def _make_hyperband(self) -> Hyperband | None:
         if self._config["Strategy"] != "Hyperband":
@@ -94,15 +71,17 @@ class TuningRun:
         limits = self._config["StrategyConfig"]["HyperbandStrategyConfig"]
         return Hyperband(limits.get("MinResource", 1), limits["MaxResource"], maximize=self._maximize)
 
-    def _run(self) -> None:
+    def _run(self, adopt: bool) -> None:
         try:
             self._restore()
-            while not self._closed:
+            while not self._server_stops.is_set():
                 if self._step():
                     return
                 self._wake.wait(TICK)
                 self._wake.clear()
         except Exception as error:
+            if self._server_stops.is_set():  # the record stays as it is, to go on from
+                return
             log.exception("tuning job %s", self._name)
             self._stop(self._active(self._record()))
             self._end("Failed", f"InternalServerError: {error}")
@@ -158,7 +137,7 @@ class TuningRun:
         elif self._enough(record, jobs):
             verdict = "Completed", None
         if verdict:
-            self._update(lambda record: record.update(verdict=verdict))
+            self._update(lambda record, now: record.update(verdict=verdict))
         return verdict
 
     def _complete(self, jobs: list[Record]) -> bool:
@@ -228,36 +207,27 @@ class TuningRun:
         number, values = asked
         name = tuning_state.training_job_name(self._name, count + 1)
         trial = {"name": name, "values": values}
-        self._update(lambda record: record["trials"].append(trial))
+        self._update(lambda record, now: record["trials"].append(trial))
         self._numbers[name] = number
         self._launch(trial)
         return trial
 
     def _launch(self, trial: Record) -> None:
         request = tuning_state.training_request(self._request, trial["name"], trial["values"])
-        self._jobs.create(request, self._context.arn("sagemaker", f"hyper-parameter-tuning-job/{self._name}"))
+        arn = self._context.arn("sagemaker", f"hyper-parameter-tuning-job/{self._name}")
+        self._patiently(lambda: self._jobs.create(request, arn))
 
     def _stop(self, names: list[str]) -> None:
         for name in names:
             with contextlib.suppress(Missing):  # deleted meanwhile
-                self._jobs.request_stop(name)
+                self._patiently(partial(self._jobs.request_stop, name))
 
     def _end(self, status: str, reason: str | None = None) -> bool:
-        def change(record: Record) -> None:
+        def change(record: Record, now: float) -> None:
             record["status"] = "Stopped" if record["status"] == "Stopping" and status == "Completed" else status
-            record["ended"] = self._context.clock()
+            record["ended"] = now
             if reason:
                 record["failure"] = reason[: training_state.FAILURE_LIMIT]
 
         self._update(change)
         return True
-
-    def _record(self) -> Record:
-        return self._context.store.get(KIND, self._name) or {}
-
-    def _update(self, change: Callable[[Record], Any]) -> None:
-        def apply(record: Record) -> None:
-            change(record)
-            record["modified"] = self._context.clock()
-
-        self._context.store.update(KIND, self._name, apply)

@@ -18,6 +18,7 @@ from typing import Protocol, Self
 
 from ..errors import AwsError, unavailable
 from .file_copy import copy_bytes
+from .full_disk import DISK_ERRORS
 from .private_files import STORED_FILE, tighten
 
 log = logging.getLogger(__name__)
@@ -179,7 +180,7 @@ class disk_errors:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS):
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             raise _storage_error(error) from error
 
 
