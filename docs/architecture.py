@@ -79,13 +79,16 @@ def graphs() -> tuple[Graph, dict[str, Graph]]:
 
 
 def floors(graph: Graph) -> list[list[str]]:
-    """The names in rows, the importing above the imported. Raises ValueError for a circle."""
+    """The names in rows, the importing above the imported and as near as can be. Raises ValueError for a circle."""
     height: dict[str, int] = {}
     while len(height) < len(graph):
         ready = [name for name in graph if name not in height and graph[name] <= set(height)]
         if not ready:
             raise ValueError(f"a circle among {', '.join(sorted(set(graph) - set(height)))}")
         height |= {name: 1 + max((height[other] for other in graph[name]), default=-1) for name in ready}
+    for name in sorted(height, key=lambda name: -height[name]):
+        above = [height[other] for other in graph if name in graph[other]]
+        height[name] = min(above) - 1 if above else height[name]
     top = max(height.values(), default=-1)
     return [sorted(name for name in graph if height[name] == floor) for floor in range(top, -1, -1)]
 
@@ -102,23 +105,27 @@ def draw() -> str:
     """The whole picture as SVG: rows of rooms, the importing above the imported."""
     graph, inside = graphs()
     rooms = {name: Room(name, floors(inside[name]), reduced(inside[name])) for name in graph}
-    rows = [[rooms[name] for name in row] for row in floors(graph)]
+    alone = {name for name in graph if not graph[name] and not any(name in others for others in graph.values())}
+    names = floors({name: graph[name] for name in graph if name not in alone}) + [sorted(alone)] * bool(alone)
+    rows = [[rooms[name] for name in row] for row in names]
     width = max(sum(room.width + LARGE for room in row) for row in rows) + LARGE
     parts, places, y = [], {}, float(LARGE)
     for row in rows:
         x = (width - sum(room.width + LARGE for room in row) + LARGE) / 2
+        bottom = y + max(room.height for room in row)
         for room in row:
-            places[room.name] = (x, y, room)
-            parts += _room(room, x, y)
+            places[room.name] = (x, bottom - room.height, room)
+            parts += _room(room, x, bottom - room.height)
             x += room.width + LARGE
-        y += max(room.height for room in row) + GAP + 14
+        y = bottom + GAP + SMALL
     arrows = []
     for name, others in sorted(reduced(graph).items()):
         x, top, room = places[name]
         for other in sorted(others):
             to, below, target = places[other]
             arrows.append(_arrow(x + room.width / 2, top + room.height, to + target.width / 2, below))
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {y:.0f}" font-family="sans-serif" font-size="13">'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {y - SMALL:.0f}" '
+    head += 'font-family="sans-serif" font-size="13">'
     marker = '<defs><marker id="to" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     marker += '<path d="M0 0 8 4 0 8z" fill="#57606a"/></marker></defs>'
     return "\n".join([head, marker, '<rect width="100%" height="100%" fill="#fff"/>', *arrows, *parts, "</svg>"]) + "\n"
