@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -53,10 +54,8 @@ def head_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def delete_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Removes the object; to remove what is not there is no error."""
     check_owner(context, request)
-    if request.get("IfMatch") is not None:
-        info = context.objects.head(request["Bucket"], request["Key"])
-        check_write(request, request["Key"], info)
-    context.objects.delete(request["Bucket"], request["Key"])
+    key = request["Key"]
+    context.objects.delete(request["Bucket"], key, lambda old: check_write(request, key, old))
     return {}
 
 
@@ -70,7 +69,8 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     deleted, errors = [], []
     for one in wanted:
         try:
-            context.objects.delete(request["Bucket"], one["Key"])
+            condition = {"IfMatch": one["ETag"]} if one.get("ETag") else {}
+            context.objects.delete(request["Bucket"], one["Key"], partial(check_write, condition, one["Key"]))
             deleted.append({"Key": one["Key"]})
         except AwsError as error:
             errors.append({"Key": one["Key"], "Code": error.code, "Message": error.message})
@@ -199,7 +199,9 @@ OPERATIONS = {
     "GetObject": Operation(get_object, f"{READ} {_RESPONSES}"),
     "HeadObject": Operation(head_object, f"{READ} {_RESPONSES}"),
     "DeleteObject": Operation(delete_object, "Bucket Key ExpectedBucketOwner IfMatch"),
-    "DeleteObjects": Operation(delete_objects, "Bucket ChecksumAlgorithm ExpectedBucketOwner Delete.Quiet Delete.Objects.Key"),
+    "DeleteObjects": Operation(
+        delete_objects, "Bucket ChecksumAlgorithm ExpectedBucketOwner Delete.Quiet Delete.Objects.Key Delete.Objects.ETag"
+    ),
     "CopyObject": Operation(copy_object, f"{_COPY} {_CONDITIONS}"),
     "GetObjectTagging": Operation(get_object_tagging, "Bucket Key ExpectedBucketOwner"),
     "PutObjectTagging": Operation(

@@ -98,8 +98,10 @@ def parts(objects: Objects, upload: Upload) -> dict[int, Part]:
 
 
 def abort(objects: Objects, upload: Upload) -> None:
-    """Drops an upload with its parts."""
-    _drop(objects, upload, parts(objects, upload))
+    """Drops an upload with its parts. Raises NoSuchUpload where another request has completed or dropped it meanwhile."""
+    with objects.database.transaction():
+        blobs = _forget(objects, upload)
+    _remove(objects, blobs)
 
 
 def complete(
@@ -111,13 +113,13 @@ def complete(
 ) -> ObjectInfo:
     """Joins the wanted parts (PartNumber, ETag, ChecksumX) into the object.
 
-    `promised` are checksums of the whole object, by algorithm. Raises InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest.
+    `promised` are checksums of the whole object, by algorithm. Raises InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest,
+    and NoSuchUpload in all but one of several requests that complete or drop the upload at the same time.
     """
-    kept = parts(objects, upload)
-    chosen = _chosen(kept, wanted)
+    chosen = _chosen(parts(objects, upload), wanted)
     with objects.blobs.new() as writer:
         for part in chosen:
-            writer.append_file(objects.blobs.path(part.blob))
+            _append(objects, upload, part, writer)
         about = replace(upload.about, part_sizes=tuple(part.size for part in chosen))
         if upload.algorithm:
             about = replace(about, checksums={upload.algorithm: _whole(upload, chosen, writer)})
@@ -125,9 +127,24 @@ def complete(
             if about.checksums.get(algorithm) != value:
                 raise checksums.bad_digest(algorithm)
     digests = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in chosen), usedforsecurity=False)
-    info = objects.commit(upload.bucket, upload.key, writer, f"{digests.hexdigest()}-{len(chosen)}", about, check)
-    _drop(objects, upload, kept)
+    blobs: list[str] = []
+
+    def check_and_forget(old: ObjectInfo | None) -> None:
+        blobs[:] = _forget(objects, upload)
+        check(old)
+
+    etag = f"{digests.hexdigest()}-{len(chosen)}"
+    info = objects.commit(upload.bucket, upload.key, writer, etag, about, check_and_forget)
+    _remove(objects, blobs)
     return info
+
+
+def _append(objects: Objects, upload: Upload, part: Part, writer: BlobWriter) -> None:
+    try:
+        writer.append_file(objects.blobs.path(part.blob))
+    except FileNotFoundError:
+        find(objects, upload.bucket, upload.key, upload.id)  # another request has completed it, or
+        raise _invalid_part(part.number) from None  # has put another part in the place of this one
 
 
 def _chosen(kept: Mapping[int, Part], wanted: Sequence[Mapping[str, Any]]) -> list[Part]:
@@ -144,14 +161,18 @@ def _chosen(kept: Mapping[int, Part], wanted: Sequence[Mapping[str, Any]]) -> li
             or part.etag != one.get("ETag", "").strip('"')
             or any(part.checksums.get(name, value) != value for name, value in claimed.items())
         ):
-            message = "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."  # noqa: E501
-            raise AwsError("InvalidPart", message, 400, {"PartNumber": str(one["PartNumber"])})
+            raise _invalid_part(one["PartNumber"])
         chosen.append(part)
     for part in chosen[:-1]:
         if part.size < LEAST_PART:
             fields = {"ProposedSize": str(part.size), "MinSizeAllowed": str(LEAST_PART), "PartNumber": str(part.number)}
             raise AwsError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size", 400, fields)
     return chosen
+
+
+def _invalid_part(number: int) -> AwsError:
+    message = "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."  # noqa: E501
+    return AwsError("InvalidPart", message, 400, {"PartNumber": str(number)})
 
 
 def _whole(upload: Upload, chosen: Sequence[Part], writer: BlobWriter) -> str:
@@ -171,12 +192,18 @@ def _whole(upload: Upload, chosen: Sequence[Part], writer: BlobWriter) -> str:
     return base64.b64encode(hasher.digest()).decode()
 
 
-def _drop(objects: Objects, upload: Upload, kept: Mapping[int, Part]) -> None:
-    with objects.database.transaction():
-        objects.database.execute("DELETE FROM parts WHERE upload = ?", (upload.id,))
-        objects.database.execute("DELETE FROM uploads WHERE id = ?", (upload.id,))
-    for part in kept.values():
-        objects.blobs.remove(part.blob)
+def _forget(objects: Objects, upload: Upload) -> list[str]:
+    """Within a transaction: drops the rows of an upload and returns the blobs of its parts. Raises NoSuchUpload."""
+    find(objects, upload.bucket, upload.key, upload.id)
+    blobs = [row["blob"] for row in objects.database.rows("SELECT blob FROM parts WHERE upload = ?", (upload.id,))]
+    objects.database.execute("DELETE FROM parts WHERE upload = ?", (upload.id,))
+    objects.database.execute("DELETE FROM uploads WHERE id = ?", (upload.id,))
+    return blobs
+
+
+def _remove(objects: Objects, blobs: Sequence[str]) -> None:
+    for blob in blobs:
+        objects.blobs.remove(blob)
 
 
 def _upload(row: Row) -> Upload:

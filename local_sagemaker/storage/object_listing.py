@@ -26,16 +26,20 @@ class Index(Protocol):
 
 
 def list_page(index: Index, bucket: str, prefix: str, start_after: str, limit: int, delimiter: str) -> Listing:
-    """At most `limit` keys and common prefixes after `start_after`; everything below a common prefix is skipped at once."""
+    """At most `limit` keys and common prefixes after `start_after`; everything below a common prefix is skipped at once.
+
+    Where keys may be rolled up, few are read at a time, more and more while none is: no row is read to be skipped.
+    """
     start, stop, mark = prefix.encode(), _beyond(prefix.encode()), delimiter.encode()
     cursor, inclusive = _first(start, start_after.encode(), mark)
     found: list[ObjectInfo] = []
     prefixes: list[str] = []
-    last = ""
+    last, size = "", 1 if mark else PAGE
     while cursor is not None:
-        rows = index.rows(bucket, cursor, inclusive, stop, min(limit + 1, PAGE))
+        rows = index.rows(bucket, cursor, inclusive, stop, min(limit + 1, size))
         if not rows:
             break
+        size = min(2 * size, PAGE)
         for info in rows:
             if len(found) + len(prefixes) == limit:
                 return Listing(objects=found, prefixes=prefixes, truncated=limit > 0, last=last)
@@ -43,7 +47,7 @@ def list_page(index: Index, bucket: str, prefix: str, start_after: str, limit: i
             if rolled is not None:
                 last = rolled.decode()
                 prefixes.append(last)
-                cursor, inclusive = _beyond(rolled), True
+                cursor, inclusive, size = _beyond(rolled), True, 1
                 break
             found.append(info)
             last = info.key

@@ -87,7 +87,13 @@ class Objects:
             self.need_bucket(bucket)
             if self.database.row("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (bucket,)):
                 raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409, {"BucketName": bucket})
+            uploads = "SELECT id FROM uploads WHERE bucket = ?"  # they go with their bucket
+            parts = self.database.rows(f"SELECT blob FROM parts WHERE upload IN ({uploads})", (bucket,))
+            self.database.execute(f"DELETE FROM parts WHERE upload IN ({uploads})", (bucket,))
+            self.database.execute("DELETE FROM uploads WHERE bucket = ?", (bucket,))
             self.database.execute("DELETE FROM buckets WHERE name = ?", (bucket,))
+        for part in parts:
+            self.blobs.remove(part["blob"])
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
         """The object, without its bytes. Raises NoSuchBucket, or NoSuchKey."""
@@ -157,9 +163,20 @@ class Objects:
         return self._commit(bucket, key, writer.id, writer.size, etag, about, check)
 
     def copy(self, source: ObjectInfo, bucket: str, key: str, about: About) -> ObjectInfo:
-        """Stores another object's bytes, without copying them where the file system can link."""
+        """Stores another object's bytes, without copying them where the file system can link. Raises NoSuchKey.
+
+        A source that is overwritten meanwhile is copied as it was or as it is.
+        """
         self.check_target(bucket, key)
-        blob = self.blobs.adopt(source.path, link=True)
+        while True:
+            try:
+                blob = self.blobs.adopt(source.path, link=True)
+                break
+            except FileNotFoundError:
+                now = self.head(source.bucket, source.key)
+                if now.path == source.path:
+                    raise
+                source = now
         etag = source.etag if "-" not in source.etag else _md5(self.blobs.path(blob))
         return self._commit(bucket, key, blob, source.size, etag, about)
 
@@ -169,11 +186,13 @@ class Objects:
             packed = change(self.head(bucket, key).about).pack()
             self.database.execute("UPDATE objects SET about = ? WHERE bucket = ? AND key = ?", (packed, bucket, key_bytes(key)))
 
-    def delete(self, bucket: str, key: str) -> bool:
-        """Removes an object; False when there was none. Raises NoSuchBucket."""
+    def delete(self, bucket: str, key: str, check: Callable[[ObjectInfo | None], None] | None = None) -> bool:
+        """Removes an object; False when there was none. `check` sees it before, and may raise to refuse. Raises NoSuchBucket."""
         with self.database.transaction():
             self.need_bucket(bucket)
-            row = self.database.row("SELECT blob FROM objects WHERE bucket = ? AND key = ?", (bucket, key_bytes(key)))
+            row = self.database.row("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key_bytes(key)))
+            if check is not None:
+                check(self._info(row) if row else None)
             if row is None:
                 return False
             self.database.execute("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key_bytes(key)))
