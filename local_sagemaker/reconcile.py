@@ -10,10 +10,11 @@ from pathlib import Path
 
 from .containers.backend import CannotStart
 from .containers.backends import Backends
+from .containers.folder_removal import remove_tree
+from .containers.untrusted_folder import Refused, UntrustedFolder
 from .context import Context
 from .endpoints import endpoint_state
 from .endpoints.instance import holder_of
-from .endpoints.model_data import remove_tree
 from .jobs import processing_state, training_state
 
 PLACES = {"jobs": training_state.KIND, "processing": processing_state.KIND}
@@ -30,7 +31,10 @@ class Reconcile:
         self._backends = backends
 
     def start(self) -> None:
-        """Ends what nobody asks for, and removes its folders; the folders of failed jobs stay."""
+        """Ends what nobody asks for, and removes its folders; the folders of failed jobs stay.
+
+        A folder with which something is wrong is left as it is, with a warning: it stops neither the rest nor the server.
+        """
         for place, kind in PLACES.items():
             for folder in self._stray_jobs(place, kind):
                 if not self._end(_folders(folder, 1)):
@@ -94,7 +98,15 @@ class Reconcile:
 
 def _folders(folder: Path, depth: int) -> list[Path]:
     """The folders `depth` levels below."""
-    found = [folder] if folder.is_dir() else []
+    found = [folder]
     for _ in range(depth):
-        found = [child for parent in found for child in parent.iterdir() if child.is_dir() and not child.is_symlink()]
+        found = [parent / name for parent in found for name in _inner(parent)]
     return found
+
+
+def _inner(folder: Path) -> list[str]:
+    try:
+        return UntrustedFolder(folder).folders()
+    except (OSError, Refused) as error:
+        log.warning("%s cannot be listed, and is left as it is: %s", folder, error)
+        return []

@@ -1,6 +1,7 @@
 """The shape of the project, held: import directions, sizes, where the environment is read, what tests may not do."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,3 +212,80 @@ def _covers(test: Path, path: Path) -> bool:
     text, module = test.read_text(), module_of(path)
     package, _, stem = module.rpartition(".")
     return module in text or f"from {package} import {stem}" in text
+
+
+TOUCHES_FILES = {
+    "containers/untrusted_folder.py": "the way to what a container may have made",
+    "containers/folder_removal.py": "the way to remove that",
+    "containers/container_init.py": "the first process of a container, which runs without this package",
+    "storage": "databases of the root, the bytes of objects and of images: no container reaches them",
+    "config.py": "the root's path, from the command line",
+    "server.py": "the server's own two files in the root",
+}
+"""What of local_sagemaker may touch files by itself, and which: nothing that a container can make."""
+
+PATH_METHODS = re.compile(
+    r"absolute|chmod|copyfile|copytree|cwd|exists|expanduser|getsize|glob|hardlink_to|is_dir|is_fifo|is_file"
+    r"|is_mount|is_socket|is_symlink|isdir|isfile|islink|iterdir|lchmod|lexists|link|lstat|mkdir|move|open"
+    r"|read_bytes|read_text|readlink|realpath|rename|resolve|rglob|rmdir|rmtree|samefile|stat|symlink|symlink_to"
+    r"|touch|unlink|write_bytes|write_text"
+)
+OS_FUNCTIONS = re.compile(
+    r"access|chmod|chown|link|listdir|lstat|makedirs|mkdir|mkfifo|mknod|open|readlink|remove|removedirs|rename"
+    r"|renames|replace|rmdir|scandir|stat|statvfs|symlink|truncate|unlink|utime|walk|fwalk"
+)
+OWN_METHODS = {"objects": {"open"}, "tarfile": {"open"}, "folder": {"rename", "link", "symlink"}}
+"""Methods of ours, or without a path, that are called like Path's, by what they are called on."""
+
+
+def test_what_a_container_may_have_made_is_touched_in_one_way() -> None:
+    """Links, FIFOs and endless trees wait below a job's folder: nothing opens, lists or removes there but by descriptors."""
+    room = ROOT / "local_sagemaker"
+    found: dict[str, list[str]] = {}
+    for path in sorted(room.rglob("*.py")):
+        parts = path.relative_to(room).parts
+        leave = next((name for name in ("/".join(parts), parts[0]) if name in TOUCHES_FILES), name_of(path))
+        found.setdefault(leave, []).extend(_file_calls(ast.parse(path.read_text())))
+    assert all(found[name] for name in TOUCHES_FILES), "what touches no file needs no leave"
+    strangers = {name: calls for name, calls in found.items() if calls and name not in TOUCHES_FILES}
+    assert not strangers, f"local_sagemaker.containers.untrusted_folder is the way: {strangers}"
+
+
+def _file_calls(tree: ast.AST) -> Iterator[str]:
+    """Every call that touches the file system by a path, and every import of a module that is there for that."""
+    for name in imported(tree):
+        if name.split(".")[0] in ("glob", "tempfile", "fileinput", "zipfile"):
+            yield f"import {name}"
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        on, _, method = called.rpartition(".")
+        on = on.rpartition(".")[2]
+        if (
+            called == "open"
+            or (on == "os" and OS_FUNCTIONS.fullmatch(method))
+            or (on == "shutil" and method != "copyfileobj")
+            or (on == "tarfile" and method == "open" and "fileobj" not in {keyword.arg for keyword in node.keywords})
+            or (PATH_METHODS.fullmatch(method) and on not in ("", "os") and method not in OWN_METHODS.get(on, ()))
+        ):
+            yield called
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open(path)",
+        "path.open('rb')",
+        "(folder / 'x').read_text()",
+        "os.scandir(folder)",
+        "os.replace(a, b)",
+        "shutil.rmtree(folder)",
+        "tarfile.open(path, 'w:gz')",
+        "self.folder.path.iterdir()",
+        "path.rename(other)",
+        "import glob",
+    ],
+)
+def test_a_way_around_it_is_seen(code: str) -> None:
+    assert list(_file_calls(ast.parse(code)))

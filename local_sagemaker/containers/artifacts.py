@@ -1,15 +1,30 @@
-"""What a training job leaves in S3: model.tar.gz and output.tar.gz, or the same files one by one. Not checkpoints."""
+"""What a training job leaves in S3: model.tar.gz and output.tar.gz, or the same files one by one. Not checkpoints.
 
+Files and folders are taken. In an archive a symbolic link stays a link, which nothing here follows; one by one it is left out.
+FIFOs, sockets and devices are left out either way.
+"""
+
+import gzip
+import io
+import os
+import stat
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from ..s3.uri import join, split
+from ..storage.object_info import About
 from ..storage.objects import Objects
+from .interruptible import Interrupt, InterruptibleReader, never
+from .untrusted_folder import Entry, UntrustedFolder, kind
 
 FAST = 1
 """gzip level: weights hardly shrink, and level 6 takes five times as long for them."""
+BUFFER = 1 << 20
+"""Bytes of an archive that are written at a time."""
+
+Found = tuple[UntrustedFolder, Entry]
+"""Something below one of the hosts' folders."""
 
 
 def output_uri(request: Mapping[str, Any]) -> str:
@@ -24,54 +39,99 @@ def model_uri(request: Mapping[str, Any]) -> str:
     return join(output_uri(request), "model.tar.gz")
 
 
-def upload(objects: Objects, request: Mapping[str, Any], bases: Iterable[Path], scratch: Path, *, model: bool) -> None:
+def upload(
+    objects: Objects, request: Mapping[str, Any], bases: Iterable[UntrustedFolder], *, model: bool, interrupt: Interrupt = never
+) -> list[str]:
     """Uploads the model (if `model`) and output/data of all hosts. Where hosts have the same file name, algo-1's counts.
 
-    An empty output/data gives no output.tar.gz. `scratch` takes the archives on their way.
+    An empty output/data gives no output.tar.gz. Returns what was left out, as sentences. Raises Interrupted, and Refused where a
+    folder is none any more or holds more than the server takes.
     """
     bases = list(bases)
-    kinds = [("model", [base / "model" for base in bases])] if model else []
-    if any(True for _ in _files(base / "output" / "data" for base in bases)):
-        kinds.append(("output", [base / "output" / "data" for base in bases]))
+    found = {"model": merged(base / "model" for base in bases)} if model else {}
+    if output := merged(base / "output/data" for base in bases):
+        found["output"] = output
     bucket, prefix = split(output_uri(request), "OutputDataConfig.S3OutputPath")
     loose = request["OutputDataConfig"].get("CompressionType") == "NONE"
-    for name, folders in kinds:
+    left_out: list[str] = []
+    for name, files in found.items():
         if loose:
             folder = name if name == "model" else "data"
-            for relative, path in _files(folders):
-                if path.is_file() and not path.is_symlink():
-                    objects.put_file(bucket, f"{prefix}/{folder}/{relative}", path, link=False)
+            left_out += _upload_loose(objects, bucket, f"{prefix}/{folder}/", files, interrupt)
         else:
-            archive = scratch / f"{name}.tar.gz"
-            pack(archive, folders)
-            objects.put_file(bucket, f"{prefix}/{name}.tar.gz", archive, link=True)
-            archive.unlink()
+            with objects.blobs.new() as writer:
+                left_out += pack(writer, files, interrupt)
+            objects.commit(bucket, f"{prefix}/{name}.tar.gz", writer, writer.md5, About())
+    return left_out
 
 
-def pack(archive: Path, folders: Iterable[Path]) -> None:
-    """A tar.gz of the folders' content, the first folder's file where names clash. Links stay links; devices are left out."""
-    archive.unlink(missing_ok=True)
-    with tarfile.open(archive, "w:gz", compresslevel=FAST) as tar:
-        for relative, path in _files(folders):
-            member = tar.gettarinfo(str(path), relative)
-            if member is None or not (member.isfile() or member.islnk() or member.isdir() or member.issym()):
-                continue
-            member.uid = member.gid = 0
+def _upload_loose(objects: Objects, bucket: str, prefix: str, found: list[Found], interrupt: Interrupt) -> list[str]:
+    left_out = []
+    for folder, (name, status) in found:
+        if stat.S_ISREG(status.st_mode):
+            with folder.reader(name) as file:
+                size = os.fstat(file.fileno()).st_size
+                objects.put_stream(bucket, prefix + name, InterruptibleReader(file, size, interrupt))
+        elif not stat.S_ISDIR(status.st_mode):
+            left_out.append(_left_out(folder, name, status))
+    return left_out
+
+
+class Writer(Protocol):
+    """What an archive is written to."""
+
+    def write(self, data: bytes, /) -> Any: ...
+
+
+def pack(writer: Writer, found: Iterable[Found], interrupt: Interrupt = never) -> list[str]:
+    """Writes a tar.gz; returns what was left out, as sentences."""
+    left_out: list[str] = []
+    with (
+        io.BufferedWriter(_Raw(writer), BUFFER) as buffer,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=FAST, fileobj=buffer) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
+        for folder, (name, status) in found:
+            member = tarfile.TarInfo(name)
+            member.mode, member.mtime = stat.S_IMODE(status.st_mode), int(status.st_mtime)
             member.uname = member.gname = "root"
-            if member.isfile() or member.islnk():
-                with path.open("rb") as file:
-                    member.type, member.linkname, member.size = tarfile.REGTYPE, "", path.stat().st_size
-                    tar.addfile(member, file)
-            else:
+            if stat.S_ISREG(status.st_mode):
+                with folder.reader(name) as file:
+                    member.size = os.fstat(file.fileno()).st_size
+                    tar.addfile(member, InterruptibleReader(file, member.size, interrupt))
+            elif stat.S_ISDIR(status.st_mode):
+                member.type = tarfile.DIRTYPE
                 tar.addfile(member)
+            elif stat.S_ISLNK(status.st_mode):
+                member.type, member.linkname = tarfile.SYMTYPE, folder.target(name) or ""
+                tar.addfile(member)
+            else:
+                left_out.append(_left_out(folder, name, status))
+    return left_out
 
 
-def _files(folders: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """(relative name, path) of everything below the folders, by name, each name once."""
-    seen: set[str] = set()
+class _Raw(io.RawIOBase):
+    """A writer as io's buffers want one."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._writer.write(bytes(data))
+        return len(data)
+
+
+def merged(folders: Iterable[UntrustedFolder]) -> list[Found]:
+    """Everything below the folders, by name, each name once: the first folder's."""
+    found: dict[str, Found] = {}
     for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            relative = str(path.relative_to(folder))
-            if relative not in seen:
-                seen.add(relative)
-                yield relative, path
+        for entry in folder.walk():
+            found.setdefault(entry.name, (folder, entry))
+    return [found[name] for name in sorted(found, key=lambda name: name.split("/"))]
+
+
+def _left_out(folder: UntrustedFolder, name: str, status: os.stat_result) -> str:
+    return f"{folder.shown(name)} is {kind(status.st_mode)} and is not uploaded."

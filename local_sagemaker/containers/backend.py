@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from .untrusted_folder import Refused, UntrustedFolder
+
 NOT_ISOLATED = "EnableNetworkIsolation: the container gets no credentials, but a process cannot be cut off the network"
+NOTE, EXIT = "container.json", "exit"
+"""Files in a container's folder: how it is found again, and its exit code."""
+NOTE_BYTES, EXIT_BYTES = 64 << 10, 16
 SERVING_PORT = 8080
 """Where a serving container listens, unless SAGEMAKER_BIND_TO_PORT says otherwise."""
 
@@ -40,7 +45,7 @@ class ContainerSpec:
     instance_type: str = ""
 
     @property
-    def base(self) -> Path:
+    def base(self) -> UntrustedFolder:
         return base_of(self.folder)
 
     @property
@@ -48,9 +53,9 @@ class ContainerSpec:
         return log_of(self.folder)
 
 
-def base_of(folder: Path) -> Path:
+def base_of(folder: Path) -> UntrustedFolder:
     """The container's /opt/ml, as this machine sees it."""
-    return folder / "opt" / "ml"
+    return UntrustedFolder(folder) / "opt/ml"
 
 
 def log_of(folder: Path) -> Path:
@@ -61,17 +66,23 @@ def log_of(folder: Path) -> Path:
 def note_of(folder: Path) -> dict[str, Any]:
     """What the backend that started the container wrote down to find it again; empty where none did."""
     try:
-        note = json.loads((folder / "container.json").read_text())
-    except (OSError, ValueError):
+        note = json.loads(UntrustedFolder(folder).read(NOTE, NOTE_BYTES) or b"")
+    except (OSError, ValueError, RecursionError, Refused):
         return {}
     return note if isinstance(note, dict) else {}
 
 
 def write_note(folder: Path, note: Mapping[str, Any]) -> None:
     """Writes that down, whole or not at all."""
-    part = folder / "container.json.part"
-    part.write_text(json.dumps(note))
-    part.replace(folder / "container.json")
+    UntrustedFolder(folder).write(NOTE, json.dumps(note))
+
+
+def exit_code_of(folder: Path) -> int | None:
+    """The exit code that was written down in the folder; None where none was, or something else is there."""
+    try:
+        return int(UntrustedFolder(folder).read(EXIT, EXIT_BYTES) or b"")
+    except (OSError, ValueError, Refused):
+        return None
 
 
 class CannotStart(Exception):

@@ -7,17 +7,16 @@ and ShardedByS3Key.
 """
 
 import errno
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ..errors import validation
-from ..s3.uri import UnsafeKey, below, relative_name, split
+from ..s3.uri import UnsafeKey, file_name, relative_name, split
 from ..storage.file_copy import copy_bytes
 from ..storage.object_info import ObjectInfo
 from ..storage.objects import Objects
 from ..storage.private_files import STORED_FILE
+from .untrusted_folder import Refused, UntrustedFolder
 
 
 class CannotDownload(Exception):
@@ -59,20 +58,24 @@ def check_prefix(objects: Objects, uri: str, role: str, region: str) -> None:
         )
 
 
-def download_channel(objects: Objects, channel: Mapping[str, Any], data: Path, host: int, hosts: int, *, link: bool) -> int:
+def download_channel(
+    objects: Objects, channel: Mapping[str, Any], data: UntrustedFolder, host: int, hosts: int, *, link: bool
+) -> int:
     """Fills data/<channel> for host number `host` (from 0) of `hosts`; returns the number of files. Raises CannotDownload.
 
     `link`: the program sees the folder through a read-only mount, so files may be the objects' own.
     """
     source = channel["DataSource"]["S3DataSource"]
     folder = data / channel["ChannelName"]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.make()
     sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
     shard = slice(host, None, hosts) if sharded else slice(None)
     return place_prefix(objects, source["S3Uri"], folder, what=f"channel {channel['ChannelName']!r}", link=link, shard=shard)
 
 
-def place_prefix(objects: Objects, uri: str, folder: Path, *, what: str, link: bool, shard: slice = slice(None)) -> int:
+def place_prefix(
+    objects: Objects, uri: str, folder: UntrustedFolder, *, what: str, link: bool, shard: slice = slice(None)
+) -> int:
     """Fills a folder with what is under an S3 URI, or a shard of it; returns the number of files. Raises CannotDownload.
 
     `link` is as in `download_channel`.
@@ -82,37 +85,35 @@ def place_prefix(objects: Objects, uri: str, folder: Path, *, what: str, link: b
     for info in found:
         try:
             _place(objects, info, folder, relative_name(info.key, prefix), link=link)
-        except (UnsafeKey, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        except (UnsafeKey, FileExistsError, Refused) as error:
             why = str(error) if isinstance(error, UnsafeKey) else f"S3 key {info.key!r} is both a file and a folder"
             raise CannotDownload(f"ClientError: Data download failed:{why} ({what}, bucket {bucket!r})") from None
     return len(found)
 
 
-def _place(objects: Objects, info: ObjectInfo, folder: Path, name: str, *, link: bool) -> None:
+def _place(objects: Objects, info: ObjectInfo, folder: UntrustedFolder, name: str, *, link: bool) -> None:
     if name.endswith("/") or not name:  # the marker that consoles make for an empty folder
         if name.strip("/"):
-            below(folder, name.rstrip("/")).mkdir(parents=True, exist_ok=True)
+            folder.make(file_name(name.rstrip("/")))
         return
-    target = below(folder, name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    place(objects, info, target, link=link)
+    place(objects, info, folder, file_name(name), link=link)
 
 
-def place(objects: Objects, info: ObjectInfo, target: Path, *, link: bool) -> None:
-    """Puts the object's bytes at `target`, read-only: a copy, or where `link` allows a link to the object's own file."""
+def place(objects: Objects, info: ObjectInfo, folder: UntrustedFolder, name: str, *, link: bool) -> None:
+    """Puts the object's bytes at a new name in a folder, read-only: a copy, or where `link` allows a link to its own file."""
     if link:
         try:
-            os.link(info.path, target)
+            folder.link(name, info.path)
             return
         except OSError as error:
             if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOENT):
                 raise
-    copy(objects, info, target)
-    target.chmod(STORED_FILE)
+    copy(objects, info, folder, name)
+    folder.set_mode(name, STORED_FILE)
 
 
-def copy(objects: Objects, info: ObjectInfo, target: Path) -> None:
-    """Puts a copy of the object's bytes at `target`, a file of its own that may be written to."""
+def copy(objects: Objects, info: ObjectInfo, folder: UntrustedFolder, name: str) -> None:
+    """Puts a copy of the object's bytes at a new name in a folder: a file of its own that may be written to."""
     _, source = objects.open(info.bucket, info.key)
-    with source, target.open("xb", buffering=0) as file:
+    with source, folder.create(name, buffering=0) as file:
         copy_bytes(source, file)

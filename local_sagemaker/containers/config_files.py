@@ -6,10 +6,11 @@ container sees it: /opt/ml/... in Docker, the private folder in the process back
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import validation
+from .untrusted_folder import UntrustedFolder
 
 ML = "/opt/ml"
 CHECKPOINTS = f"{ML}/checkpoints"
@@ -72,9 +73,9 @@ def check_environment(environment: Mapping[str, str]) -> None:
             raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
 
 
-def on_host(base: Path, path: str) -> Path:
-    """Where a path below /opt/ml lies on this machine."""
-    return base.joinpath(*PurePosixPath(path).relative_to(ML).parts)
+def below_ml(path: str) -> str:
+    """A path below /opt/ml without that, as a name below the base."""
+    return PurePosixPath(path).relative_to(ML).as_posix()
 
 
 def seen(value: Any, seen_base: str) -> Any:
@@ -93,11 +94,10 @@ def profiler_path(request: Mapping[str, Any]) -> str:
     return (request.get("ProfilerConfig") or {}).get("ProfilingParameters", {}).get("LocalPath") or PROFILER
 
 
-def write_config(base: Path, request: Mapping[str, Any], host: str, *, seen_base: str, network_interface: str) -> None:
+def write_config(base: UntrustedFolder, request: Mapping[str, Any], host: str, *, seen_base: str, network_interface: str) -> None:
     """Makes the folders below `base` and writes input/config/*.json for one host."""
-    config = base / "input" / "config"
-    for folder in (config, base / "input" / "data", base / "model", base / "output" / "data"):
-        folder.mkdir(parents=True, exist_ok=True)
+    for folder in ("input/config", "input/data", "model", "output/data"):
+        base.make(folder)
 
     files = {
         "hyperparameters": request.get("HyperParameters", {}),
@@ -106,12 +106,12 @@ def write_config(base: Path, request: Mapping[str, Any], host: str, *, seen_base
         **{name: seen(content, seen_base) for name, content in _optional(request).items()},
     }
     for name, content in files.items():
-        (config / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False))
+        base.write(f"input/config/{name}.json", json.dumps(content, ensure_ascii=False))
     if "CheckpointConfig" in request:
-        on_host(base, local_path(request, "CheckpointConfig")).mkdir(parents=True, exist_ok=True)
+        base.make(below_ml(local_path(request, "CheckpointConfig")))
     paths = [local_path(request, member) for member in LOCAL_PATHS if member in request]
     for path in [*paths, profiler_path(request)]:  # what lies directly below /opt/ml is what Docker shares with the program
-        (base / PurePosixPath(path).relative_to(ML).parts[0]).mkdir(exist_ok=True)
+        base.make(PurePosixPath(path).relative_to(ML).parts[0])
 
 
 def _input_data(request: Mapping[str, Any]) -> dict[str, Any]:

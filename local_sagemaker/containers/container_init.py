@@ -100,9 +100,12 @@ def main(arguments: list[str]) -> int:
     code = wait_for(child)
     signal.pthread_sigmask(signal.SIG_BLOCK, handled)
     end(child)
-    with open(exit_file + ".part", "w") as file:
+    part = exit_file + ".part"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(part)  # nothing of the container lives any more that could put a link there again
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "w") as file:
         file.write(str(code))
-    os.replace(exit_file + ".part", exit_file)
+    os.replace(part, exit_file)
     return code
 
 

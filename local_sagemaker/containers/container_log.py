@@ -1,10 +1,12 @@
 """What a container prints: followed from its log file into log events, a bounded piece at a time."""
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..storage.log_events import Events
+from .untrusted_folder import Refused, UntrustedFolder
 
 CHUNK = 1 << 18
 """Bytes taken from a log at a time, so that whoever follows it looks up in between and holds no more."""
@@ -60,13 +62,14 @@ class LogFollower:
 
     def _size(self) -> int:
         try:
-            return self.path.stat().st_size
+            with UntrustedFolder(self.path.parent).reader(self.path.name) as file:
+                return file.seek(0, os.SEEK_END)
         except FileNotFoundError:
             return 0
 
     def _read(self) -> bytes:
         try:
-            with self.path.open("rb") as file:
+            with UntrustedFolder(self.path.parent).reader(self.path.name) as file:
                 file.seek(self.offset)
                 return file.read(CHUNK)
         except FileNotFoundError:
@@ -76,9 +79,11 @@ class LogFollower:
 def tail(path: Path, lines: int = 5, limit: int = 700) -> str:
     """The last lines of a log as one line of at most `limit` characters: for a FailureReason."""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 8192))
+        with UntrustedFolder(path.parent).reader(path.name) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
             found = file.read().decode("utf-8", "replace").split("\n")
     except FileNotFoundError:
         return ""
+    except Refused as refused:
+        return str(refused)
     return " | ".join(line.strip() for line in [line for line in found if line.strip()][-lines:])[-limit:]

@@ -1,23 +1,34 @@
 """Containers in a Docker engine, as SageMaker runs them: `docker run IMAGE train`, `docker run IMAGE serve`.
 
 What of a container's folder lies directly below opt/ml is bind-mounted at /opt/ml (so an image's own /opt/ml/code stays
-visible); input data and models cannot be written to. The hosts of a training job have a bridge network of their own, in which
-their names resolve. A serving container answers at a loopback port, an isolated one at its address on a network of its own that
-leads nowhere. A container that calls this server is on this machine's own network. The instance type decides one thing: whether
-GPUs are asked for. There is no limit on memory and CPUs.
+visible); input data and models cannot be written to, nor can a folder above them be renamed. The hosts of a training job have a
+bridge network of their own, in which their names resolve. A serving container answers at a loopback port, an isolated one at its
+address on a network of its own that leads nowhere. A container that calls this server is on this machine's own network. The
+instance type decides one thing: whether GPUs are asked for. There is no limit on memory and CPUs.
 """
 
 import hashlib
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from docker.types import DeviceRequest, LogConfig, Mount
 
-from .backend import SERVING_PORT, WITHOUT_GPUS, CannotStart, Container, ContainerSpec, note_of, write_note
+from .backend import (
+    EXIT,
+    SERVING_PORT,
+    WITHOUT_GPUS,
+    CannotStart,
+    Container,
+    ContainerSpec,
+    exit_code_of,
+    note_of,
+    write_note,
+)
 from .docker_container import DockerContainer, EndedContainer
 from .docker_engine import ENGINE_ERRORS, FOLDER, NETWORK, ROOT, Engine, PullReference, in_short
+from .untrusted_folder import UntrustedFolder
 
 ML = "/opt/ml"
 SHARED_MEMORY = 0.5
@@ -58,9 +69,10 @@ class DockerBackend:
     def start(self, spec: ContainerSpec) -> DockerContainer:
         """Starts the program; returns when it runs. Raises CannotStart."""
         image, client = self._engine.image(spec.image), self._engine.client()
-        spec.base.mkdir(parents=True, exist_ok=True)
-        spec.log.touch()
-        (spec.folder / "exit").unlink(missing_ok=True)
+        own = UntrustedFolder(spec.folder)
+        own.make("opt/ml")
+        own.appender(spec.log.name).close()
+        own.delete(EXIT)
         name = "-".join(("sagemaker", *spec.folder.relative_to(self._engine.root).parts[1:], secrets.token_hex(4)))
         network, internal = network_of(spec)
         write_note(spec.folder, {"container": name})
@@ -88,10 +100,10 @@ class DockerBackend:
     def find(self, folder: Path) -> Container | None:
         """The container that the folder names; None, and none is left, where it was never started. Raises CannotStart."""
         name = note_of(folder).get("container")
-        if name is None:
+        if not isinstance(name, str):
             return None
-        if (folder / "exit").exists():
-            return EndedContainer(int((folder / "exit").read_text()))
+        if (code := exit_code_of(folder)) is not None:
+            return EndedContainer(code)
         container = self._engine.container(name)
         if container is None:
             return None
@@ -129,6 +141,7 @@ def create_arguments(spec: ContainerSpec, *, root: Path, image: str, memory: int
         "mounts": mounts(spec.base, spec.read_only),
         "shm_size": int(memory * SHARED_MEMORY),
         "cpu_shares": YIELDING_SHARES if spec.yields else None,
+        "cap_drop": ["MKNOD"],  # a device in a folder of this machine would be this machine's
         "init": False,  # the image's program is process 1, whatever the engine does by default
         "log_config": LogConfig(type=LogConfig.types.JSON, config=LOG_OPTIONS),
         "device_requests": [DeviceRequest(count=-1, capabilities=[["gpu"]])] if gpus else None,
@@ -149,9 +162,14 @@ def _networking(spec: ContainerSpec, network: str | None) -> Mapping[str, Any]:
     return {"ports": {f"{SERVING_PORT}/tcp": ("127.0.0.1",)}} if spec.serves else {}
 
 
-def mounts(base: Path, read_only: tuple[str, ...]) -> list[Mount]:
-    """The folders directly below `base`, at /opt/ml; those that are read-only, also deeper ones, once more as such."""
-    top = {child.name for child in base.iterdir() if child.is_dir()}
+def mounts(base: UntrustedFolder, read_only: tuple[str, ...]) -> list[Mount]:
+    """The folders directly below `base`, at /opt/ml; those that are read-only, also deeper ones, once more as such.
+
+    Every folder on the way to a read-only one is a mount of its own, too: what is a mount point cannot be renamed, so the program
+    cannot put another folder, or a link, in the place of what this server fills.
+    """
+    on_the_way = {str(parent) for path in read_only for parent in PurePosixPath(path).parents} - {"."}
     return [
-        Mount(f"{ML}/{path}", str(base / path), type="bind", read_only=path in read_only) for path in sorted(top | set(read_only))
+        Mount(f"{ML}/{path}", str(base.path / path), type="bind", read_only=path in read_only)
+        for path in sorted({*base.folders(), *on_the_way, *read_only})
     ]

@@ -14,8 +14,9 @@ from typing import Any
 from docker.errors import APIError, ContainerError, NotFound
 from docker.models.containers import Container
 
-from .backend import SERVING_PORT, base_of, log_of
+from .backend import EXIT, SERVING_PORT, base_of, log_of
 from .docker_engine import ENGINE_ERRORS, FOLDER, ROOT, Engine, in_short
+from .untrusted_folder import Refused, UntrustedFolder
 
 KILL_WAIT = 60.0
 """Seconds the engine has to end a container."""
@@ -75,10 +76,9 @@ class DockerContainer:
                 time.sleep(RETRY)
         try:
             take_over_files(self._container, self._folder)
-            (self._folder / "exit.part").write_text(str(code))
-            (self._folder / "exit.part").replace(self._folder / "exit")
+            UntrustedFolder(self._folder).write(EXIT, str(code))
             self._engine.remove(self._container)
-        except ENGINE_ERRORS as error:  # the next server's first contact with the engine removes it
+        except (*ENGINE_ERRORS, Refused) as error:  # the next server's first contact with the engine removes it
             log.warning("container %s is not removed: %s", self._container.name, in_short(error))
         self._code = code
 
@@ -88,7 +88,7 @@ class DockerContainer:
         The engine keeps all of it, always the same bytes in the same order, so the length of the file says where to go on:
         no line is lost and none comes twice, whoever was killed in between.
         """
-        with log_of(self._folder).open("ab") as file:
+        with UntrustedFolder(self._folder).appender(log_of(self._folder).name) as file:
             known = file.tell()
             for chunk in self._container.logs(stream=True, follow=True):
                 file.write(chunk[known:])
@@ -132,7 +132,7 @@ def take_over_files(container: Container, folder: Path) -> None:
     a short container of the same image does it, with that one right: it needs `chown` in the image.
     """
     user, group = os.geteuid(), os.getegid()
-    if user == 0 or all(owned_by(user, path) for path in base_of(folder).glob("*")):
+    if user == 0 or owned_by(user, base_of(folder)):
         return
     mounts = {
         mount["Source"]: {"bind": mount["Destination"], "mode": "rw"}
@@ -157,10 +157,9 @@ def take_over_files(container: Container, folder: Path) -> None:
         log.warning("files of container %s stay with another owner: %s", container.name, in_short(error))
 
 
-def owned_by(user: int, path: Path) -> bool:
-    """Whether a file or a folder and all in it belong to a user. A folder that cannot be read does not."""
-    refused: list[OSError] = []
-    names = [path]
-    for top, folders, files in os.walk(path, onerror=refused.append):
-        names += [Path(top, name) for name in (*folders, *files)]
-    return not refused and all(name.lstat().st_uid == user for name in names)
+def owned_by(user: int, folder: UntrustedFolder) -> bool:
+    """Whether all in a folder belongs to a user. What cannot be listed, or is too much to look at, does not."""
+    try:
+        return all(entry.status.st_uid == user for entry in folder.walk())
+    except (OSError, Refused):
+        return False

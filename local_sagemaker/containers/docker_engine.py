@@ -16,7 +16,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from .backend import CannotStart, note_of
+from .backend import CannotStart, exit_code_of, note_of
 
 LABEL = "local-sagemaker"
 ROOT, FOLDER, NETWORK = f"{LABEL}.root", f"{LABEL}.folder", f"{LABEL}.network"
@@ -119,7 +119,7 @@ class Engine:
         mine: dict[str, str | list[str] | bool] | None = {"label": f"{ROOT}={self.root}"}
         for container in client.containers.list(all=True, filters=mine, ignore_removed=True):
             folder = Path(container.labels[FOLDER])
-            if note_of(folder).get("container") != container.name or (folder / "exit").exists():
+            if note_of(folder).get("container") != container.name or exit_code_of(folder) is not None:
                 log.warning("removing a container left over: %s", container.name)
                 container.remove(force=True, v=True)
         for network in client.networks.list(filters=mine):

@@ -28,7 +28,8 @@ from pathlib import Path
 import psutil
 
 from ..config import Image
-from .backend import WITHOUT_GPUS, CannotStart, ContainerSpec, base_of, note_of, write_note
+from .backend import EXIT, WITHOUT_GPUS, CannotStart, ContainerSpec, base_of, exit_code_of, note_of, write_note
+from .untrusted_folder import Refused, UntrustedFolder
 
 INIT = Path(__file__).with_name("container_init.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -58,10 +59,8 @@ class ProcessContainer:
         """None while container_init.py lives. 137 when it was killed before it could write the code down."""
         if self._alive():
             return None
-        try:
-            return int((self._folder / "exit").read_text())
-        except (FileNotFoundError, ValueError):
-            return 137
+        code = exit_code_of(self._folder)
+        return 137 if code is None else code
 
     def terminate(self) -> None:
         """SIGTERM to the program."""
@@ -82,7 +81,7 @@ class ProcessContainer:
             if process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - self._started) >= 1.0:
                 return False
             command = process.cmdline()  # empty for the moment in which a process is ending
-            return not command or str(self._folder / "exit") in command
+            return not command or str(self._folder / EXIT) in command
         except psutil.Error:
             return False
 
@@ -127,7 +126,7 @@ class ProcessBackend:
 
     def seen_base(self, folder: Path) -> str:
         """There is no mount: the program sees the folder where it lies."""
-        return str(base_of(folder))
+        return str(base_of(folder).path)
 
     def prepare(self, image: str) -> None:
         """Raises CannotStart unless the image is in the table."""
@@ -140,11 +139,11 @@ class ProcessBackend:
         self.prepare(spec.image)
         image = self._images[spec.image]
         command = [*(spec.entrypoint or image.command), *spec.arguments]
-        home = spec.folder / "home"
-        for folder in (spec.base, home):
-            folder.mkdir(parents=True, exist_ok=True)
-        exit_file = spec.folder / "exit"
-        exit_file.unlink(missing_ok=True)
+        own, home = UntrustedFolder(spec.folder), spec.folder / "home"
+        for name in ("opt/ml", home.name):
+            own.make(name)
+        exit_file = spec.folder / EXIT
+        own.delete(EXIT)
         environment = {
             "PATH": PATH,
             "HOME": str(home),
@@ -157,7 +156,7 @@ class ProcessBackend:
         if port is not None:
             environment["SAGEMAKER_BIND_TO_PORT"] = str(port)
         try:
-            with spec.log.open("ab") as log:
+            with own.appender(spec.log.name) as log:
                 process = subprocess.Popen(
                     [sys.executable, "-I", "-S", str(INIT), str(exit_file), *command],
                     cwd=home,
@@ -167,7 +166,7 @@ class ProcessBackend:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, Refused) as error:
             raise CannotStart(f"{shlex.join(command)} cannot be started: {error}") from error
         if spec.yields:
             os.setpriority(os.PRIO_PROCESS, process.pid, NICE)  # before the program starts, which inherits it
@@ -181,9 +180,11 @@ class ProcessBackend:
     def find(self, folder: Path) -> ProcessContainer | None:
         """The container of this folder, from its container.json."""
         note = note_of(folder)
-        if "pid" not in note:
-            return None
-        return ProcessContainer(folder, int(note["pid"]), float(note["started"]), note.get("port"))
+        pid, started, port = note.get("pid"), note.get("started"), note.get("port")
+        whole = isinstance(pid, int) and 0 < pid < 1 << 31 and isinstance(started, float) and isinstance(port, int | None)
+        return (
+            ProcessContainer(folder, pid, started, port) if whole else None
+        )  # a program that is not isolated may have written it
 
 
 def free_port() -> int:

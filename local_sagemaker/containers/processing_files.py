@@ -8,13 +8,14 @@ output/message                    what the program leaves there is the job's Exi
 
 import json
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import validation
 from ..storage.objects import Objects
 from .channels import place_prefix
-from .config_files import ML, on_host, seen
+from .config_files import ML, below_ml, seen
+from .untrusted_folder import UntrustedFolder
 
 PROCESSING = f"{ML}/processing"
 HOST = "algo-1"
@@ -38,18 +39,16 @@ def outputs(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def prepare_files(
-    objects: Objects, base: Path, record: Mapping[str, Any], *, seen_base: str, network_interface: str, link: bool
+    objects: Objects, base: UntrustedFolder, record: Mapping[str, Any], *, seen_base: str, network_interface: str, link: bool
 ) -> None:
     """Makes all of it below `base`; `link` is as in channels.download_channel. Raises CannotDownload."""
     request = record["request"]
-    (base / "config").mkdir(parents=True, exist_ok=True)
-    (base / "output").mkdir(exist_ok=True)
-    for one in outputs(request):
-        on_host(base, one["LocalPath"]).mkdir(parents=True, exist_ok=True)
+    for folder in ("config", "output", *(below_ml(one["LocalPath"]) for one in outputs(request))):
+        base.make(folder)
     for one in request.get("ProcessingInputs", []):
         source = one["S3Input"]
-        folder = on_host(base, source["LocalPath"])
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = base / below_ml(source["LocalPath"])
+        folder.make()
         if record["training_job_arn"] is None:  # a rule's evaluator gets what is there, and what comes, while it runs
             place_prefix(objects, source["S3Uri"], folder, what=f"input {one['InputName']!r}", link=link)
     body = {"ProcessingJobArn": record["arn"], **request}
@@ -60,13 +59,12 @@ def prepare_files(
         "network_interface_name": network_interface,
     }
     for name, content in (("processingjobconfig", body), ("resourceconfig", resources)):
-        (base / "config" / f"{name}.json").write_text(json.dumps(seen(content, seen_base), ensure_ascii=False))
+        base.write(f"config/{name}.json", json.dumps(seen(content, seen_base), ensure_ascii=False))
 
 
-def read_message(base: Path, limit: int) -> str:
-    """The beginning of output/message; empty where there is none."""
+def read_message(base: UntrustedFolder, limit: int) -> str:
+    """The first characters of output/message; empty where there is none. Raises Refused."""
     try:
-        with (base / "output" / "message").open(encoding="utf-8", errors="replace") as file:
-            return file.read(limit).strip()
+        return (base.read("output/message", 4 * limit) or b"").decode("utf-8", "replace")[:limit].strip()
     except OSError:
         return ""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..containers.backends import Backends
+from ..containers.folder_removal import remove_tree
 from ..containers.record_thread import RecordThread
 from ..context import Context
 from ..errors import AwsError
@@ -20,7 +21,6 @@ from .endpoint_state import KIND, Record, set_status, traffic_steps
 from .fleet import Fleet, Unhealthy, drain_and_stop
 from .instance import Instance
 from .invocation import Route, Router
-from .model_data import remove_tree
 
 TICK = 0.2
 SAVE_EVERY = 2.0

@@ -14,11 +14,12 @@ from ..containers import backend, execution_role
 from ..containers.backend import NOT_ISOLATED, Backend, CannotStart, Container, ContainerSpec, base_of, log_of
 from ..containers.backends import Backends
 from ..containers.container_log import STOP_PATIENCE, LogFollower, tail
+from ..containers.folder_removal import remove_tree
 from ..context import Context
 from ..errors import AwsError
 from ..storage.full_disk import refused_by_disk
 from .invocation import Target
-from .model_data import BadModelData, lay_out_model, model_source, remove_tree
+from .model_data import BadModelData, lay_out_model, model_source
 
 log = logging.getLogger(__name__)
 PING_TIMEOUT = 2.0

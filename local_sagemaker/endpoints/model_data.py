@@ -1,27 +1,23 @@
 """Model data of a serving container: an archive unpacked, or objects laid out, below <base>/model, then made read-only.
 
 An archive may come from anywhere, so nothing it holds can reach outside the folder: names are checked, links are made last and
-must stay inside, devices and pipes are refused, and there are limits on members and bytes.
+must stay inside, devices and pipes are refused, and there are limits on members and bytes (bounded_archive.py).
 """
 
-import contextlib
-import os
 import posixpath
 import shutil
-import stat
-import tarfile
-import zlib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 from ..containers.channels import place
+from ..containers.untrusted_folder import Refused, UntrustedFolder
 from ..errors import AwsError, validation
-from ..s3.uri import UnsafeKey, below, relative_name, split
+from ..s3.uri import UnsafeKey, file_name, relative_name, split
 from ..storage.objects import Objects
+from .bounded_archive import PIECE, ArchiveLimits, BadArchive, Member, members
 
-MAX_MEMBERS = 100_000
-MAX_BYTES = 64 << 30
+MAX_LINKS = 40
+"""Links that lead to links: as many as Linux follows."""
 
 
 class BadModelData(Exception):
@@ -53,9 +49,9 @@ def check_model_data(objects: Objects, container: Mapping[str, Any]) -> None:
         raise validation(f"Could not find model data at s3://{bucket}/{key}.")
 
 
-def lay_out_model(objects: Objects, container: Mapping[str, Any], folder: Path, *, link: bool) -> None:
+def lay_out_model(objects: Objects, container: Mapping[str, Any], folder: UntrustedFolder, *, link: bool) -> None:
     """Fills `folder`; `link` is as in channels.download_channel. Raises BadModelData, naming the member or key at fault."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.make()
     try:
         source = model_source(container)
         if source is None:
@@ -68,90 +64,93 @@ def lay_out_model(objects: Objects, container: Mapping[str, Any], folder: Path, 
         else:
             for info in objects.walk(bucket, key):
                 if not info.key.endswith("/"):
-                    target = below(folder, relative_name(info.key, key))
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    place(objects, info, target, link=link)
-    except (AwsError, UnsafeKey, OSError) as error:
+                    place(objects, info, folder, file_name(relative_name(info.key, key)), link=link)
+        folder.make_read_only()
+    except (AwsError, UnsafeKey, Refused, OSError) as error:
         raise BadModelData(f"Failed to download model data: {getattr(error, 'message', error)}") from error
-    _set_modes(folder, 0o555)
 
 
-def unpack(file: IO[bytes], folder: Path) -> None:
+def unpack(file: BinaryIO, folder: UntrustedFolder, limits: ArchiveLimits = ArchiveLimits()) -> None:
     """Unpacks a tar.gz. Raises BadModelData."""
-    links: list[tarfile.TarInfo] = []
-    total = count = 0
+    folder.make()
+    links: list[Member] = []
+    made: set[str] = set()
     try:
-        with tarfile.open(fileobj=file, mode="r|gz") as tar:
-            for member in tar:
-                count, total = count + 1, total + max(member.size, 0)
-                if count > MAX_MEMBERS or total > MAX_BYTES:
-                    raise BadModelData(f"The model archive holds more than {MAX_MEMBERS} members or {MAX_BYTES} bytes.")
-                target = _target(folder, member.name)
-                if member.isdir():
-                    target.mkdir(parents=True, exist_ok=True)
-                elif member.isreg():
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    with tar.extractfile(member) as source, target.open("wb") as copy:
-                        shutil.copyfileobj(source, copy, 1 << 20)
-                    target.chmod(0o755 if member.mode & 0o100 else 0o644)
-                elif member.issym() or member.islnk():
-                    links.append(member)
-                else:
-                    raise BadModelData(f"Member {member.name!r} of the model archive is no file, folder or link.")
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise BadModelData(f"The model archive cannot be read as tar.gz: {error}") from error
+        for member in members(file, limits):
+            name = _inner_name(member.name)
+            made.update(name[:end] for end in range(len(name)) if name[end] == "/")
+            if len(made) > limits.members:
+                raise BadModelData(f"The model archive makes more than {limits.members:,} folders.")
+            if member.kind == "folder":
+                folder.make(name)
+            elif member.kind == "file":
+                _write(member, folder, name)
+            else:
+                links.append(member)
+    except BadArchive as error:
+        raise BadModelData(f"The model archive is refused: {error}.") from error
+    except (Refused, OSError) as error:
+        raise BadModelData(f"The model archive cannot be unpacked: {error}") from error
     for member in links:
         _link(folder, member)
+    for member in links:
+        if member.kind == "symlink":
+            _need_inside(folder, _inner_name(member.name))
 
 
-def _target(folder: Path, name: str) -> Path:
-    plain = posixpath.normpath(name) if not name.startswith("/") and ".." not in name.split("/") else ""
+def _write(member: Member, folder: UntrustedFolder, name: str) -> None:
+    folder.delete(name)  # of two members with one name the later one counts
+    with folder.create(name) as copy:
+        for piece in member.pieces():
+            copy.write(piece)
+    folder.set_mode(name, 0o755 if member.executable else 0o644)
+
+
+def _inner_name(name: str) -> str:
+    """A member's name as a path below the model folder; empty for the folder itself. Raises BadModelData."""
+    plain = posixpath.normpath(name) if name and not name.startswith("/") and ".." not in name.split("/") else ""
     if plain == ".":
-        return folder
+        return ""
     try:
-        return below(folder, plain)
+        return file_name(plain)
     except UnsafeKey:
         raise BadModelData(f"Member {name!r} of the model archive would be written outside the model folder.") from None
 
 
-def _link(folder: Path, member: tarfile.TarInfo) -> None:
+def _link(folder: UntrustedFolder, member: Member) -> None:
     """Makes a link, once every file is there. One that leaves the folder is refused."""
-    target = _target(folder, member.name)
-    start = posixpath.dirname(posixpath.normpath(member.name)) if member.issym() else ""
-    wanted = posixpath.normpath(posixpath.join(start, member.linkname))
-    if member.linkname.startswith("/") or wanted == ".." or wanted.startswith("../"):
+    name = _inner_name(member.name)
+    start = posixpath.dirname(posixpath.normpath(member.name)) if member.kind == "symlink" else ""
+    wanted = posixpath.normpath(posixpath.join(start, member.target))
+    if member.target.startswith("/") or wanted == ".." or wanted.startswith("../"):
         raise BadModelData(f"Link {member.name!r} of the model archive points outside the model folder.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    root = folder.resolve()
-    if not target.parent.resolve().is_relative_to(root):
-        raise BadModelData(f"Member {member.name!r} of the model archive would be written outside the model folder.")
-    with contextlib.suppress(FileNotFoundError):
-        target.unlink()
-    if member.issym():
-        target.symlink_to(member.linkname)
-        if not target.resolve().is_relative_to(root):
-            target.unlink()
-            raise BadModelData(f"Link {member.name!r} of the model archive points outside the model folder.")
-    else:
-        source = (folder / wanted).resolve()
-        if not source.is_relative_to(root) or not source.is_file():
-            raise BadModelData(f"Link {member.name!r} of the model archive points to no file of the archive.")
-        shutil.copyfile(source, target)
+    try:
+        if member.kind == "symlink":
+            folder.delete(name)
+            folder.symlink(name, member.target)
+        else:
+            with folder.reader(wanted) as source, folder.create(name) as copy:
+                shutil.copyfileobj(source, copy, PIECE)
+    except (Refused, OSError, ValueError) as error:
+        raise BadModelData(f"Link {member.name!r} of the model archive points to no file of the archive: {error}") from error
 
 
-def _set_modes(folder: Path, mode: int) -> None:
-    """Folders get `mode`; files lose their write permission when folders do. Linked objects are read-only already."""
-    for path, _, names in os.walk(folder, topdown=False):
-        if not mode & stat.S_IWUSR:
-            for name in names:
-                file = os.path.join(path, name)
-                if not os.path.islink(file):
-                    os.chmod(file, os.stat(file).st_mode & 0o555)
-        os.chmod(path, mode)
-
-
-def remove_tree(folder: Path) -> None:
-    """Removes a container's folder, a read-only model in it included."""
-    if folder.is_dir():
-        _set_modes(folder, 0o755)
-    shutil.rmtree(folder, ignore_errors=True)
+def _need_inside(folder: UntrustedFolder, name: str) -> None:
+    """Follows a link on paper, now that all are made: two that stay inside one by one may leave the folder together."""
+    ahead: list[str] = name.split("/")[::-1]
+    at: list[str] = []
+    links = 0
+    while ahead:
+        part = ahead.pop()
+        if part == ".." and not at:
+            raise BadModelData(f"Link {name!r} of the model archive points outside the model folder.")
+        if part == "..":
+            at.pop()
+        elif part not in ("", "."):
+            at.append(part)
+            if (target := folder.target("/".join(at))) is not None:
+                links += 1
+                if links > MAX_LINKS or target.startswith("/"):
+                    raise BadModelData(f"Link {name!r} of the model archive points outside the model folder.")
+                at.pop()
+                ahead += reversed(target.split("/"))

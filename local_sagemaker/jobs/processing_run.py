@@ -6,18 +6,21 @@ requests (processing.py does).
 
 import contextlib
 import logging
-import shutil
 import time
 
 from ..containers import execution_role, processing_files
 from ..containers.backend import NOT_ISOLATED, CannotStart, Container, ContainerSpec, base_of, log_of
 from ..containers.backends import Backends
 from ..containers.channels import CannotDownload
-from ..containers.config_files import on_host, seen
+from ..containers.config_files import below_ml, seen
 from ..containers.container_log import END_PATIENCE, STOP_PATIENCE, LogFollower
 from ..containers.folder_feed import FolderFeed
+from ..containers.folder_removal import remove_tree
 from ..containers.folder_sync import FolderSync, push_all
+from ..containers.interruptible import Interrupt, Interrupted
+from ..containers.untrusted_folder import Refused
 from ..context import Context
+from ..errors import AwsError
 from ..s3.uri import folder_prefix, split
 from . import processing_state, rule_state, training_state
 from .job_thread import ABANDON_GRACE, JobThread
@@ -62,12 +65,20 @@ class ProcessingRun(JobThread):
             self._finish(*self._watch(container))
         except (CannotStart, CannotDownload) as error:
             self._end("Failed", str(error))
+        except Refused as refused:
+            self._kill()
+            self._end("Failed", f"ClientError: {refused}")
+        except Interrupted:
+            self._end(*(("Failed", f"InternalServerError: {self._abandoned[0]}") if self._abandoned else ("Stopped", "")))
         except Exception as error:
             log.exception("processing job %s", self._name)
-            with contextlib.suppress(CannotStart):
-                if container := self._backends.find(self._folder):
-                    container.kill()
+            self._kill()
             self._end("Failed", f"InternalServerError: {error}")
+
+    def _kill(self) -> None:
+        with contextlib.suppress(CannotStart):
+            if container := self._backends.find(self._folder):
+                container.kill()
 
     def _find(self) -> Container | None:
         """The container that the last server started; None, and none is left, where it had not started it."""
@@ -82,7 +93,8 @@ class ProcessingRun(JobThread):
         image = self._request["AppSpecification"]["ImageUri"]
         backend = self._backends.of(image)
         backend.prepare(image)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if left := remove_tree(self._folder):
+            raise CannotStart(f"The folder {self._folder} of an earlier job cannot be removed, remove it first: {left[0]}.")
         isolated = self._request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
         seen_base = backend.seen_base(self._folder)
         interface = backend.network_interface(1, isolated=isolated)
@@ -114,7 +126,7 @@ class ProcessingRun(JobThread):
                 **({} if isolated else self._credentials()),
                 **seen(self._request.get("Environment", {}), seen_base),
             },
-            read_only=tuple(on_host(self._base, one["LocalPath"]).relative_to(self._base).as_posix() for one in inputs),
+            read_only=tuple(below_ml(one["LocalPath"]) for one in inputs),
             hosts=(processing_files.HOST,),
             hostname=processing_files.HOST,
             isolated=isolated,
@@ -140,8 +152,7 @@ class ProcessingRun(JobThread):
                 looked = now
                 for feed in self._feeds:
                     self._patiently(feed.pull)
-                if problem := push_all(self._continuous):
-                    log.warning("processing job %s: %s", self._name, problem)
+                self._push(self._due(record["started"]) if ending is None else kill_at)
                 if ending is None and (ending := self._reason_to_end()) is not None:
                     container.terminate()
                     kill_at = now + STOP_GRACE
@@ -150,10 +161,35 @@ class ProcessingRun(JobThread):
             if ending is not None and now >= kill_at:
                 container.kill()
             self._wake.wait(0 if follower.behind else TICK)
+        self._stop_asked.clear()  # what was asked for until now has ended the container
         until = time.monotonic() + (END_PATIENCE if ending is None else STOP_PATIENCE)
         while self._patiently(lambda: follower.rest(until)) is not None:
             self._update(lambda record, now: record.update(offset=follower.offset))
         return code, ending
+
+    def _push(self, due: float) -> None:
+        """Uploads what is continuous; gives up when something is to be done about the container, at `due` at the latest."""
+        try:
+            problem = self._upload(self._continuous, interrupt=lambda: self._wake.is_set() or time.monotonic() >= due)
+        except Interrupted:
+            return
+        if problem:
+            log.warning("processing job %s: %s", self._name, problem)
+
+    def _upload(self, syncs: list[FolderSync], *, final: bool = False, interrupt: Interrupt) -> str | None:
+        """Pushes, and says in the job's log what was left out; returns what went wrong. Raises Interrupted and Refused."""
+        problem = push_all(syncs, final=final, interrupt=interrupt)
+        if left_out := [f"[platform] {sentence}" for sync in syncs for sentence in sync.left_out()]:
+            with contextlib.suppress(AwsError):  # a full disk: the job does not fail for a remark
+                self._context.events.append(GROUP, self._record()["stream"], left_out)
+        return problem
+
+    def _due(self, started: float) -> float:
+        """When, by the monotonic clock, the job's time is over."""
+        return time.monotonic() + started + self._limit() - self._context.clock()
+
+    def _limit(self) -> float:
+        return self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", processing_state.DEFAULT_MAX_RUNTIME)
 
     def _collect(self, follower: LogFollower) -> None:
         """Takes new log lines in; writes the record only when there are some."""
@@ -166,8 +202,7 @@ class ProcessingRun(JobThread):
             return "Failed", f"InternalServerError: {self._abandoned[0]}"
         if record["status"] == "Stopping":
             return "Stopped", ""
-        limit = self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", processing_state.DEFAULT_MAX_RUNTIME)
-        if now - record["started"] >= limit:
+        if now - record["started"] >= self._limit():
             return "Stopped", TOO_LONG
         if self._training and rule_state.overdue(self._context.store.get(training_state.KIND, self._training), now):
             return "Stopped", OVERDUE
@@ -175,9 +210,10 @@ class ProcessingRun(JobThread):
 
     def _finish(self, code: int, ending: Ending | None) -> None:
         """Uploads what is to be kept, and ends the job."""
-        problem = self._patiently(lambda: push_all(self._continuous, final=True))
-        if code == 0 and ending is None:
-            problem = problem or self._patiently(lambda: push_all(self._syncs("EndOfJob"), final=True))
+        problem = self._patiently(lambda: self._upload(self._continuous, final=True, interrupt=self._upload_given_up))
+        if code == 0 and ending is None and not problem:
+            syncs = self._syncs("EndOfJob")
+            problem = self._patiently(lambda: self._upload(syncs, final=True, interrupt=self._upload_given_up))
         if ending is not None:
             self._end(*ending)
         elif problem:
@@ -190,17 +226,21 @@ class ProcessingRun(JobThread):
     def _end(self, status: str, reason: str = "") -> None:
         """Ends the job. The folder of one that failed stays until it is deleted; an evaluator's does not, whatever it found."""
         self._context.keys.withdraw(self._holder)
-        message = processing_files.read_message(self._base, MESSAGE_LIMIT)
+        message = ""
+        try:
+            message = processing_files.read_message(self._base, MESSAGE_LIMIT)
+        except Refused as refused:
+            status, reason = "Failed", reason or f"ClientError: {refused}"
         self._update(lambda record, now: processing_state.finish(record, status, now, reason=reason, message=message))
         if status != "Failed" or self._training:
-            shutil.rmtree(self._folder.parent, ignore_errors=True)
+            remove_tree(self._folder.parent)
 
     def _make_feeds(self) -> list[FolderFeed]:
         """The inputs that grow while the job runs."""
         found = []
         for one in processing_files.inputs(self._request):
             bucket, key = split(one["S3Uri"], "S3Uri")
-            found.append(FolderFeed(self._context.objects, bucket, folder_prefix(key), on_host(self._base, one["LocalPath"])))
+            found.append(FolderFeed(self._context.objects, bucket, folder_prefix(key), self._base / below_ml(one["LocalPath"])))
         return found
 
     def _syncs(self, mode: str) -> list[FolderSync]:
@@ -209,5 +249,6 @@ class ProcessingRun(JobThread):
         for one in processing_files.outputs(self._request):
             if one["S3UploadMode"] == mode:
                 bucket, key = split(one["S3Uri"], "S3Uri")
-                found.append(FolderSync(self._context.objects, on_host(self._base, one["LocalPath"]), bucket, folder_prefix(key)))
+                folder = self._base / below_ml(one["LocalPath"])
+                found.append(FolderSync(self._context.objects, folder, bucket, folder_prefix(key)))
         return found

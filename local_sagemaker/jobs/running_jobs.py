@@ -3,12 +3,12 @@
 A kind is a kind of record (training-job, processing-job) whose jobs have a folder each below root/<place>.
 """
 
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..containers.folder_removal import remove_tree
 from ..context import Context
 from ..errors import Missing, in_use
 from ..protocol import tags
@@ -60,7 +60,7 @@ class RunningJobs:
 
         self._context.store.update(self._kind, name, change)
         if run := self._runs.get(name):
-            run.wake()
+            run.ask_to_stop()
         return before
 
     def delete(self, name: str) -> None:
@@ -75,7 +75,7 @@ class RunningJobs:
                 run = self._runs.pop(name, None)
             if run is not None:
                 run.join()
-            shutil.rmtree(self._folder(name), ignore_errors=True)
+            remove_tree(self._folder(name))
             with self._context.store.transaction():
                 self._context.store.delete(self._kind, name)
                 tags.forget(self._context.store, record["arn"])

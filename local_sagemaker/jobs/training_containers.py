@@ -3,19 +3,21 @@
 When to start and to end them is training_run.py's to decide; it keeps the record too.
 """
 
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from ..containers import artifacts, config_files, execution_role
-from ..containers.backend import Container, ContainerSpec, base_of, log_of
+from ..containers.backend import CannotStart, Container, ContainerSpec, base_of, log_of
 from ..containers.backends import Backends
 from ..containers.channels import download_channel
 from ..containers.container_log import LogFollower
-from ..containers.folder_sync import FolderSync, push_all, synced_folders
+from ..containers.folder_removal import remove_tree
+from ..containers.folder_sync import TOLD, FolderSync, push_all, synced_folders
+from ..containers.interruptible import Interrupt, never
 from ..containers.system_metrics import SystemMetrics
+from ..containers.untrusted_folder import Refused, UntrustedFolder
 from ..context import Context
+from ..errors import AwsError
 from ..s3.uri import folder_prefix, split
 from . import training_state
 from .training_state import FAILURE_LIMIT, Record
@@ -44,23 +46,24 @@ class TrainingContainers:
         self._syncs: list[FolderSync] = []
         self._system: list[SystemMetrics] = []
 
-    def base(self, host: str) -> Path:
+    def base(self, host: str) -> UntrustedFolder:
         """The host's /opt/ml."""
         return base_of(self.folder / host)
 
     def launch(self, begin: Callable[[], Record]) -> None:
         """Lays every host out, then starts them. `begin` records the attempt, just before, and gives the record.
 
-        Raises CannotDownload or CannotStart; nothing runs then.
+        Raises CannotDownload, CannotStart or Refused; nothing runs then.
         """
         self._backend.prepare(self._request["AlgorithmSpecification"]["TrainingImage"])
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if left := remove_tree(self.folder):
+            raise CannotStart(f"The folder {self.folder} of an earlier job cannot be removed, remove it first: {left[0]}.")
         interface = self._backend.network_interface(len(self.hosts), isolated=self._isolated)
         for number, host in enumerate(self.hosts):
             seen_base = self._backend.seen_base(self.folder / host)
             config_files.write_config(self.base(host), self._request, host, seen_base=seen_base, network_interface=interface)
             for channel in self._request.get("InputDataConfig", []):
-                data, link = self.base(host) / "input" / "data", self._backend.mounts_read_only
+                data, link = self.base(host) / "input/data", self._backend.mounts_read_only
                 download_channel(self._context.objects, channel, data, number, len(self.hosts), link=link)
         self._follow(begin())
         if "CheckpointConfig" in self._request:
@@ -137,9 +140,17 @@ class TrainingContainers:
             with suppress(OSError):  # a sample that a full disk refuses is missing, and that is all
                 metrics.sample(self._context.clock())
 
-    def push(self, *, final: bool = False) -> str | None:
-        """Uploads what is synced while the job runs; returns what went wrong."""
-        return push_all(self._syncs, final=final)
+    def close(self) -> None:
+        """Nothing is sampled any more."""
+        for metrics in self._system:
+            metrics.close()
+
+    def push(self, *, final: bool = False, interrupt: Interrupt = never) -> str | None:
+        """Uploads what is synced while the job runs; returns what went wrong. Raises Interrupted and Refused."""
+        problem = push_all(self._syncs, final=final, interrupt=interrupt)
+        for sync in self._syncs:
+            self._tell(sync.left_out())
+        return problem
 
     def mark_end(self, now: float) -> None:
         """Writes the platform's mark that a job's tensors and metrics are complete: readers wait for it."""
@@ -149,26 +160,33 @@ class TrainingContainers:
         if self._system:
             paths.append(f"{config_files.profiler_path(self._request)}/system")
         for path in paths:
-            folder = config_files.on_host(self.base(self.hosts[0]), path)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "training_job_end.ts").write_text(str(now))
+            self.base(self.hosts[0]).write(f"{config_files.below_ml(path)}/training_job_end.ts", str(now))
 
-    def upload_artifacts(self, *, model: bool) -> None:
-        """Uploads output/data, and the model where there is to be one."""
+    def upload_artifacts(self, *, model: bool, interrupt: Interrupt) -> None:
+        """Uploads output/data, and the model where there is to be one. Raises Interrupted and Refused."""
         bases = [self.base(host) for host in self.hosts]
-        artifacts.upload(self._context.objects, self._request, bases, self.folder, model=model)
+        self._tell(artifacts.upload(self._context.objects, self._request, bases, model=model, interrupt=interrupt))
 
     def failure_file(self, host: str) -> str:
-        """The beginning of output/failure; empty where there is none."""
+        """The beginning of output/failure, or why it is not read; empty where there is none."""
         try:
-            with (self.base(host) / "output" / "failure").open(encoding="utf-8", errors="replace") as file:
-                return file.read(FAILURE_LIMIT)
+            written = self.base(host).read("output/failure", 4 * FAILURE_LIMIT) or b""
+        except Refused as refused:
+            return str(refused).rstrip(".")
         except OSError:
             return ""
+        return written.decode("utf-8", "replace")[:FAILURE_LIMIT]
 
     def remove(self) -> None:
         """Removes the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
+
+    def _tell(self, sentences: list[str]) -> None:
+        """Says in the log of the first host what the platform left out."""
+        if sentences:
+            lines = [f"[platform] {sentence}" for sentence in sentences[:TOLD]]
+            with suppress(AwsError):  # a full disk: the job does not fail for a remark
+                self._context.events.append(GROUP, self._followers[self.hosts[0]].stream, lines)
 
     def _spec(self, host: str, cluster: dict[str, str]) -> ContainerSpec:
         algorithm = self._request["AlgorithmSpecification"]
@@ -200,16 +218,17 @@ class TrainingContainers:
             host: LogFollower(self._context.events, GROUP, streams[host], log_of(self.folder / host), offsets[host])
             for host in self.hosts
         }
+        self.close()
         self._system = []
         profiler = self._request.get("ProfilerConfig")
         if profiler and not profiler.get("DisableProfiler"):
             interval = profiler.get("ProfilingIntervalInMilliseconds", PROFILING_INTERVAL)
             path = config_files.profiler_path(self._request)
-            folders = {host: config_files.on_host(self.base(host), path) for host in self.hosts}
+            folders = {host: self.base(host) / config_files.below_ml(path) for host in self.hosts}
             self._system = [SystemMetrics(folder, host, interval) for host, folder in folders.items()]
         self._syncs = []
         for path, uri, skip in synced_folders(self._request):
             bucket, key = split(uri, "S3Uri")
             for host in self.hosts:
-                folder = config_files.on_host(self.base(host), path)
+                folder = self.base(host) / config_files.below_ml(path)
                 self._syncs.append(FolderSync(self._context.objects, folder, bucket, folder_prefix(key), skip))

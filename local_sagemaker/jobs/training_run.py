@@ -14,6 +14,8 @@ from ..containers.backend import CannotStart
 from ..containers.backends import Backends
 from ..containers.channels import CannotDownload
 from ..containers.container_log import END_PATIENCE, STOP_PATIENCE
+from ..containers.interruptible import Interrupted
+from ..containers.untrusted_folder import Refused
 from ..context import Context
 from ..errors import AwsError
 from . import training_state
@@ -106,10 +108,17 @@ class TrainingRun(JobThread):
             self._finish(end, codes)
         except (CannotStart, CannotDownload, JobFailed) as error:
             self._fail(str(error))
+        except Refused as refused:
+            self._containers.kill()
+            self._fail(f"ClientError: {refused}")
+        except Interrupted:
+            self._end_without_upload()
         except Exception as error:
             log.exception("training job %s", self._name)
             self._containers.kill()
             self._fail(f"InternalServerError: {error}")
+        finally:
+            self._containers.close()
 
     def _begin(self, record: Record, now: float) -> None:
         training_state.end_attempt(record, now)
@@ -135,8 +144,7 @@ class TrainingRun(JobThread):
                 self._patiently(lambda: self._evaluations.begin(self._record()))
             now = time.monotonic()
             if now - pushed >= SYNC_EVERY:
-                if problem := self._containers.push():
-                    log.warning("training job %s: %s", self._name, problem)
+                self._push(self._due() if end is None else kill_at)
                 pushed = now
             if end is None and (end := self._reason_to_end(codes)):
                 self._decide(end, next((host for host, code in codes.items() if code), None))
@@ -148,14 +156,33 @@ class TrainingRun(JobThread):
                 self._containers.kill()
             self._wake.wait(0 if self._containers.logs_behind() else TICK)
             self._wake.clear()
+        self._stop_asked.clear()  # what was asked for until now has ended the containers
         until = time.monotonic() + (END_PATIENCE if end is None else STOP_PATIENCE)
         while (lines := self._patiently(lambda: self._containers.read_rest(until))) is not None:
             self._take(lines)
         if end is not End.INTERRUPTED:
             self._patiently(lambda: self._containers.mark_end(self._context.clock()))
-        if problem := self._patiently(lambda: self._containers.push(final=True)):
+        if problem := self._patiently(lambda: self._containers.push(final=True, interrupt=self._upload_given_up)):
             raise JobFailed(f"ClientError: Artifact upload failed:{problem}")
         return end or (End.FAILED if any(codes.values()) else End.EXITED), codes
+
+    def _push(self, due: float) -> None:
+        """Uploads what is synced; gives up when something is to be done about the containers, at `due` at the latest."""
+        try:
+            problem = self._containers.push(interrupt=lambda: self._wake.is_set() or time.monotonic() >= due)
+        except Interrupted:
+            return
+        if problem:
+            log.warning("training job %s: %s", self._name, problem)
+
+    def _due(self) -> float:
+        """When, by the monotonic clock, the job's time is over."""
+        record, now = self._record(), self._context.clock()
+        limits = self._request.get("StoppingCondition", {})
+        left = limits.get("MaxRuntimeInSeconds", training_state.DEFAULT_MAX_RUNTIME) - training_state.seconds_run(record, now)
+        if "MaxWaitTimeInSeconds" in limits:
+            left = min(left, limits["MaxWaitTimeInSeconds"] - (now - record["created"]))
+        return time.monotonic() + left
 
     def _decide(self, end: End, failed_host: str | None) -> None:
         """Keeps why the containers are being ended, and whose failure it was: the others end by our signal."""
@@ -227,14 +254,22 @@ class TrainingRun(JobThread):
             return self._fail(f"InternalServerError: {self._abandoned[0]}")
         self._update(lambda record, now: training_state.enter(record, "Uploading", now))
         try:
-            self._patiently(lambda: self._containers.upload_artifacts(model=end is not End.FAILED))
-        except (AwsError, OSError, ValueError) as error:
+            given_up = self._upload_given_up
+            self._patiently(lambda: self._containers.upload_artifacts(model=end is not End.FAILED, interrupt=given_up))
+        except (AwsError, OSError, ValueError, Refused) as error:
             return self._fail(f"ClientError: Artifact upload failed:{error}")
         if end is End.FAILED:
             host = self._record().get("failed_host") or next(host for host, code in codes.items() if code)
             return self._fail(training_state.algorithm_error(self._containers.failure_file(host), codes[host]))
         status, secondary = OUTCOMES[end]
         self._update(lambda record, now: training_state.finish(record, status, now, secondary=secondary))
+        self._containers.remove()
+
+    def _end_without_upload(self) -> None:
+        """A stop was asked for while something was uploaded: what is not there yet stays away."""
+        if self._abandoned:
+            return self._fail(f"InternalServerError: {self._abandoned[0]}")
+        self._update(lambda record, now: training_state.finish(record, "Stopped", now))
         self._containers.remove()
 
     def _fail(self, reason: str) -> None:

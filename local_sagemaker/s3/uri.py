@@ -1,7 +1,5 @@
 """s3://bucket/key as SageMaker's requests write it, and the way from a key to a file below a folder. No I/O."""
 
-from pathlib import Path
-
 from ..errors import validation
 
 
@@ -39,9 +37,8 @@ def relative_name(key: str, prefix: str) -> str:
     return rest[1:] if rest.startswith("/") else key[prefix.rfind("/") + 1 :]
 
 
-def below(folder: Path, name: str) -> Path:
-    """folder/name. Raises UnsafeKey where that would not be a plain path below the folder."""
-    parts = name.split("/")
-    if any(part in ("", ".", "..") or "\0" in part or len(part.encode()) > 255 for part in parts):
+def file_name(name: str) -> str:
+    """The same, which is a plain path below a folder. Raises UnsafeKey where it would not be one."""
+    if any(part in ("", ".", "..") or "\0" in part or len(part.encode()) > 255 for part in name.split("/")):
         raise UnsafeKey(f"S3 key {name!r} cannot be a file name below a folder")
-    return folder.joinpath(*parts)
+    return name

@@ -21,6 +21,7 @@ from .file_copy import copy_bytes
 from .full_disk import DISK_ERRORS
 from .private_files import STORED_FILE, tighten
 
+ZEROS = bytes(1 << 20)
 log = logging.getLogger(__name__)
 BLOB_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -51,7 +52,9 @@ class BlobWriter:
         for hasher in self._hashers:
             hasher.update(data)
         with disk_errors():
-            view = memoryview(data)
+            if data == ZEROS:  # a sparse file stays one
+                self._file.seek(len(data), os.SEEK_CUR)
+            view = memoryview(b"" if data == ZEROS else data)
             while view:
                 view = view[self._file.write(view) :]
         self.size += len(data)
@@ -72,6 +75,9 @@ class BlobWriter:
 
     def close(self) -> None:
         """No more writes."""
+        if not self._file.closed:
+            with disk_errors():
+                self._file.truncate(self.size)  # the last bytes may be of a hole
         self._file.close()
 
     def discard(self) -> None:

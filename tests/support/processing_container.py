@@ -1,6 +1,7 @@
 """A tiny processing image, and a rule evaluator: what it does is said by its environment. It knows no library of ours.
 
 `say`: a line to print. `write`: JSON of path below /opt/ml to text. `message`: text for output/message. `exit`: the exit code.
+`python`: code to run first, as JSON, that knows `base`.
 `wait`: seconds to wait before it ends, or `end` to wait for the end mark in the folder `base_trial`. `copy`: copies
 /opt/ml/processing/input and config to processing/output, with its arguments and environment. `stop`: stops that training job.
 """
@@ -30,6 +31,7 @@ def wait_for_end(place: Path) -> None:
 signal.signal(signal.SIGTERM, on_term)
 if "say" in given:
     print(given["say"], flush=True)
+exec(json.loads(given.get("python", '""')), {"base": base})
 for path, text in json.loads(given.get("write", "{}")).items():
     (base / path).parent.mkdir(parents=True, exist_ok=True)
     (base / path).write_text(text)

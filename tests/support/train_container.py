@@ -2,7 +2,8 @@
 
 `say`: lines to print, parted by |. `write`: JSON of path below /opt/ml to text. `exit`: the exit code. `wait`: seconds to wait
 before it ends. `on_term`: what to do at SIGTERM: save (a checkpoint and exit 0), ignore. `epochs`: counts up a checkpoint, one
-epoch each 0.1 s, printing `loss=...` from `lr`. `fail`: text for output/failure.
+epoch each 0.1 s, printing `loss=...` from `lr`. `fail`: text for output/failure. `python`: code to run first, as JSON, that
+knows `base`.
 """
 
 import json
@@ -47,6 +48,7 @@ signal.signal(signal.SIGTERM, on_term)
 print(f"started with {' '.join(sys.argv[1:])}", flush=True)
 for line in hyperparameters.get("say", "").split("|"):
     print(line, flush=True)
+exec(json.loads(hyperparameters.get("python", '""')), {"base": base})
 for path, text in json.loads(hyperparameters.get("write", "{}")).items():
     (base / path).parent.mkdir(parents=True, exist_ok=True)
     (base / path).write_text(text)

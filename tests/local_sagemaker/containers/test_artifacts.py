@@ -8,6 +8,7 @@ import pytest
 
 from local_sagemaker.containers import artifacts
 from local_sagemaker.containers import config_files as container_files
+from local_sagemaker.containers.untrusted_folder import UntrustedFolder
 from local_sagemaker.errors import AwsError
 
 
@@ -20,13 +21,14 @@ def test_an_archive_has_every_file_once_and_no_device(tmp_path: Path) -> None:
     (one / "link").symlink_to("one.txt")
     os.link(one / "one.txt", one / "twin.txt")
     os.mkfifo(one / "pipe")
-    artifacts.pack(tmp_path / "out.tar.gz", [one, two])
+    with (tmp_path / "out.tar.gz").open("wb") as file:
+        left_out = artifacts.pack(file, artifacts.merged(UntrustedFolder(tmp_path) / name for name in ("one", "two")))
     with tarfile.open(tmp_path / "out.tar.gz") as tar:
         members = {member.name: member for member in tar}
         texts = {name: tar.extractfile(member).read().decode() for name, member in members.items() if member.isreg()}
     assert texts == {"one.txt": "one", "two.txt": "two", "twin.txt": "one", "sub/same.txt": "one"}
     assert members["link"].issym() and members["sub"].isdir()
-    assert "pipe" not in members
+    assert "pipe" not in members and left_out == ["/one/pipe is a FIFO and is not uploaded."]
     assert {member.uname for member in members.values()} == {"root"}
 
 
@@ -48,4 +50,4 @@ def test_a_local_path_stays_below_opt_ml(path: str) -> None:
     with pytest.raises(AwsError, match=r"CheckpointConfig\.LocalPath"):
         container_files.check_local_paths({"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": path}})
     container_files.check_local_paths({"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/my/ck"}})
-    assert container_files.on_host(Path("/base"), "/opt/ml/my/ck") == Path("/base/my/ck")
+    assert container_files.below_ml("/opt/ml/my/ck") == "my/ck"

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_sagemaker.containers.channels import CannotDownload, download_channel
+from local_sagemaker.containers.untrusted_folder import UntrustedFolder
 from local_sagemaker.errors import AwsError
-from local_sagemaker.s3.uri import UnsafeKey, below, folder_prefix, relative_name, split
+from local_sagemaker.s3.uri import UnsafeKey, file_name, folder_prefix, relative_name, split
 from local_sagemaker.storage.objects import Objects
 
 
@@ -18,7 +19,7 @@ from local_sagemaker.storage.objects import Objects
 def test_no_name_leads_out_of_the_folder(name: str) -> None:
     folder = Path("/base/folder")
     try:
-        path = below(folder, name)
+        path = folder / file_name(name)
     except (UnsafeKey, UnicodeEncodeError):
         return
     assert os.path.normpath(path).startswith("/base/folder/")
@@ -59,7 +60,7 @@ def test_objects_come_as_links_or_copies_and_markers_of_folders_become_folders(
     objects.put("bucket", "d/", b"")
     objects.put("bucket", "d/empty/", b"")
     info = objects.put("bucket", "d/sub/a.bin", b"A" * 1000)
-    assert download_channel(objects, channel("s3://bucket/d/"), tmp_path / "data", 0, 1, link=link) == 3
+    assert download_channel(objects, channel("s3://bucket/d/"), UntrustedFolder(tmp_path / "data"), 0, 1, link=link) == 3
     placed = tmp_path / "data" / "train" / "sub" / "a.bin"
     assert placed.samefile(info.path) == link and placed.stat().st_mode & 0o777 == 0o444
     assert (tmp_path / "data" / "train" / "empty").is_dir()
@@ -71,7 +72,7 @@ def test_shards_part_the_keys_between_the_hosts(objects: Objects, tmp_path: Path
     for number in range(5):
         objects.put("bucket", f"d/{number}", b"x")
     shards = channel("s3://bucket/d/", S3DataDistributionType="ShardedByS3Key")
-    counts = [download_channel(objects, shards, tmp_path / str(host), host, 2, link=False) for host in range(2)]
+    counts = [download_channel(objects, shards, UntrustedFolder(tmp_path / str(host)), host, 2, link=False) for host in range(2)]
     names = [sorted(path.name for path in (tmp_path / str(host) / "train").iterdir()) for host in range(2)]
     assert counts == [3, 2]
     assert names == [["0", "2", "4"], ["1", "3"]]
@@ -81,11 +82,11 @@ def test_shards_part_the_keys_between_the_hosts(objects: Objects, tmp_path: Path
 def test_a_key_that_is_no_file_name_is_named(objects: Objects, tmp_path: Path, key: str) -> None:
     objects.put("bucket", key, b"x")
     with pytest.raises(CannotDownload, match=r"ClientError: Data download failed:S3 key .* cannot be a file name"):
-        download_channel(objects, channel("s3://bucket/d/"), tmp_path / "data", 0, 1, link=False)
+        download_channel(objects, channel("s3://bucket/d/"), UntrustedFolder(tmp_path / "data"), 0, 1, link=False)
 
 
 def test_a_key_that_is_file_and_folder_is_named(objects: Objects, tmp_path: Path) -> None:
     objects.put("bucket", "d/a", b"x")
     objects.put("bucket", "d/a/b", b"x")
     with pytest.raises(CannotDownload, match="'d/a/b' is both a file and a folder"):
-        download_channel(objects, channel("s3://bucket/d/"), tmp_path / "data", 0, 1, link=False)
+        download_channel(objects, channel("s3://bucket/d/"), UntrustedFolder(tmp_path / "data"), 0, 1, link=False)

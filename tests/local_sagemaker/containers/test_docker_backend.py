@@ -11,6 +11,7 @@ from local_sagemaker.containers.docker_backend import DockerBackend, create_argu
 from local_sagemaker.containers.docker_container import address_in
 from local_sagemaker.containers.docker_engine import Engine, in_short, wrong_platform
 from local_sagemaker.containers.process_backend import ProcessBackend
+from local_sagemaker.containers.untrusted_folder import UntrustedFolder
 from tests.support.local_server import LocalServer, job_request, wait_for_job
 
 HOSTS = ("algo-1", "algo-2")
@@ -71,7 +72,7 @@ def test_the_image_says_where_it_runs(tmp_path: Path) -> None:
 def test_only_what_lies_below_the_base_is_mounted(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "a-file").write_text("")
-    assert [mount["Target"] for mount in mounts(tmp_path, ())] == ["/opt/ml/model"]
+    assert [mount["Target"] for mount in mounts(UntrustedFolder(tmp_path), ())] == ["/opt/ml/model"]
 
 
 def test_another_platform_is_told_with_its_remedy() -> None:

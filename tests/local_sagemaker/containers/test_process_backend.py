@@ -44,7 +44,7 @@ def test_the_program_gets_its_argument_and_a_clean_environment(tmp_path: Path) -
     assert printed[0] == "train"
     assert "IMAGE_SAYS=hello" in printed
     assert "TRAINING_JOB_NAME=job" in printed
-    assert f"SAGEMAKER_BASE_DIR={wanted.base}" in printed
+    assert f"SAGEMAKER_BASE_DIR={wanted.base.path}" in printed
     assert not [line for line in printed if "LEAK" in line or line.startswith("AWS_")]
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from local_sagemaker.endpoints.model_data import BadModelData, check_model_data, lay_out_model, remove_tree, unpack
+from local_sagemaker.containers.folder_removal import remove_tree
+from local_sagemaker.containers.untrusted_folder import UntrustedFolder
+from local_sagemaker.endpoints.model_data import BadModelData, check_model_data, lay_out_model, unpack
 from local_sagemaker.storage.objects import Objects
 
 
@@ -26,17 +28,19 @@ def archive(*members: tuple[str, bytes | None, str | None], kind: bytes = tarfil
 
 
 def test_files_folders_and_inner_links_are_unpacked(tmp_path: Path) -> None:
-    unpack(archive(("./a/b.txt", b"B", None), ("a/link", None, "b.txt"), ("top", None, "a/b.txt")), tmp_path / "m")
+    unpack(
+        archive(("./a/b.txt", b"B", None), ("a/link", None, "b.txt"), ("top", None, "a/b.txt")), UntrustedFolder(tmp_path / "m")
+    )
     assert (tmp_path / "m" / "a" / "b.txt").read_bytes() == b"B"
     assert (tmp_path / "m" / "a" / "link").read_bytes() == b"B"
     assert (tmp_path / "m" / "top").read_bytes() == b"B"
-    unpack(archive(("a", b"A", None), ("hard", None, "a"), kind=tarfile.LNKTYPE), tmp_path / "n")
+    unpack(archive(("a", b"A", None), ("hard", None, "a"), kind=tarfile.LNKTYPE), UntrustedFolder(tmp_path / "n"))
     assert (tmp_path / "n" / "hard").read_bytes() == b"A"
 
 
 @pytest.mark.parametrize("name", ["../out", "/abs", "a/../../out", "a/../b", ".."])
 def test_a_name_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
-    inside = tmp_path / "deep" / "m"
+    inside = UntrustedFolder(tmp_path / "deep" / "m")
     with pytest.raises(BadModelData, match="outside the model folder"):
         unpack(archive((name, b"x", None)), inside)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -47,38 +51,38 @@ def test_a_name_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None
 def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path, target: str, kind: bytes) -> None:
     (tmp_path / "secret").write_text("s")
     with pytest.raises(BadModelData, match=r"points (outside|to no file)"):
-        unpack(archive(("link", None, target), kind=kind), tmp_path / "m")
+        unpack(archive(("link", None, target), kind=kind), UntrustedFolder(tmp_path / "m"))
 
 
 def test_links_that_leave_the_folder_together_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadModelData):
-        unpack(archive(("a", None, "."), ("a/b", None, ".."), ("a/b/c", None, "../x")), tmp_path / "m")
+        unpack(archive(("a", None, "."), ("a/b", None, ".."), ("a/b/c", None, "../x")), UntrustedFolder(tmp_path / "m"))
 
 
 def test_a_file_is_never_written_through_a_link(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     with pytest.raises(BadModelData):
-        unpack(archive(("door", None, "../outside"), ("door/file", b"x", None)), tmp_path / "m")
+        unpack(archive(("door", None, "../outside"), ("door/file", b"x", None)), UntrustedFolder(tmp_path / "m"))
     assert not list(outside.iterdir())
 
 
 @pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE])
 def test_devices_and_pipes_are_refused(tmp_path: Path, kind: bytes) -> None:
-    with pytest.raises(BadModelData, match="'odd' of the model archive is no file, folder or link"):
-        unpack(archive(("odd", None, None), kind=kind), tmp_path / "m")
+    with pytest.raises(BadModelData, match="member 'odd' is no file, folder or link"):
+        unpack(archive(("odd", None, None), kind=kind), UntrustedFolder(tmp_path / "m"))
 
 
 @pytest.mark.parametrize("body", [b"", b"not a tar", b"\x1f\x8b" + b"\0" * 40])
 def test_what_is_no_archive_is_said(tmp_path: Path, body: bytes) -> None:
     with pytest.raises(BadModelData, match=r"cannot be read as tar\.gz"):
-        unpack(io.BytesIO(body), tmp_path / "m")
+        unpack(io.BytesIO(body), UntrustedFolder(tmp_path / "m"))
 
 
 def test_a_cut_archive_is_said(tmp_path: Path) -> None:
     body = archive(("a", bytes(range(256)) * 4000, None)).getvalue()
     with pytest.raises(BadModelData, match=r"cannot be read as tar\.gz"):
-        unpack(io.BytesIO(body[: len(body) // 2]), tmp_path / "m")
+        unpack(io.BytesIO(body[: len(body) // 2]), UntrustedFolder(tmp_path / "m"))
 
 
 def test_model_data_may_be_loose_objects_and_is_read_only(tmp_path: Path) -> None:
@@ -88,7 +92,7 @@ def test_model_data_may_be_loose_objects_and_is_read_only(tmp_path: Path) -> Non
     source = {"S3Uri": "s3://bucket/loose/", "S3DataType": "S3Prefix", "CompressionType": "None"}
     container = {"ModelDataSource": {"S3DataSource": source}}
     check_model_data(objects, container)
-    lay_out_model(objects, container, tmp_path / "m", link=False)
+    lay_out_model(objects, container, UntrustedFolder(tmp_path / "m"), link=False)
     assert (tmp_path / "m" / "a" / "w.bin").read_bytes() == b"W"
     assert (tmp_path / "m" / "a" / "w.bin").stat().st_mode & 0o222 == 0
     assert (tmp_path / "m").stat().st_mode & 0o222 == 0
