@@ -27,3 +27,7 @@ class PictureTooLargeError(PictureError):
 
 class PictureMemoryError(PictureError):
     """A picture keeps to the ceiling, and there was not enough memory left for it."""
+
+
+class PickleError(ContractError):
+    """A pickle is damaged, or of a kind that is not read as data."""

@@ -51,11 +51,16 @@ def _weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", help="fetch this one; its name ends in the start of its own SHA-256, as torchvision's do")
 
 
+def _no_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-weights", action="store_true", help="train from scratch, without the weights that were uploaded")
+
+
 def _tune(parser: argparse.ArgumentParser) -> None:
     _name(parser, "tuning job")
     parser.add_argument("--jobs", type=int, default=20, help="training jobs in all (default: %(default)s)")
     parser.add_argument("--parallel", type=int, default=2, help="training jobs at a time (default: %(default)s)")
     parser.add_argument("--strategy", default="Bayesian", choices=STRATEGIES, help="(default: %(default)s)")
+    _no_weights(parser)
     parser.add_argument("--plain", action="store_true", help="every job trains on pictures, even where only heads are trained")
     parser.add_argument("--early-stopping", choices=("Auto", "Off"), help="(default: Auto; Hyperband stops jobs itself: Off)")
     parser.add_argument("--seed", type=int, default=0, help="of the search (default: %(default)s)")
@@ -64,6 +69,7 @@ def _tune(parser: argparse.ArgumentParser) -> None:
 
 def _train(parser: argparse.ArgumentParser) -> None:
     _name(parser, "training job")
+    _no_weights(parser)
     parser.add_argument("--no-best", action="store_true", help="leave what tuning found aside")
     parser.add_argument(
         "--fine-tune", action="store_true", help="the last block of pretrained weights too, by a recipe, not the head alone"

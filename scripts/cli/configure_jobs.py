@@ -25,7 +25,7 @@ def _job(given: Given) -> dict[str, Any]:
     return {
         "settings": given.settings,
         "named": given.line.name is not None,
-        "channels": channels(given.settings, data_name, given.state.get("weights")),
+        "channels": channels(given.settings, data_name, given.weights),
         "max_runtime": given.line.max_runtime,
         "spot": given.line.spot,
         "detach": given.line.detach,
@@ -35,7 +35,7 @@ def _job(given: Given) -> dict[str, Any]:
 
 def start_of(given: Given) -> dict[str, str]:
     """The hyperparameters to start from: a new head on pretrained weights, or the whole network without any."""
-    return dict(PRETRAINED if given.state.get("weights") else SCRATCH)
+    return dict(PRETRAINED if given.weights else SCRATCH)
 
 
 def trial_of(given: Given, chosen: Mapping[str, str]) -> tuple[dict[str, str], bool]:
@@ -43,7 +43,7 @@ def trial_of(given: Given, chosen: Mapping[str, str]) -> tuple[dict[str, str], b
     start = start_of(given)
     if heads_only(start | chosen) and not given.line.plain:
         return start | FEATURES_TRIAL | chosen, True
-    return start | (PRETRAINED_TRIAL if given.state.get("weights") else SCRATCH_TRIAL) | chosen, False
+    return start | (PRETRAINED_TRIAL if given.weights else SCRATCH_TRIAL) | chosen, False
 
 
 def without_test(job: dict[str, Any]) -> dict[str, Any]:
@@ -83,8 +83,8 @@ def tune(given: Given) -> TuneConfig:
 def train(given: Given) -> TrainConfig:
     line, best, start = given.line, {}, start_of(given)
     if line.fine_tune:
-        if not given.state.get("weights"):
-            raise LaunchError("--fine-tune: needs pretrained weights; upload some with kennel weights")
+        if not given.weights:
+            raise LaunchError("--fine-tune: needs pretrained weights; upload some with kennel weights, without --no-weights")
         start = dict(FINE_TUNE)
     elif not line.no_best:
         best = state.read(given.settings.home / "best.json")

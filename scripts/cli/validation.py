@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract import weights_file
 from contract.splits import FOLDERS
 from scripts.aws import secrets
 from scripts.aws.settings import Settings
@@ -28,6 +29,11 @@ class Given:
         if getattr(self.line, "follow", None):
             return checked_name("--follow", self.line.follow, longest)
         return checked_name("--name", self.line.name or f"kennel-{kind}-{self.moment}", longest)
+
+    @property
+    def weights(self) -> str | None:
+        """The folder of the pretrained weights that `kennel weights` uploaded; None without, and with --no-weights."""
+        return None if getattr(self.line, "no_weights", False) else self.state.get("weights")
 
     def endpoint(self) -> str:
         return checked_name("--endpoint", self.line.endpoint or self.state.get("endpoint") or "kennel", 63)
@@ -71,5 +77,8 @@ def check_splits(what: str, folder: Path) -> None:
 
 
 def check_weights(what: str, file: Path) -> None:
+    """Raises LaunchError for a file that is not there, or plainly holds no weights. Runs nothing that is in it."""
     if not file.is_file():
         raise LaunchError(f"{what} {file}: no such file; give a torchvision state dict such as resnet18-f37072fd.pth")
+    if found := weights_file.problem(file):
+        raise LaunchError(f"{what} {file}: {found}")

@@ -4,6 +4,7 @@ import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from contract import weights_file
 from contract.manifest import digest
 from scripts.aws import uploads
 from scripts.aws.api import Target, connect
@@ -38,7 +39,9 @@ def gather(given: WeightsConfig, say: Terminal) -> Path:
     file = fetch(given.url, _place(given), say)
     found = digest(file)
     if not found.startswith(expected[1]):
-        raise LaunchError(f"{file}: its SHA-256 begins {found[:8]}, not {expected[1][:8]}; remove it, fetch it again")
+        what = weights_file.problem(file)
+        told = f"; it {what}" if what else ""
+        raise LaunchError(f"{file}: its SHA-256 begins {found[:8]}, not {expected[1][:8]}{told}; remove it, fetch it again")
     return file
 
 

@@ -17,6 +17,9 @@ from tests.support.local_server import IMAGES, LocalServer
 
 ROOT = Path(__file__).resolve().parents[2]
 DOGS = "tiny-dogs:1"
+_HEADER = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+WEIGHTS = len(_HEADER).to_bytes(8, "little") + _HEADER + bytes(4)
+"""A file of weights with one number in it, as safetensors writes them."""
 AWS = """[aws]
 region = "eu-central-1"
 role-arn = "arn:aws:iam::123456789012:role/kennel-execution"

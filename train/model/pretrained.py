@@ -1,11 +1,13 @@
 """Weights from the `pretrained` channel, put into a network. They are only ever read as tensors; nothing is downloaded."""
 
+import pickle
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from contract import weights_file
 from contract.manifest import digest
 from contract.reason import first_line
 from train.errors import PretrainedError
@@ -49,10 +51,16 @@ def load(module: nn.Module, arch: str, head: str, path: Path) -> str:
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
     try:
+        if found := weights_file.problem(path):
+            raise PretrainedError(f"{path.name} {found}")
         if path.suffix.lower() == ".safetensors":
             weights = load_file(path)
         else:
             weights = torch.load(path, map_location="cpu", weights_only=True)
+    except PretrainedError:
+        raise
+    except pickle.UnpicklingError:  # torch's own words advise to switch its safety off
+        raise PretrainedError(f"{path.name} holds more than tensors, which is not loaded; save model.state_dict()") from None
     # A hostile or broken file makes the readers raise nearly anything.
     except Exception as error:
         raise PretrainedError(f"{path.name} cannot be read as weights: {first_line(error)}") from None

@@ -1,6 +1,6 @@
 """`python -m train.salvage OLD.pth` makes an artefact that serves from a network that was pickled whole, hooks and all.
 
-Nothing in the file is run (pickle_tree.py). Options give what the file does not hold: the classes' names and the pictures' size.
+Nothing in the file is run (contract.pickle_tree). Options give what it does not hold: the classes' names, the pictures' size.
 """
 
 import argparse

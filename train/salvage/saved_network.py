@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contract.pickle_tree import Name, Reference, Stub
 from train.errors import SalvageError
-from train.salvage.pickle_tree import Name, Reference, Stub
 from train.salvage.torch_file import Tensor, TorchFile
 
 _PARTS = 20_000

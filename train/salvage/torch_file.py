@@ -14,10 +14,11 @@ from typing import Any, BinaryIO
 
 import torch
 
+from contract import pickle_tree
+from contract.errors import PickleError
+from contract.pickle_tree import Name, Reference, Stub
 from contract.reason import first_line
 from train.errors import SalvageError
-from train.salvage import pickle_tree
-from train.salvage.pickle_tree import Name, Reference, Stub
 
 LARGEST = 4 << 30
 """Bytes of a file: the largest torchvision classifier has 2.5 GB."""
@@ -138,11 +139,18 @@ def open_file(path: Path, stream: BinaryIO) -> TorchFile:
     if start == b"PK\x03\x04":
         return _zip(stream, size)
     names: set[Name] = set()
-    root = pickle_tree.read(stream, names)
+    root = _read(stream, names)
     if root == _MAGIC:
         stream.seek(0)
         return _pickles(stream, names)
     return TorchFile(root, "a bare pickle", names, _nowhere)
+
+
+def _read(stream: BinaryIO, names: set[Name]) -> Any:
+    try:
+        return pickle_tree.read(stream, names)
+    except PickleError as error:
+        raise SalvageError(str(error)) from None
 
 
 def _zip(stream: BinaryIO, size: int) -> TorchFile:
@@ -174,7 +182,7 @@ def _zip(stream: BinaryIO, size: int) -> TorchFile:
     if f"{folder}byteorder" in known and member(f"{folder}byteorder") != b"little":
         raise SalvageError("written on a big-endian machine; save it again on a little-endian one")
     names: set[Name] = set()
-    root = pickle_tree.read(io.BytesIO(member(roots[0])), names)
+    root = _read(io.BytesIO(member(roots[0])), names)
 
     def find(key: str, dtype: torch.dtype, count: int) -> Storage:
         return Storage(dtype, count, lambda: member(f"{folder}data/{key}"))
@@ -184,12 +192,12 @@ def _zip(stream: BinaryIO, size: int) -> TorchFile:
 
 def _pickles(stream: BinaryIO, names: set[Name]) -> TorchFile:
     """Magic, version, a description of the machine, the tree, the keys of the storages; then each storage's length and bytes."""
-    if pickle_tree.read(stream, names) != _MAGIC:
+    if _read(stream, names) != _MAGIC:
         raise SalvageError("a tensor whose bytes torch did not write")
-    version, machine = pickle_tree.read(stream, names), pickle_tree.read(stream, names)
+    version, machine = _read(stream, names), _read(stream, names)
     if version != 1001 or not isinstance(machine, dict) or machine.get("little_endian") is not True:
         raise SalvageError("a version of torch's old format that is not known")
-    root, keys = pickle_tree.read(stream, names), pickle_tree.read(stream, names)
+    root, keys = _read(stream, names), _read(stream, names)
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise SalvageError("torch's old format without its list of storages")
     kinds = _kinds(root)

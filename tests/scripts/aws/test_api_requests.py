@@ -13,7 +13,7 @@ import pytest
 
 from contract import metrics
 from tests.support.checker import problems
-from tests.support.person import AWS, Kennel
+from tests.support.person import AWS, WEIGHTS, Kennel
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMED = {
@@ -54,7 +54,7 @@ def test_a_dry_run_needs_no_network_no_key_and_leaves_nothing(kennel: Kennel) ->
 
 def test_data_weights_invoke_and_demo_have_dry_runs(kennel: Kennel, pictures: Path) -> None:
     weights, picture = kennel.folder / "w.pth", next(pictures.glob("test/*/*.jpg"))
-    weights.write_bytes(b"weights")
+    weights.write_bytes(WEIGHTS)
     kennel.settings(AWS)
     calls = kennel.plan("data", "--folder", str(pictures), "--target", "aws")
     assert calls[0]["operation"] == "ListObjectsV2" and len(calls) == 13

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.aws import features
 from tests.support.local_server import LocalServer
-from tests.support.person import Kennel
+from tests.support.person import WEIGHTS, Kennel
 
 
 def test_what_names_a_folder_is_what_a_trial_must_share_with_its_features() -> None:
@@ -18,7 +18,7 @@ def test_what_names_a_folder_is_what_a_trial_must_share_with_its_features() -> N
 
 def ready(kennel: Kennel, pictures: Path) -> Kennel:
     weights = kennel.folder / "w.pth"
-    weights.write_bytes(b"weights")
+    weights.write_bytes(WEIGHTS)
     kennel.run("data", "--folder", str(pictures))
     kennel.run("weights", str(weights))
     return kennel

@@ -72,5 +72,5 @@ def test_an_export_that_dies_leaves_nothing_that_verifies(tmp_path: Path) -> Non
 def test_importing_the_exporter_does_not_report_home(tmp_path: Path) -> None:
     """OpenVINO's import leaves a folder in the home folder when its telemetry runs."""
     command = [sys.executable, "-c", "import train.export.artefact as e; e.openvino.Core()"]
-    subprocess.run(command, check=True, env={"HOME": str(tmp_path)}, cwd=Path(__file__).resolve().parents[2])
+    subprocess.run(command, check=True, env={"HOME": str(tmp_path)}, cwd=Path(__file__).resolve().parents[3])
     assert not (tmp_path / "intel").exists()

@@ -180,5 +180,5 @@ def test_quantising_does_not_report_home(tmp_path: Path) -> None:
         "import train.export.quantize, nncf, unittest.mock as m; from nncf.telemetry import telemetry; "
         "assert isinstance(telemetry, m.MagicMock), type(telemetry)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, env={"HOME": str(tmp_path)}, cwd=Path(__file__).resolve().parents[2])
+    subprocess.run([sys.executable, "-c", code], check=True, env={"HOME": str(tmp_path)}, cwd=Path(__file__).resolve().parents[3])
     assert not list(tmp_path.iterdir())

@@ -19,7 +19,7 @@ from contract import archive, manifest
 from train.salvage import architecture, saved_network, torch_file
 from train.salvage.__main__ import main
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NAMES = ("016.Beagle", "076.Golden_retriever", "115.Papillon")
 WITHOUT_SMDEBUG = "import sys; sys.modules['smdebug'] = None; from train.salvage.__main__ import main; sys.exit(main())"
 

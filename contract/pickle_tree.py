@@ -2,7 +2,7 @@
 
 A pickle is a program for a small stack machine. `pickle` runs it by importing what it names and calling that; here the same
 instructions only build a tree, in which an object is a Stub that remembers by what name it would have been made and from what.
-torch_file.py and saved_network.py give such a tree its meaning.
+What such a tree stands for is decided by its readers.
 """
 
 import pickletools
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from contract.errors import PickleError
 from contract.reason import first_line
-from train.errors import SalvageError
 
 INSTRUCTIONS = 2_000_000
 """Instructions read at most; a checkpoint of a large network has a tenth."""
@@ -52,21 +52,21 @@ class Reference:
 def read(stream: BinaryIO, names: set[Name]) -> Any:
     """The tree of the one pickle that starts here; the stream is left behind its end. Adds to `names` all that it names.
 
-    Takes no more memory than the pickle's own bytes and a few hundred more an instruction. Raises SalvageError for anything
+    Takes no more memory than the pickle's own bytes and a few hundred more an instruction. Raises PickleError for anything
     that is not a whole pickle.
     """
     machine = _Machine(names)
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if count >= INSTRUCTIONS:
-                raise SalvageError(f"a pickle of more than {INSTRUCTIONS:,} instructions; no checkpoint of a network has as many")
+                raise PickleError(f"a pickle of more than {INSTRUCTIONS:,} instructions; no checkpoint of a network has as many")
             machine.step(opcode.name, argument)
         return machine.pop()
-    except SalvageError:
+    except PickleError:
         raise
     # Hostile or broken bytes make pickletools and the machine raise nearly anything.
     except Exception as error:
-        raise SalvageError(f"not a whole pickle: {first_line(error, 120)}") from None
+        raise PickleError(f"not a whole pickle: {first_line(error, 120)}") from None
 
 
 class _Machine:
@@ -138,11 +138,11 @@ class _Machine:
         elif isinstance(argument, str | bytes | bytearray | int | float) and not name.startswith("EXT"):
             self._stack.append(argument)
         else:
-            raise SalvageError(f"the pickle has the instruction {name}, which no checkpoint needs")
+            raise PickleError(f"the pickle has the instruction {name}, which no checkpoint needs")
 
     def _name(self, module: Any, name: Any) -> Name:
         if not isinstance(module, str) or not isinstance(name, str):
-            raise SalvageError("the pickle names something by what is no name")
+            raise PickleError("the pickle names something by what is no name")
         found = Name(module, name)
         self._names.add(found)
         return found
@@ -150,7 +150,7 @@ class _Machine:
     def _last(self, count: int) -> tuple[Any, ...]:
         taken = tuple(self._stack[-count:])
         if len(taken) < count:
-            raise SalvageError("not a whole pickle: its stack runs empty")
+            raise PickleError("not a whole pickle: its stack runs empty")
         del self._stack[-count:]
         return taken
 
@@ -184,5 +184,5 @@ class _Machine:
 
 def _of(value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
-        raise SalvageError(f"the pickle treats a {type(value).__name__} as a {kind.__name__}")
+        raise PickleError(f"the pickle treats a {type(value).__name__} as a {kind.__name__}")
     return value

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from train.errors import SalvageError
-from train.salvage import pickle_tree
-from train.salvage.pickle_tree import Name, Stub
+from contract import pickle_tree
+from contract.errors import PickleError
+from contract.pickle_tree import Name, Stub
 
 
 def read(data: bytes) -> object:
@@ -105,7 +105,7 @@ def test_state_is_kept_and_not_applied() -> None:
     ],
 )
 def test_what_is_broken_or_beyond_measure_is_refused(data: bytes, words: str) -> None:
-    with pytest.raises(SalvageError, match=words):
+    with pytest.raises(PickleError, match=words):
         read(data)
 
 
