@@ -189,9 +189,54 @@ def test_the_head_has_a_limit_in_one_header_and_in_many() -> None:
     with_service(client)
 
 
-def test_one_connection_too_many_is_told_so() -> None:
+async def head_of(port: int, first: bytes, rest: bytes) -> bytes:
+    """The answer to a head that comes in two pieces, the second when the first has been looked at."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(first)
+    await asyncio.sleep(0.2)
+    writer.write(rest)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def test_a_head_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    """Whether it comes whole, by what it says, or stands unfinished, by what has come."""
+    start, end = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ", b"\r\n\r\n"
+
     async def client(service: Echo, port: int) -> None:
-        connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        for beyond, status in ((0, b"200"), (1, b"400")):
+            unfinished = start + b"a" * (HEAD_LIMIT - len(start) + beyond)
+            answer = await head_of(port, unfinished, end)
+            assert answer[9:12] == status, answer
+            said = len("/") + len("Host: x\r\n") + len("X: \r\n") + len("Connection: close\r\n")
+            assert (await talk(port, start + b"a" * (HEAD_LIMIT - said + beyond) + end))[9:12] == status
+
+    with_service(client, replace(CONFIG, header_timeout=5))
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
+def test_a_body_may_be_as_long_as_the_limit_and_no_longer(chunked: bool) -> None:
+    async def client(service: Echo, port: int) -> None:
+        for size, status in ((1000, b"200"), (1001, b"413")):
+            body = b"x" * size
+            plain = post("/", body, b"Connection: close\r\n")
+            head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+            answer = await talk(port, head + b"%x\r\n%b\r\n0\r\n\r\n" % (size, body) if chunked else plain)
+            assert answer[9:12] == status
+
+    with_service(client)
+
+
+def test_as_many_connections_as_the_limit_are_served_and_one_more_is_told_so() -> None:
+    async def client(service: Echo, port: int) -> None:
+        connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        while len(service.connections) < 2:
+            await asyncio.sleep(0.01)
+        assert (await talk(port, post("/", b"third", b"Connection: close\r\n")))[9:12] == b"200"
+        while len(service.connections) > 2:
+            await asyncio.sleep(0.01)
+        connections.append(await asyncio.open_connection("127.0.0.1", port))
         while len(service.connections) < 3:
             await asyncio.sleep(0.01)
         answer = await talk(port, b"")

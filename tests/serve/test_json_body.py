@@ -32,3 +32,10 @@ def test_hostile_bodies_are_refused_fast(body: bytes) -> None:
     with pytest.raises(RequestError):
         json_body.read(body)
     assert time.monotonic() - start < 0.25
+
+
+def test_as_many_commas_and_brackets_as_the_limit_are_parsed_and_one_more_is_not() -> None:
+    """What is parsed has another fault, which is then what is told."""
+    for count, words in ((14, "must be an object"), (15, "too many parts")):
+        with pytest.raises(RequestError, match=words):
+            json_body.read(json.dumps({"image": "", "more": [0] * count}).encode())

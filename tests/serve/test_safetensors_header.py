@@ -55,3 +55,19 @@ def test_broken_files_are_named(good: Path) -> None:
         assert "\n" not in str(caught.value), number
     _with_header(good, {"a": entry}, b"\0" * 4)
     safetensors_header.check(good)
+
+
+def test_a_header_may_fill_the_file_and_be_as_long_as_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", 2) + b"{}")
+    safetensors_header.check(path)
+    path.write_bytes(struct.pack("<Q", 3) + b"{}")
+    with pytest.raises(EngineError, match="header of 3 bytes in a file of 10"):
+        safetensors_header.check(path)
+    for length, beyond in ((safetensors_header.HEADER_LIMIT, False), (safetensors_header.HEADER_LIMIT + 1, True)):
+        path.write_bytes(struct.pack("<Q", length) + b"{}".ljust(length))
+        if beyond:
+            with pytest.raises(EngineError, match="not safetensors"):
+                safetensors_header.check(path)
+        else:
+            safetensors_header.check(path)
