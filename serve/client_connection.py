@@ -6,49 +6,27 @@ reset it, and the client would never see the answer.
 """
 
 import asyncio
-import secrets
 import traceback
 from collections import deque
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
 import httptools
 
-from serve import log
+from serve import http_rules, log
 from serve.config import Config
 from serve.errors import RequestError
-from serve.worker_connection import PendingRequest
+from serve.exchange import Exchange
 
 HEAD_LIMIT = 32_768
 """Bytes of request line and headers."""
+_HEAD_PIECE, _CHUNKS_PIECE = 4096, 65_536
+"""Bytes that are parsed in one go, of heads and of bodies in chunks."""
+_REQUESTS_A_TURN = 16
+"""Requests of one client that are handled in one turn of the event loop, at most."""
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 64 << 20
 _REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-
-
-@dataclass(slots=True, eq=False)
-class Exchange:
-    """One request and its answer. `headers` are lower case; `error` is set for a request that is refused as it stands."""
-
-    connection: "ClientConnection"
-    request_id: str = field(default_factory=lambda: secrets.token_hex(8))
-    method: str = ""
-    target: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
-    keep_alive: bool = False
-    error: RequestError | None = None
-    pending: PendingRequest | None = None
-    """What the service made of it, where it is on its way to a worker."""
-
-    def answer(self, status: int, content_type: str | None = None, body: bytes = b"", *, headers: str = "") -> None:
-        """Send the answer; without effect when the client has gone. `headers`: whole lines, each with its line end."""
-        self.connection.send(self, status, content_type, body, headers)
-
-    def refuse(self, error: RequestError) -> None:
-        headers = f"Retry-After: {error.retry_after}\r\n" if error.retry_after is not None else ""
-        self.answer(error.status, "application/json", error.body(self.request_id), headers=headers)
 
 
 class Service(Protocol):
@@ -86,7 +64,11 @@ class ClientConnection(asyncio.Protocol):
         self._in_head = True
         self._queue: deque[Exchange] = deque()
         self._handling: Exchange | None = None
-        self._pumping = False
+        self._unread = memoryview(b"")
+        """What has come and is not parsed: the next request waits for the answer to the one before it."""
+        self._working = False
+        self._blocked = False
+        """The client does not read its answers."""
         self._discarding = False
         self._discarded = 0
         self.deadline = 0.0
@@ -112,21 +94,18 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._reading is None and not self._head_size and self._handling is None:
             self._expect(self._config.header_timeout)
-        if self._in_head:
-            self._head_size += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError:
-            told = traceback.format_exc()
-            self._refuse(RequestError(500, "InternalError", "the server failed on this request"))
-            log.event("request_failed", "error", traceback=told)
-        except httptools.HttpParserError:
-            self._refuse(RequestError(400, "BadRequest", "the request is not well-formed HTTP"))
-        if self._in_head and self._head_size > HEAD_LIMIT:
-            self._refuse(_too_long_head())
-        self._pump()
-        if self._queue and not self._discarding:
-            self._transport.pause_reading()
+        self._unread = memoryview(bytes(self._unread) + data if self._unread else data)
+        self._work()
+
+    def pause_writing(self) -> None:
+        """The transport holds more than the client takes: nothing more is read, parsed or handled."""
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        self._blocked = False
+        if self.idle:
+            self._expect(self._config.idle_timeout)
+        self._work()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._service.connections.discard(self)
@@ -138,6 +117,36 @@ class ClientConnection(asyncio.Protocol):
             self._service.gone(self._handling)
         self._handling = self._reading = None
         self._queue.clear()
+        self._unread = memoryview(b"")
+
+    def _parse(self) -> None:
+        """Parse a piece of what has come: the parser cannot be stopped within one, and a read may hold thousands of requests."""
+        size = min(len(self._unread), self._piece())
+        data, self._unread = self._unread[:size], self._unread[size:]
+        if self._in_head:
+            self._head_size += size
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:  # ignored: the request is whole, and what follows is the next one
+            self._parser = httptools.HttpRequestParser(self)
+            self._unread = memoryview(bytes(data[upgrade.args[0] :]) + bytes(self._unread))
+        except httptools.HttpParserCallbackError:
+            told = traceback.format_exc()
+            self._refuse(RequestError(500, "InternalError", "the server failed on this request"))
+            log.event("request_failed", "error", traceback=told)
+        except httptools.HttpParserError:
+            self._refuse(RequestError(400, "BadRequest", "the request is not well-formed HTTP"))
+        if self._in_head and self._head_size > HEAD_LIMIT:
+            self._refuse(_too_long_head())
+        if self._discarding:
+            self._unread = memoryview(b"")
+
+    def _piece(self) -> int:
+        """Bytes to parse in one go: all of a body whose length is known, little where there may be many requests."""
+        if self._in_head or self._reading is None:
+            return _HEAD_PIECE
+        length = self._reading.headers.get("content-length")
+        return _CHUNKS_PIECE if length is None else max(1, int(length) - len(self._reading.body))
 
     # -- httptools ------------------------------------------------------------------------------------------------------
 
@@ -154,9 +163,10 @@ class ClientConnection(asyncio.Protocol):
         if exchange is None or self._discarding:
             return
         key = name.decode("latin-1").lower()
-        if key in exchange.headers and key in ("content-length", "transfer-encoding", "host", "content-type"):
+        if key in exchange.headers and key in http_rules.SINGLE:
             self._refuse(RequestError(400, "BadRequest", "a header that must be single came twice"))
-        exchange.headers[key] = value.decode("latin-1")
+        # Leading zeros say nothing, and Python reads no number of thousands of digits.
+        exchange.headers[key] = value.decode("latin-1") if key != "content-length" else value.decode("latin-1").lstrip("0") or "0"
         self._header_size += len(name) + len(value) + 4
         if self._header_size + len(exchange.target) > HEAD_LIMIT:
             self._refuse(_too_long_head())
@@ -169,19 +179,14 @@ class ClientConnection(asyncio.Protocol):
         self._expect(self._config.body_timeout)
         exchange.method = self._parser.get_method().decode("latin-1")
         exchange.keep_alive = self._parser.should_keep_alive()
-        headers = exchange.headers
+        version = self._parser.get_http_version()
         try:
-            if self._parser.get_http_version() not in ("1.0", "1.1"):
-                raise RequestError(400, "BadRequest", "only versions 1.0 and 1.1 of HTTP are spoken here")
-            if "content-length" in headers and "transfer-encoding" in headers:
-                raise RequestError(400, "BadRequest", "Content-Length and Transfer-Encoding came together")
-            if self._parser.should_upgrade():
-                raise RequestError(400, "BadRequest", "no other protocol is spoken here")
+            http_rules.check(version, exchange.method, exchange.headers)
             self._service.admit(exchange)
         except RequestError as error:
             self._refuse(error)
             return
-        if headers.get("expect", "").lower() == "100-continue" and self._handling is None:
+        if version == "1.1" and "expect" in exchange.headers and self._handling is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_chunk_header(self) -> None:
@@ -213,19 +218,36 @@ class ClientConnection(asyncio.Protocol):
 
     # -- answering ------------------------------------------------------------------------------------------------------
 
-    def _pump(self) -> None:
-        """Handle what is complete, in order; a loop, because a handler may answer before it returns."""
-        if self._pumping:
+    def _work(self) -> None:
+        """Parse and handle what has come, in order, as far as one turn of the event loop goes: other clients want theirs. A loop,
+        because a handler may answer before it returns."""
+        if self._working:
             return
-        self._pumping = True
-        while self._queue and self._handling is None:
-            self._handling = exchange = self._queue.popleft()
-            self._expect(None)
-            if exchange.error is not None:
-                exchange.refuse(exchange.error)
+        self._working, handled = True, 0
+        while not self._blocked:
+            if self._queue and self._handling is None:
+                if handled == _REQUESTS_A_TURN:
+                    asyncio.get_running_loop().call_soon(self._work)
+                    break
+                handled += 1
+                self._handle(self._queue.popleft())
+            elif self._unread and not self._queue:
+                self._parse()
             else:
-                self._service.handle(exchange)
-        self._pumping = False
+                break
+        self._working = False
+        if self._discarding or not (self._queue or self._unread or self._blocked):
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _handle(self, exchange: Exchange) -> None:
+        self._handling = exchange
+        self._expect(None)
+        if exchange.error is not None:
+            exchange.refuse(exchange.error)
+        else:
+            self._service.handle(exchange)
 
     def _refuse(self, error: RequestError) -> None:
         """Answer `error` after what came before it, and close; what is still being sent is not parsed."""
@@ -236,7 +258,7 @@ class ClientConnection(asyncio.Protocol):
         self._let_go(exchange)
         self._discarding = True
         self._queue.append(exchange)
-        self._pump()
+        self._work()
 
     def send(self, exchange: Exchange, status: int, content_type: str | None, body: bytes, headers: str) -> None:
         """Write one answer; called through Exchange.answer."""
@@ -244,7 +266,9 @@ class ClientConnection(asyncio.Protocol):
             return
         self._let_go(exchange)
         self._handling = None
-        close = not exchange.keep_alive or (self._service.draining and not self._queue and self._reading is None)
+        close = not exchange.keep_alive or (
+            self._service.draining and not self._queue and not self._unread and self._reading is None
+        )
         head = f"{_REASONS[status]}Content-Length: {len(body)}\r\nX-Request-Id: {exchange.request_id}\r\n{headers}"
         if content_type is not None:
             head += f"Content-Type: {content_type}\r\n"
@@ -253,10 +277,11 @@ class ClientConnection(asyncio.Protocol):
         if close:
             self._half_close()
             return
-        if not self._queue:
+        if self._blocked:
+            self._expect(self._config.body_timeout)
+        elif not self._queue:
             self._expect(self._config.header_timeout if self._reading or self._head_size else self._config.idle_timeout)
-        self._transport.resume_reading()
-        self._pump()
+        self._work()
 
     def _let_go(self, exchange: Exchange) -> None:
         """Of its body, here and now: an exchange and its request hold each other, and what collects such pairs comes late."""
@@ -274,7 +299,7 @@ class ClientConnection(asyncio.Protocol):
     @property
     def owing(self) -> bool:
         """A request was begun and is not answered."""
-        return self._handling is not None or self._reading is not None or bool(self._queue)
+        return self._handling is not None or self._reading is not None or bool(self._queue) or bool(self._unread)
 
     @property
     def idle(self) -> bool:
@@ -292,8 +317,8 @@ class ClientConnection(asyncio.Protocol):
 
     def expire(self) -> None:
         """The deadline has passed: called by the service's sweep."""
-        if self._discarding:
-            self._transport.abort()
+        if self._discarding or self._transport.get_write_buffer_size():
+            self._transport.abort()  # closing would wait until the client reads
         elif self.idle:
             self._transport.close()
         else:

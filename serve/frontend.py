@@ -9,11 +9,12 @@ import socket
 from collections.abc import Callable
 
 from contract import cgroup
-from serve import headers, listener, log
-from serve.client_connection import ClientConnection, Exchange, too_large
+from serve import headers, http_rules, listener, log
+from serve.client_connection import ClientConnection, too_large
 from serve.config import Config
 from serve.dispatcher import Dispatcher
 from serve.errors import RequestError, ServeError
+from serve.exchange import Exchange
 from serve.workers import Workers
 
 _SWEEP_SECONDS = 0.25
@@ -156,7 +157,7 @@ class Frontend:
     # -- what a connection asks (connection.Service) --------------------------------------------------------------------
 
     def admit(self, exchange: Exchange) -> None:
-        path = exchange.target.split("?", 1)[0]
+        path = http_rules.path(exchange.target)
         allowed = {"/ping": "GET", "/invocations": "POST"}.get(path)
         if allowed is None:
             raise RequestError(404, "NotFound", "there is only GET /ping and POST /invocations")

@@ -34,7 +34,6 @@ CORPUS = {
     "HTTP/3.7": b"GET /ping HTTP/3.7\r\nHost: x\r\n\r\n",
     "unknown method": b"BREW /ping HTTP/1.1\r\nHost: x\r\n\r\n",
     "TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 500,
-    "upgrade": b"GET /ping HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
 }
 
 

@@ -1,15 +1,17 @@
 """One connection, with a service of our own behind it: order, keep-alive, deadlines, limits; over a real socket."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from serve.client_connection import HEAD_LIMIT, ClientConnection, Exchange
+from serve.client_connection import HEAD_LIMIT, ClientConnection
 from serve.config import Config
 from serve.errors import RequestError
+from serve.exchange import Exchange
 
 CONFIG = Config(
     model=Path("/nowhere"), body_limit=1000, header_timeout=0.3, body_timeout=0.3, idle_timeout=0.3, connection_limit=3
@@ -146,9 +148,9 @@ def test_an_answer_after_the_client_left_goes_nowhere() -> None:
 def test_what_is_held_is_let_go_whatever_happens() -> None:
     async def client(service: Echo, port: int) -> None:
         for data in (post("/", b"x" * 900), post("/", b"x" * 1001), post("/no", b"x" * 10), b"POST / HTTP/1.1\r\nbroken\r\n\r\n"):
-            await talk(port, data.replace(b"Host: x\r\n", CLOSE))
+            await talk(port, data.replace(b"Host: x\r\n", b"Host: x\r\n" + CLOSE))
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"POST / HTTP/1.1\r\nContent-Length: 800\r\n\r\n" + b"x" * 400)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 800\r\n\r\n" + b"x" * 400)
         while service.held != 400:
             await asyncio.sleep(0.01)
         writer.close()
@@ -163,7 +165,7 @@ def test_what_is_held_is_let_go_whatever_happens() -> None:
     ("data", "status"),
     [
         (b"GET / HT", b"408"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc", b"408"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", b"408"),
         (b"", b""),
         (post("/", b"done"), b"200"),
     ],
@@ -181,7 +183,7 @@ def test_deadlines_close_what_stands_still(data: bytes, status: bytes) -> None:
 
 def test_the_head_has_a_limit_in_one_header_and_in_many() -> None:
     async def client(service: Echo, port: int) -> None:
-        fits = b"GET / HTTP/1.1\r\nConnection: close\r\nX: " + b"a" * (HEAD_LIMIT - 200) + b"\r\n\r\n"
+        fits = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: " + b"a" * (HEAD_LIMIT - 200) + b"\r\n\r\n"
         assert (await talk(port, fits))[9:12] == b"200"
         for data in (b"X: " + b"a" * HEAD_LIMIT, b"X: a\r\n" * (HEAD_LIMIT // 6)):
             assert b"HeadersTooLong" in await talk(port, b"GET / HTTP/1.1\r\n" + data)
@@ -261,5 +263,47 @@ def test_while_draining_the_last_answer_closes() -> None:
         answer = await talk(port, post("/", b"one") + post("/", b"two"))
         assert bodies(answer) == [b"one", b"two"]
         assert answer.count(b"Connection: close") == 1
+
+    with_service(client)
+
+
+def test_a_client_that_reads_nothing_is_dropped_and_costs_no_memory() -> None:
+    """Its answers fill the sockets' buffers and a little more; then nothing of it is read, and at the deadline it is closed."""
+
+    async def client(service: Echo, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.transport.pause_reading()
+        one = post("/", b"x" * 900)
+        start = time.monotonic()
+        while service.connections and time.monotonic() - start < 10:
+            if writer.transport.get_write_buffer_size() < 1 << 20:
+                writer.write(100 * one)
+            await asyncio.sleep(0.005)
+            assert service.held < 4096 + 1000, "what one piece of a read holds, and a body that is coming"
+        assert not service.connections and service.held == 0
+        writer.transport.abort()
+        del reader
+
+    with_service(client)
+
+
+def test_many_requests_in_one_read_leave_turns_to_others() -> None:
+    async def client(service: Echo, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        turns, longest, counting = 0, 0.0, True
+
+        async def count() -> None:
+            nonlocal turns, longest
+            while counting:
+                start = time.monotonic()
+                await asyncio.sleep(0)
+                turns, longest = turns + 1, max(longest, time.monotonic() - start)
+
+        counter = asyncio.create_task(count())
+        writer.write(2000 * post("/", b"") + post("/", b"end", CLOSE))
+        answer = await reader.read()
+        counting = False
+        await counter
+        assert bodies(answer) == 2000 * [b""] + [b"end"] and turns > 2000 / 16
 
     with_service(client)
