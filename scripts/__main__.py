@@ -4,6 +4,7 @@ Exit status: 0 done, 1 a job or server failed, 2 something of the person's to me
 """
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(line.verb, f"a fault of kennel's own: {type(error).__name__}: {error}; --debug shows where", 1)
 
 
-def _run(line) -> int:
+def _run(line: Namespace) -> int:
     from datetime import UTC, datetime
 
     from scripts.cli.configure import build

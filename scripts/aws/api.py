@@ -91,13 +91,13 @@ def is_taken(error: ClientError) -> bool:
 def misdirected(settings: Settings) -> str | None:
     """Why AWS_ENDPOINT_URL does not fit the target: the value and what to do; None when it fits."""
     url = config.endpoint_url()
-    loopback = bool(url) and urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+    loopback = url is not None and urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
     if settings.target == "aws":
         return (
             f"AWS_ENDPOINT_URL={url}: this is the local SageMaker, not AWS; unset it, or use --target local" if loopback else None
         )
     server = local_server.running(settings)
-    if loopback and server and url.rstrip("/") != server.url:
+    if url is not None and loopback and server and url.rstrip("/") != server.url:
         return f'AWS_ENDPOINT_URL={url}: local SageMaker is on {server.url}; eval "$(kennel env)"'
     return None
 

@@ -116,7 +116,7 @@ def create_endpoint(config: DeployConfig) -> list[Call]:
     """CreateModel, CreateEndpointConfig and CreateEndpoint, in that order."""
     settings, marks = config.settings, tags(config.settings)
     container: dict[str, Any] = {"Image": settings.serve_image, "ModelDataUrl": config.model_data}
-    model = {"ModelName": config.name, "PrimaryContainer": container, "ExecutionRoleArn": settings.role_arn}
+    model: dict[str, Any] = {"ModelName": config.name, "PrimaryContainer": container, "ExecutionRoleArn": settings.role_arn}
     model |= {"EnableNetworkIsolation": settings.network_isolation, "Tags": marks} | _vpc(settings)
     variant = {
         "VariantName": VARIANT,

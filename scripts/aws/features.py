@@ -73,12 +73,12 @@ def ensure(target: Target, given: TuneConfig, say: Output) -> None:
         shown = kennel_command(f"logs {name}", given.settings)
         raise RunError(f"features job {name} left nothing in {folder}; {shown} shows all it printed")
     # Of what they are made as it was before: a change while the job ran must be seen next time.
-    state.write(memory, state.read(memory) | {folder: now | {"files": files}})
+    state.remember(memory, **{folder: now | {"files": files}})
 
 
 def forget(given: TuneConfig) -> None:
     """No trial came to an end: let a job look at the features next time."""
-    state.write(_memory(given), {folder: seen for folder, seen in state.read(_memory(given)).items() if folder != place(given)})
+    state.remember(_memory(given), **{place(given): None})
 
 
 def _job(given: TuneConfig) -> JobConfig:

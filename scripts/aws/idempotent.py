@@ -50,12 +50,14 @@ def start(target: Target, kind: Kind, given: JobConfig, call: Call, say: Output)
     if not given.named and given.previous and _runs(target, kind, given.previous, call, say):
         return given.previous
     # Written down first: whatever happens to the answer, the next command finds the job.
+    before = state.read(given.settings.state)
     state.remember(given.settings.state, **{kind.remembered: given.name})
     try:
         target.send(call)
         say.line(f"{kind.what} {given.name} started")
     except ClientError as error:
         if not is_taken(error):
+            state.put_back(given.settings.state, {kind.remembered: given.name}, before)  # refused: there is no such job
             raise
         found = target.ask("sagemaker", kind.describe, **{kind.name_field: given.name})
         _refuse_another(kind, given.name, found, call)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -24,12 +25,12 @@ class Answer:
     """What the endpoint said of one picture: the best class first, or why it refused. `seconds` from sending to the answer."""
 
     picture: Path
-    predictions: list[dict]
+    predictions: list[dict[str, Any]]
     seconds: float
     error: str | None = None
 
     @property
-    def best(self) -> dict:
+    def best(self) -> dict[str, Any]:
         return self.predictions[0]
 
 

@@ -76,7 +76,13 @@ def command(settings: Settings, port: int) -> list[str]:
     serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
     rules = [ours, sys.executable, "-m", "rules"]
     if settings.backend == "docker":  # containers have names of their own; the plain ones stand for the programs all the same
-        settings = replace(settings, **programs())
+        ours_by_name = programs()
+        settings = replace(
+            settings,
+            train_image=ours_by_name["train_image"],
+            serve_image=ours_by_name["serve_image"],
+            rules_image=ours_by_name["rules_image"],
+        )
     images = {settings.train_image: train, settings.serve_image: serve, settings.rules_image: rules}
     table = [part for name, words in images.items() for part in ("--image", f"{name}={shlex.join(words)}")]
     place = ["--root", str(root(settings)), "--port", str(port), "--region", settings.region]

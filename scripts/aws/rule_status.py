@@ -13,7 +13,7 @@ _PROCESSING = {"InProgress": "InProgress", "Stopping": "Stopping", "Stopped": "S
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RuleStatus:
     """One rule. `status` is AWS's RuleEvaluationStatus, `details` its StatusDetails."""
 
     rule: str
@@ -33,19 +33,19 @@ class Verdict:
         return STYLES.get(self.status, "")
 
 
-def of_training_job(found: Mapping[str, Any]) -> list[Verdict]:
+def of_training_job(found: Mapping[str, Any]) -> list[RuleStatus]:
     """From DescribeTrainingJob."""
     rows = [*found.get("DebugRuleEvaluationStatuses", []), *found.get("ProfilerRuleEvaluationStatuses", [])]
-    return [Verdict(row["RuleConfigurationName"], row["RuleEvaluationStatus"], row.get("StatusDetails", "")) for row in rows]
+    return [RuleStatus(row["RuleConfigurationName"], row["RuleEvaluationStatus"], row.get("StatusDetails", "")) for row in rows]
 
 
-def of_processing_job(rule: str, found: Mapping[str, Any]) -> Verdict:
+def of_processing_job(rule: str, found: Mapping[str, Any]) -> RuleStatus:
     """From DescribeProcessingJob of a job that evaluates a rule."""
     message = found.get("ExitMessage", "")
     status = _PROCESSING.get(found["ProcessingJobStatus"], "Error")
-    return Verdict(rule, "IssuesFound" if is_condition_met(message) else status, message or found.get("FailureReason", ""))
+    return RuleStatus(rule, "IssuesFound" if is_condition_met(message) else status, message or found.get("FailureReason", ""))
 
 
-def facts(verdicts: list[Verdict]) -> dict[str, dict[str, str]]:
+def facts(statuses: list[RuleStatus]) -> dict[str, dict[str, str]]:
     """As summary.json has them."""
-    return {one.rule: {"status": one.status, "details": one.details} for one in verdicts}
+    return {one.rule: {"status": one.status, "details": one.details} for one in statuses}

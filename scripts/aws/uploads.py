@@ -70,7 +70,8 @@ def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, 
             results.append(result)
             show(len(results), len(files))
     if settings.kms_key:
-        state.write(memory, known | {_place(settings, key): [md5, etag] for key, md5, etag, _ in results})
+        with state.changing(memory) as remembered:
+            remembered |= {_place(settings, key): [md5, etag] for key, md5, etag, _ in results}
     strays = sorted(set(there) - {prefix + name for name in files})
     _remove(target, settings.bucket, strays)
     sizes = [size for *_, size in results if size >= 0]

@@ -156,12 +156,12 @@ class _Rules:
 
     def tell(self, found: Description) -> list[str]:
         """The names of the rules that are still being evaluated."""
-        verdicts = rule_status.of_training_job(found)
-        for one in verdicts:
+        statuses = rule_status.of_training_job(found)
+        for one in statuses:
             if one.rule not in self.told and not one.live and one.status != "NoIssuesFound":
                 self.told.add(one.rule)
                 self.say.line(one.line, style=one.style)
-        return [one.rule for one in verdicts if one.live]
+        return [one.rule for one in statuses if one.live]
 
 
 def _by_rules(found: Description) -> str:
@@ -171,7 +171,8 @@ def _by_rules(found: Description) -> str:
 
 
 def _children(target: Target, request: dict[str, Any]) -> list[Description]:
-    rows, token = [], {}
+    rows: list[Description] = []
+    token: dict[str, str] = {}
     while True:
         page = target.ask("sagemaker", "ListTrainingJobsForHyperParameterTuningJob", **request, **token)
         rows += page["TrainingJobSummaries"]

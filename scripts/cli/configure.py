@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from scripts import config
 from scripts.aws import builtin_rules, defaults, model_file, secrets
@@ -49,11 +50,11 @@ def build(line: argparse.Namespace, now: datetime) -> Config:
     name = line.target or config.target_of_environment()
     if name not in defaults.NAMES:
         raise LaunchError(f"TARGET={name}: need {' or '.join(defaults.NAMES)}")
-    flags = {field.replace("-", "_"): getattr(line, field.replace("-", "_"), None) for field in where.NAMES}
+    flags: dict[str, Any] = {field.replace("-", "_"): getattr(line, field.replace("-", "_"), None) for field in where.NAMES}
     for field in ("subnets", "security_groups", "tags"):
         flags[field] = tuple(filter(None, flags[field].split(","))) if flags[field] else None
     flags["backend"] = flags["backend"] or config.backend_of_environment()
-    known, home = defaults.defaults(name, config.region_of_environment()), line.home or HOME
+    known, home = dict(defaults.defaults(name, config.region_of_environment())), line.home or HOME
     settings = where.read(name, home, flags, known)
     settings = where.read(name, home, flags, known | catalog.known(settings))
     secrets.refuse(tag=dict(pair.partition("=")[::2] for pair in settings.tags))

@@ -20,6 +20,8 @@ def _job(given: Given) -> dict[str, Any]:
     data_name = given.line.data_name or given.state.get("data")
     if not data_name:
         raise LaunchError("--data-name: no set of pictures was uploaded from here yet; start with kennel data")
+    if data_name in given.state.get("uploading", []) and not given.line.follow:
+        raise LaunchError(f"--data-name {data_name}: its upload did not end, S3 may hold a part of it; run kennel data again")
     if given.line.max_runtime < 60:
         raise LaunchError(f"--max-runtime {given.line.max_runtime}: need at least 60 seconds")
     return {
@@ -41,9 +43,9 @@ def start_of(given: Given) -> dict[str, str]:
 def trial_of(given: Given, chosen: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     """The hyperparameters of a tuning's jobs, and whether these train heads on kept features."""
     start = start_of(given)
-    if heads_only(start | chosen) and not given.line.plain:
-        return start | FEATURES_TRIAL | chosen, True
-    return start | (PRETRAINED_TRIAL if given.weights else SCRATCH_TRIAL) | chosen, False
+    if heads_only(start | dict(chosen)) and not given.line.plain:
+        return start | FEATURES_TRIAL | dict(chosen), True
+    return start | (PRETRAINED_TRIAL if given.weights else SCRATCH_TRIAL) | dict(chosen), False
 
 
 def without_test(job: dict[str, Any]) -> dict[str, Any]:
@@ -124,19 +126,22 @@ def deploy(given: Given) -> DeployConfig:
         raise LaunchError(f"--instances {line.instances} --startup-timeout {line.startup_timeout}: need 1 or more, 60 to 3600 s")
     endpoint = given.endpoint()
     job = None if line.model_data or line.model else line.job or given.state.get("training_job")
-    data = model_file.uri(settings, line.model) if line.model else line.model_data
     if line.model_data:
         if not re.fullmatch(r"s3://[^/]+/.+", line.model_data):
             raise LaunchError(f"--model-data {line.model_data}: need s3://BUCKET/KEY of a model.tar.gz")
-    elif not job and not line.model:
-        raise LaunchError("--job: no training job was started from here yet; start with kennel train, or give --model-data")
-    else:
+        data = line.model_data
+    elif line.model:
+        data = model_file.uri(settings, line.model)
+    elif job:
         settings.need("bucket")
+        data = settings.uri("jobs", job, "output") + model_file.NAME
+    else:
+        raise LaunchError("--job: no training job was started from here yet; start with kennel train, or give --model-data")
     return DeployConfig(
         settings=settings,
         endpoint=endpoint,
         name=checked_name("--name", line.name or f"{endpoint[:47]}-{given.moment}", 63),
-        model_data=data or settings.uri("jobs", job, "output") + model_file.NAME,
+        model_data=data,
         job=job,
         model=line.model,
         instances=line.instances,

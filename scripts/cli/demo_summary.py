@@ -57,8 +57,8 @@ def facts(target: Target, job: dict[str, Any], answers: Sequence[Answer], folder
 def table(answers: Sequence[Answer]) -> Table:
     """A few of the answers, spread over all of them."""
     rows = Table(title="Pictures the network has never seen")
-    for name, side in (("picture", "left"), ("it is", "left"), ("the endpoint says", "left"), ("sure", "right"), ("", "left")):
-        rows.add_column(name, justify=side)
+    for name in ("picture", "it is", "the endpoint says", "sure", ""):
+        rows.add_column(name, justify="right" if name == "sure" else "left")
     for answer in answers[:: max(1, len(answers) // SHOWN)][:SHOWN]:
         truth = answer.picture.parent.name
         mark = "[green]right[/]" if answer.best["class"] == truth else "[red]wrong[/]"

@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from contract.splits import FOLDERS
@@ -32,6 +33,8 @@ SPLITS = tuple(FOLDERS.values())
 MOST = 99_999
 FINISHED, STARTED = "drawn.json", "drawing.json"
 _OURS = re.compile(rf"{FINISHED}|{STARTED}|(train|valid|test)(/\d{{3}}\.(\w+)(/\3_\d{{5}}\.jpg)?)?")
+Corner = NDArray[np.float64]
+"""x and y, in pixels."""
 Progress = Callable[[int, int], None]
 """Told how many pictures are drawn, and of how many."""
 
@@ -72,7 +75,8 @@ def draw(breed: Breed, seed: int, size: int) -> Image.Image:
         clutter(brush, rng.uniform(0, side), rng.uniform(0.2 * side, side), side * rng.uniform(0.12, 0.3), rng)
     if rng.random() < 0.15:
         fence(brush, 0, side, high[1] - side * 0.35, high[1] - side * 0.02, rng)
-    shadow = shade(page.getpixel((side // 2, side - 1)), 0.6)
+    red, green, blue = page.crop((side // 2, side - 1, side // 2 + 1, side)).tobytes()
+    shadow = shade((red, green, blue), 0.6)
     brush.fill([pose(oval(0, 0.02, 0.42 * (high[0] - low[0]) / pose.scale, 0.05))], shadow)
     for part in parts:
         shapes = [pose(shape) for shape in part.shapes]
@@ -83,7 +87,9 @@ def draw(breed: Breed, seed: int, size: int) -> Image.Image:
     return develop(page, size, rng)
 
 
-def _pose(parts: Sequence[Part], side: int, rng: np.random.Generator) -> tuple[Pose, tuple[np.ndarray, np.ndarray]]:
+def _pose(
+    parts: Sequence[Part], side: int, rng: np.random.Generator
+) -> tuple[Pose, tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Turn, flip, size and place, all of the dog on the page; and the box it fills: its upper left and lower right corner."""
     points = np.concatenate([shape for part in parts for shape in part.shapes])
     x, y = (points.min(axis=0) + points.max(axis=0)) / 2
@@ -96,7 +102,7 @@ def _pose(parts: Sequence[Part], side: int, rng: np.random.Generator) -> tuple[P
     return Pose((x, y), (place[0], place[1]), scale, angle, flipped), (place + scale * low, place + scale * high)
 
 
-def _occlude(brush: Brush, side: int, low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> None:
+def _occlude(brush: Brush, side: int, low: NDArray[np.float64], high: NDArray[np.float64], rng: np.random.Generator) -> None:
     """Things in front of the dog: grass at its paws, a toy, a low fence."""
     tall = high[1] - low[1]
     if rng.random() < 0.4:
@@ -195,8 +201,8 @@ def contact_sheet(folder: Path, *, across: int = 4, each: int = 2, side: int = 9
     pen = ImageDraw.Draw(sheet)
     for index, path in enumerate(classes):
         left, top = gap + index % across * wide, gap + index // across * high
-        for column, name in enumerate(sorted(path.glob("*.jpg"))[:each]):
-            with Image.open(name) as picture:
+        for column, file in enumerate(sorted(path.glob("*.jpg"))[:each]):
+            with Image.open(file) as picture:
                 sheet.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (left + column * side, top))
         name = path.name.partition(".")[2].replace("_", " ")
         pen.text((left + 2, top + side + 1), name, fill="black", font=ImageFont.load_default(13))

@@ -9,11 +9,12 @@ from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 SUPERSAMPLE = 3
 Colour = tuple[int, int, int]
-Shape = np.ndarray
+Shape = NDArray[np.float64]
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
@@ -31,7 +32,7 @@ def shade(colour: Colour, factor: float) -> Colour:
     return red, green, blue
 
 
-def _spline(points: np.ndarray, steps: int) -> np.ndarray:
+def _spline(points: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
     """Catmull-Rom through points[1:-1]: float64 [(n - 3) * steps, 2]; the first and last only steer."""
     t = np.linspace(0.0, 1.0, steps, endpoint=False)[None, :, None]
     a, b, c, d = (points[i : len(points) - 3 + i, None, :] for i in range(4))
@@ -39,7 +40,7 @@ def _spline(points: np.ndarray, steps: int) -> np.ndarray:
     return curve.reshape(-1, 2)
 
 
-def _normals(closed: Shape) -> np.ndarray:
+def _normals(closed: Shape) -> NDArray[np.float64]:
     """Unit normals of a closed polygon, pointing out."""
     along = np.roll(closed, -1, axis=0) - np.roll(closed, 1, axis=0)
     out = np.stack([along[:, 1], -along[:, 0]], axis=1) / np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
@@ -164,9 +165,9 @@ def background(side: int, horizon: float, rng: np.random.Generator) -> Image.Ima
         return page
     wall = shade(any_colour(rng), 1.1)
     pitch = side * rng.uniform(0.06, 0.2)
-    for x in np.arange(rng.uniform(0, pitch), side, pitch):
+    for x in map(float, np.arange(rng.uniform(0, pitch), side, pitch)):
         if rng.random() < 0.5:
-            brush.fill([oval(x, y, pitch * 0.16) for y in np.arange(pitch / 2, horizon, pitch)], wall)
+            brush.fill([oval(x, y, pitch * 0.16) for y in map(float, np.arange(pitch / 2, horizon, pitch))], wall)
         else:
             brush.fill([_box(x, 0, x + pitch * 0.3, horizon)], wall)
     brush.fill([_box(0, horizon, side, side)], floor)

@@ -97,7 +97,7 @@ def lines(command: Command, log: Path | None = None) -> Iterator[str]:
         process = stack.enter_context(
             subprocess.Popen(
                 command.arguments,
-                env=engine_environment() | command.environment,
+                env=engine_environment() | dict(command.environment),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -105,6 +105,7 @@ def lines(command: Command, log: Path | None = None) -> Iterator[str]:
                 errors="replace",
             )
         )
+        assert process.stdin is not None and process.stdout is not None  # both are pipes
         try:
             with suppress(BrokenPipeError):  # it ended before it read; its exit status says why
                 process.stdin.write(command.given)

@@ -20,8 +20,8 @@ TICK = 0.05
 _SIGTERM_BIT = 1 << 14
 
 
-class Trial:
-    """`with Trial(image, ["train"]) as trial`: created and filled, not started; removed at the end.
+class TrialContainer:
+    """`with TrialContainer(image, ["train"]) as trial`: created and filled, not started; removed at the end.
 
     `files`: paths below /opt/ml to their bytes. `port`: one that is published on loopback; without it, no network at all.
     """
@@ -96,9 +96,10 @@ class Trial:
 
     def read(self, path: str) -> bytes | None:
         """A file of the container; None when it is not there."""
-        with suppress(docker_engine.Refused, KeyError, AttributeError):
+        with suppress(docker_engine.Refused, KeyError):
             with tarfile.open(fileobj=io.BytesIO(docker_engine.ask("cp", f"{self._id}:{path}", "-"))) as packed:
-                return packed.extractfile(packed.getmembers()[0]).read()
+                content = packed.extractfile(packed.getmembers()[0])
+                return content.read() if content else None
         return None
 
     def written(self) -> list[str]:

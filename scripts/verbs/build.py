@@ -121,8 +121,8 @@ def labels(below: Base) -> Iterator[tuple[str, str]]:
     yield "org.opencontainers.image.version", tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     name, _, digest = below.name.partition("@")
     yield "org.opencontainers.image.base.name", name
-    if digest or below.found:
-        yield "org.opencontainers.image.base.digest", digest or below.found["Id"]
+    if known := digest or (below.found["Id"] if below.found else ""):
+        yield "org.opencontainers.image.base.digest", known
     if revision := _git("rev-parse", "HEAD"):
         yield "org.opencontainers.image.revision", revision + ("-changed" if _git("status", "--porcelain", "--", *ROOMS) else "")
     source = urlsplit(_git("config", "remote.origin.url"))

@@ -70,9 +70,13 @@ def files_of(folder: Path) -> dict[str, Path]:
 
 def send(target: Target, given: DataConfig, folder: Path, say: Terminal) -> uploads.Done:
     """Upload what changed and remember the set for tune and train."""
+    with state.changing(given.settings.state) as remembered:
+        remembered["uploading"] = sorted({*remembered.get("uploading", []), given.name})
     done = uploads.upload(target, given.settings, _prefix(given), files_of(folder), say)
     say.line(f"s3://{given.settings.bucket}/{_prefix(given)}: {done}")
-    state.remember(given.settings.state, data=given.name)
+    with state.changing(given.settings.state) as remembered:
+        remembered["data"] = given.name
+        remembered["uploading"] = [name for name in remembered.get("uploading", []) if name != given.name]
     return done
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scripts.aws import invocation, local_server, rule_status
 from scripts.aws.api import Target, asleep, connect
@@ -36,7 +37,7 @@ class Story:
 
     given: DemoConfig
     say: Terminal
-    facts: dict = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -64,10 +65,11 @@ def run(given: DemoConfig, say: Terminal) -> int:
     with story.step("data", "Pictures, to S3"):
         folder = _upload(story, target)
     with story.step("tune", f"A tuning job: {given.jobs} training jobs, {given.parallel} at a time"):
-        best = tune.search(target, _search(given), say)
+        search = _search(given)
+        best = tune.wait(target, search, tune.start(target, search, say), say)
     with story.step("train", "The final training, with the best hyperparameters, debugger hooks and rules"):
         final = _final(given, best["hyperparameters"])
-        job = train.train(target, final, say)
+        job = train.wait(target, final, train.start(target, final, say), say)
         story.facts["rules"] = rule_status.facts(train.look_inside(target, final, job, say))
     try:
         with story.step("deploy", "An endpoint"):
@@ -107,7 +109,7 @@ def _set_name(given: DemoConfig) -> str:
     return set_name(given.data) if given.data else "drawn"
 
 
-def _job(given: DemoConfig) -> dict:
+def _job(given: DemoConfig) -> dict[str, Any]:
     slug = weights.slug(given.weights) if given.weights else None
     found = {"settings": given.settings, "channels": channels(given.settings, _set_name(given), slug), "max_runtime": 7200}
     return found | {"name": f"{ENDPOINT}-{given.moment}"}
@@ -130,7 +132,7 @@ def _search(given: DemoConfig) -> TuneConfig:
 def _final(given: DemoConfig, best: dict[str, str]) -> TrainConfig:
     start = PRETRAINED if given.weights else SCRATCH
     return TrainConfig(
-        hyperparameters=start | {"seed": str(given.seed)} | best | given.chosen,
+        hyperparameters=start | {"seed": str(given.seed)} | best | dict(given.chosen),
         previous=given.previous.get("training_job"),
         rules=given.rules,
         **_job(given),
@@ -164,7 +166,7 @@ def _ask(story: Story, target: Target, pictures: list[Path]) -> list[invocation.
     return answers
 
 
-def _jobs(target: Target, best: dict, job: dict) -> dict:
+def _jobs(target: Target, best: state.BestTrial, job: dict[str, Any]) -> dict[str, Any]:
     found = target.ask("sagemaker", "DescribeHyperParameterTuningJob", HyperParameterTuningJobName=best["tuning_job"])
     trials = {name: number for name, number in found["TrainingJobStatusCounters"].items() if number}
     names = {"tuning": best["tuning_job"], "best_trial": best["training_job"], "training": job["TrainingJobName"]}

@@ -4,6 +4,7 @@ An endpoint that is there goes over to the new model without a pause, and keeps 
 """
 
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -58,9 +59,10 @@ def deploy(target: Target, given: DeployConfig, say: Terminal) -> None:
     if there:
         calls[-1] = update_endpoint(given)
     made: list[Call] = []
-    before = {key: state.read(settings.state).get(key) for key in ("endpoint", "endpoint_config", "model")}
+    before = state.read(settings.state)
     # Written down first: whatever happens to this program, `kennel down` knows what to remove.
-    state.remember(settings.state, endpoint=given.endpoint, endpoint_config=given.name, model=given.name)
+    mine = {"endpoint": given.endpoint, "endpoint_config": given.name, "model": given.name}
+    state.remember(settings.state, **mine)
     try:
         for call in calls:
             made.append(call)
@@ -77,7 +79,7 @@ def deploy(target: Target, given: DeployConfig, say: Terminal) -> None:
         raise
     except (LaunchError, ClientError, BotoCoreError, KeyboardInterrupt):
         if _sweep(target, given, made, say):
-            state.remember(settings.state, **before)
+            state.put_back(settings.state, mine, before)
         raise
     if there:
         down.remove_config(target, there["EndpointConfigName"], say)
@@ -99,7 +101,7 @@ def _check_job(target: Target, given: DeployConfig) -> None:
         raise LaunchError(f"--job {given.job}: is {found['TrainingJobStatus']} and has no model; see kennel logs {given.job}")
 
 
-def _serves(target: Target, there: dict, given: DeployConfig) -> bool:
+def _serves(target: Target, there: dict[str, Any], given: DeployConfig) -> bool:
     """Whether the endpoint serves, or will serve, just what is asked for."""
     if there["EndpointStatus"] not in ("InService", "Creating", "Updating"):
         return False
@@ -123,7 +125,7 @@ def _make(target: Target, call: Call) -> None:
             raise
 
 
-def _wait(target: Target, given: DeployConfig, say: Terminal) -> dict:
+def _wait(target: Target, given: DeployConfig, say: Terminal) -> dict[str, Any]:
     logs_command = kennel_command(f"logs {given.endpoint}", given.settings)
     with waiting.left_running(f"endpoint {given.endpoint}", given.settings, "deploy", "down"):
         return waiting.endpoint(target, given.endpoint, say, logs_command)

@@ -46,8 +46,10 @@ def remove(target: Target, given: DownConfig, say: Terminal) -> None:
     models = {name for config in configs for name in remove_config(target, config, say)}
     if given.model and given.model not in models:
         _remove_model(target, given.model, say)
-    if state.read(given.settings.state).get("endpoint") == given.endpoint:
-        state.remember(given.settings.state, endpoint=None, endpoint_config=None, model=None)
+    with state.changing(given.settings.state) as remembered:
+        if remembered.get("endpoint") == given.endpoint:
+            for key in ("endpoint", "endpoint_config", "model"):
+                remembered.pop(key, None)
 
 
 def remove_config(target: Target, name: str, say: Terminal) -> list[str]:

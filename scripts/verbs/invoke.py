@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from rich.table import Table
 
@@ -43,7 +44,7 @@ def run(given: InvokeConfig, say: Terminal) -> int:
     return 0
 
 
-def _line(answer: Answer, top: int) -> dict:
+def _line(answer: Answer, top: int) -> dict[str, Any]:
     said = {"error": answer.error} if answer.error else {"predictions": answer.predictions[:top]}
     return {"picture": str(answer.picture)} | said | {"milliseconds": round(1000 * answer.seconds, 1)}
 

@@ -7,6 +7,8 @@ It looks at the configuration (image_config.py) and then runs the image as SageM
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from contract.layout import FAILURE_LIMIT
 from scripts.aws.calls import Call
@@ -15,7 +17,7 @@ from scripts.cli.terminal import Terminal
 from scripts.cli.verb_config import LintImageConfig
 from scripts.errors import LaunchError
 from scripts.images import docker_engine, image_config
-from scripts.images.trial_container import TICK, Trial
+from scripts.images.trial_container import TICK, TrialContainer
 
 TRAIN_SECONDS, IDLE_SECONDS, STARTUP_SECONDS = 60.0, 20.0, 240.0
 STOP_SECONDS = {"train": 120.0, "serve": 30.0}
@@ -68,10 +70,10 @@ def findings(given: LintImageConfig) -> Iterator[CheckResult]:
         )
 
 
-def _training(given: LintImageConfig, image: dict) -> Iterator[CheckResult]:
+def _training(given: LintImageConfig, image: dict[str, Any]) -> Iterator[CheckResult]:
     """`IMAGE train` on a job without data: nothing when the image does not train."""
     files = {f"input/config/{name}.json": json.dumps(body).encode() for name, body in _JOB.items()}
-    with Trial(given.image, ["train"], files) as trial:
+    with TrialContainer(given.image, ["train"], files) as trial:
         if trial.start() is not None:
             return
         handler, code = _watch(trial, TRAIN_SECONDS)
@@ -91,7 +93,7 @@ def _training(given: LintImageConfig, image: dict) -> Iterator[CheckResult]:
         yield from _writes(trial)
 
 
-def _watch(trial: Trial, seconds: float) -> tuple[bool | None, int | None]:
+def _watch(trial: TrialContainer, seconds: float) -> tuple[bool | None, int | None]:
     """Whether the first process ever had a handler for SIGTERM, and the exit status, if it ended."""
     seen: bool | None = None
     limit = time.monotonic() + seconds
@@ -104,7 +106,7 @@ def _watch(trial: Trial, seconds: float) -> tuple[bool | None, int | None]:
     return seen, None
 
 
-def _failure(trial: Trial, code: int) -> Iterator[CheckResult]:
+def _failure(trial: TrialContainer, code: int) -> Iterator[CheckResult]:
     body = trial.read("/opt/ml/output/failure")
     if not body:
         yield CheckResult(
@@ -132,7 +134,7 @@ def _handles(handler: bool | None, program: str) -> CheckResult:
     )
 
 
-def _writes(trial: Trial) -> Iterator[CheckResult]:
+def _writes(trial: TrialContainer) -> Iterator[CheckResult]:
     """Files written elsewhere than a container may be sure to be able to."""
     paths = [path for path in trial.written() if not path.startswith(FREE)]
     leaves = [path for path in paths if not any(other.startswith(f"{path}/") for other in trial.written())]
@@ -143,7 +145,7 @@ def _writes(trial: Trial) -> Iterator[CheckResult]:
         yield CheckResult("ok", "it writes below /opt/ml and /tmp only")
 
 
-def _stops(trial: Trial, program: str) -> CheckResult:
+def _stops(trial: TrialContainer, program: str) -> CheckResult:
     limit, begin = STOP_SECONDS[program], time.monotonic()
     trial.signal()
     code = trial.wait(limit)
@@ -152,9 +154,9 @@ def _stops(trial: Trial, program: str) -> CheckResult:
     return CheckResult("ok", f"`{program}` ends {time.monotonic() - begin:.1f} s after SIGTERM, exit status {code}")
 
 
-def _serving(given: LintImageConfig, image: dict) -> Iterator[CheckResult]:
+def _serving(given: LintImageConfig, image: dict[str, Any]) -> Iterator[CheckResult]:
     """`IMAGE serve`, without a model and with one: nothing when the image does not serve."""
-    with Trial(given.image, ["serve"], {}, port=PORT) as trial:
+    with TrialContainer(given.image, ["serve"], {}, port=PORT) as trial:
         if trial.start() is not None:
             return
         status, code = _until_answered(trial, IDLE_SECONDS)
@@ -177,14 +179,14 @@ def _serving(given: LintImageConfig, image: dict) -> Iterator[CheckResult]:
     if given.model is None:
         yield CheckResult("warn", "`serve` with a model: not looked at", "give one: --model model.tar.gz")
         return
-    yield from _with_model(given, image)
+    yield from _with_model(given, given.model, image)
 
 
-def _with_model(given: LintImageConfig, image: dict) -> Iterator[CheckResult]:
+def _with_model(given: LintImageConfig, model: Path, image: dict[str, Any]) -> Iterator[CheckResult]:
     moved = (image["Config"].get("Labels") or {}).get(image_config.BIND_TO_PORT) == "true"
     port = OTHER_PORT if moved else PORT
-    with Trial(given.image, ["serve"], {}, {"SAGEMAKER_BIND_TO_PORT": str(port)} if moved else {}, port) as trial:
-        trial.put(given.model, "/opt/ml/model")
+    with TrialContainer(given.image, ["serve"], {}, {"SAGEMAKER_BIND_TO_PORT": str(port)} if moved else {}, port) as trial:
+        trial.put(model, "/opt/ml/model")
         begin = time.monotonic()
         trial.start()
         status, code = _until_answered(trial, STARTUP_SECONDS)
@@ -196,7 +198,7 @@ def _with_model(given: LintImageConfig, image: dict) -> Iterator[CheckResult]:
             )
             yield CheckResult(
                 "fail",
-                f"`serve` is not healthy on port {port} with {given.model.name}: {ended}",
+                f"`serve` is not healthy on port {port} with {model.name}: {ended}",
                 "docker run it with this model, and read what it prints",
             )
             return
@@ -215,7 +217,7 @@ def _with_model(given: LintImageConfig, image: dict) -> Iterator[CheckResult]:
         yield from _writes(trial)
 
 
-def _until_answered(trial: Trial, seconds: float) -> tuple[int | None, int | None]:
+def _until_answered(trial: TrialContainer, seconds: float) -> tuple[int | None, int | None]:
     """The last status of /ping, 200 as soon as it comes, and the exit status, if it ended."""
     status: int | None = None
     limit = time.monotonic() + seconds

@@ -52,8 +52,9 @@ def plan(given: PushConfig) -> list[Call | Command]:
 
 def run(given: PushConfig, say: Terminal) -> int:
     """Push each, read back what the registry has of it, and remember that for jobs and endpoints."""
-    local = {image: docker_engine.inspect(catalog.local(given.settings, image)) for image in given.images}
-    if missing := [image for image, found in local.items() if found is None]:
+    inspected = {image: docker_engine.inspect(catalog.local(given.settings, image)) for image in given.images}
+    local = {image: found for image, found in inspected.items() if found is not None}
+    if missing := [image for image in given.images if image not in local]:
         raise LaunchError(
             f"{', '.join(map(catalog.name, missing))}: not in the engine; build with kennel build {' '.join(missing)}"
         )

@@ -9,7 +9,7 @@ from scripts.aws.api import Target, connect, is_taken
 from scripts.aws.api_requests import create_rule_job, rule_job_name
 from scripts.aws.calls import Call
 from scripts.aws.job_config import RulesConfig
-from scripts.aws.rule_status import Verdict
+from scripts.aws.rule_status import RuleStatus
 from scripts.cli.terminal import Terminal
 from scripts.errors import LaunchError
 
@@ -30,7 +30,7 @@ def run(given: RulesConfig, say: Terminal) -> int:
     return 0
 
 
-def evaluate(target: Target, given: RulesConfig, say: Terminal) -> list[Verdict]:
+def evaluate(target: Target, given: RulesConfig, say: Terminal) -> list[RuleStatus]:
     """Starts the jobs and waits for them, with a line for each rule."""
     jobs = {rule.name: rule_job_name(given, rule) for rule in given.rules}
     for call in plan(given):
@@ -40,7 +40,7 @@ def evaluate(target: Target, given: RulesConfig, say: Terminal) -> list[Verdict]
             if not is_taken(error):  # a job that an earlier try has started is this one
                 raise
     say.line(f"Processing jobs {given.name}-... started: {', '.join(jobs)} on training job {given.job}")
-    found: dict[str, Verdict] = {}
+    found: dict[str, RuleStatus] = {}
     stop = f"stop {next(iter(jobs.values()))}"
     with waiting.left_running(f"Processing jobs {given.name}-...", given.settings, "status", stop), say.changing() as show:
         while len(found) < len(jobs):

@@ -51,9 +51,9 @@ def run(given: Config, say: Terminal) -> int:
 def _rules(target: Target, jobs: list[str], say: Terminal) -> None:
     """The rules of the newest training job that has any."""
     for job in jobs:
-        if verdicts := rule_status.of_training_job(target.ask("sagemaker", "DescribeTrainingJob", TrainingJobName=job)):
+        if statuses := rule_status.of_training_job(target.ask("sagemaker", "DescribeTrainingJob", TrainingJobName=job)):
             say.line(f"rules of {job}")
-            for one in verdicts:
+            for one in statuses:
                 say.line(one.line, style=one.style)
             return
 

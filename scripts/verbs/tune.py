@@ -1,5 +1,7 @@
 """`kennel tune`: a hyperparameter tuning job, followed to its end; the best hyperparameters go to .kennel/best.json."""
 
+from typing import Any
+
 from contract import metrics
 from scripts.aws import features, idempotent, waiting
 from scripts.aws.api import Target, connect
@@ -20,14 +22,18 @@ def plan(given: TuneConfig) -> list[Call]:
 
 
 def run(given: TuneConfig, say: Terminal) -> int:
-    search(connect(given.settings), given, say)
-    if not given.detach:
-        say.next(given.settings, ("train", "the final training, with these"))
+    target = connect(given.settings)
+    name = start(target, given, say)
+    if given.detach:
+        say.next(given.settings, (f"tune --follow {name}", "wait for it"), (f"stop {name}", "stop it"))
+        return 0
+    wait(target, given, name, say)
+    say.next(given.settings, ("train", "the final training, with these"))
     return 0
 
 
-def search(target: Target, given: TuneConfig, say: Terminal) -> dict | None:
-    """Start or find the tuning job and wait; returns what best.json says, None when it was only started."""
+def start(target: Target, given: TuneConfig, say: Terminal) -> str:
+    """Start the tuning job, or find the one that runs; returns its name."""
     settings = given.settings
     if given.by_features and not given.follow:
         features.ensure(target, given, say)
@@ -35,13 +41,14 @@ def search(target: Target, given: TuneConfig, say: Terminal) -> dict | None:
     if not given.follow:
         catalog.check(target, settings, settings.train_image)
     with waiting.left_running(f"tuning job {given.name}", settings, again, f"stop {given.name}"):
-        name = idempotent.start(target, idempotent.TUNING, given, plan(given)[-1], say)
-    again = f"tune --follow {name}"
-    if given.detach:
-        say.next(settings, (again, "wait for it"), (f"stop {name}", "stop it"))
-        return None
+        return idempotent.start(target, idempotent.TUNING, given, plan(given)[-1], say)
+
+
+def wait(target: Target, given: TuneConfig, name: str, say: Terminal) -> state.BestTrial:
+    """Wait for the tuning job and remember the hyperparameters of its best training job in best.json, for training."""
+    settings = given.settings
     try:
-        with waiting.left_running(f"tuning job {name}", settings, again, f"stop {name}"):
+        with waiting.left_running(f"tuning job {name}", settings, f"tune --follow {name}", f"stop {name}"):
             found = waiting.tuning_job(target, name, say, kennel_command(f"logs {name}", settings))
         best = _best(name, found)
     except RunError:
@@ -55,7 +62,7 @@ def search(target: Target, given: TuneConfig, say: Terminal) -> dict | None:
     return best
 
 
-def _best(name: str, found: dict) -> dict:
+def _best(name: str, found: dict[str, Any]) -> state.BestTrial:
     """What best.json says of the winner."""
     winner = found.get("BestTrainingJob")
     if not winner:

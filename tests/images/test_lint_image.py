@@ -8,7 +8,7 @@ import docker
 import pytest
 
 from scripts.images.docker_engine import Refused, ask
-from scripts.images.trial_container import Trial
+from scripts.images.trial_container import TrialContainer
 from tests.support.person import Kennel
 
 GOOD_TRAIN = """#!/usr/bin/env python3.11
@@ -96,7 +96,7 @@ def test_a_bad_image_fails_with_its_finding(kennel: Kennel, build, name: str) ->
 
 def test_a_trial_reads_what_was_written_and_leaves_nothing(build, engine: docker.DockerClient) -> None:
     image = build("trial", GOOD_TRAIN, None)
-    with Trial(image, ["train"], {"input/config/hyperparameters.json": b"{}"}) as trial:
+    with TrialContainer(image, ["train"], {"input/config/hyperparameters.json": b"{}"}) as trial:
         assert trial.start() is None
         assert trial.wait(30) == 1
         assert trial.read("/opt/ml/output/failure") == b"no channel named train"
