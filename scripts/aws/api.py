@@ -11,17 +11,14 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore import xform_name
-from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
 
 from scripts import config
 from scripts.aws import local_server
 from scripts.aws.calls import Call
+from scripts.aws.clients import local_session, options
 from scripts.aws.settings import Settings
 from scripts.errors import LaunchError
-
-ATTEMPTS = 6
-"""Of one request, all together: throttling and broken connections are tried again with growing pauses."""
 
 
 class Target:
@@ -32,14 +29,7 @@ class Target:
         self._session, self._endpoint_url = session, endpoint_url
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._options = ClientConfig(
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            max_pool_connections=16,
-            connect_timeout=5,
-            read_timeout=75,
-            # A proxy of the person's has no business between this machine and itself.
-            proxies={} if endpoint_url else None,
-        )
+        self._options = options(local=endpoint_url is not None)
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service, the same one each time."""
@@ -113,7 +103,7 @@ def connect(settings: Settings) -> Target:
     """The target that the settings name. Raises LaunchError when it cannot be reached or would not be what it says."""
     if settings.target == "local":
         server = local_server.ensure(settings)
-        session = boto3.Session(aws_access_key_id=server.access_key, aws_secret_access_key=server.secret_key)
+        session = local_session(server.access_key, server.secret_key)
         return Target(session, settings.region, poll=0.5, endpoint_url=server.url)
     if problem := misdirected(settings):
         raise LaunchError(problem)

@@ -13,16 +13,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import boto3
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from scripts.aws.calls import Call
+from scripts.aws.clients import local_session, options
 from scripts.aws.defaults import programs
 from scripts.aws.policies import trust
 from scripts.aws.root_lock import end_holder, holder
 from scripts.aws.settings import Settings
-from scripts.config import PROJECT, inherited_environment
+from scripts.config import PROJECT, WITHOUT_AWS_FILES, inherited_environment
 from scripts.errors import RunError
 from scripts.output import complain
 
@@ -90,30 +90,54 @@ def command(settings: Settings, port: int) -> list[str]:
 
 
 def ensure(settings: Settings, port: int | None = None) -> Server:
-    """The running server, started when there is none; it has bucket and role afterwards. Raises RunError with its own words."""
+    """The running server, started when there is none; it has bucket and role afterwards. Raises RunError with its own words.
+
+    A server that cannot be set up is ended again. Where a launcher was killed before it had set the server up, the next does.
+    """
     server = running(settings)
     if server is None:
+        root(settings).mkdir(0o700, parents=True, exist_ok=True)
+        _unfinished(settings).touch()
         server = _start(settings, port) if port is not None else _start_anywhere(settings)
-        _set_up(settings, server)
+        try:
+            _set_up(settings, server)
+        except BaseException:
+            stop(settings)
+            raise
         complain(f"local SageMaker started on {server.url} (kennel stop ends it)")
+    elif _unfinished(settings).exists():
+        _set_up(settings, server)
     return server
+
+
+def _unfinished(settings: Settings) -> Path:
+    """The file that is there from before the start of a server until its bucket and role are made."""
+    return root(settings) / "set-up-unfinished"
 
 
 def _start(settings: Settings, port: int) -> Server:
     folder = root(settings)
-    folder.mkdir(0o700, parents=True, exist_ok=True)
     log = folder / "server.log"
     with log.open("ab") as output:
         begin = output.tell()
         process = subprocess.Popen(
             command(settings, port),
             cwd=folder,
-            env=inherited_environment() | {"PYTHONPATH": str(PROJECT)},
+            env=inherited_environment() | WITHOUT_AWS_FILES | {"PYTHONPATH": str(PROJECT)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    try:
+        return _when_ready(settings, process, log, begin)
+    except BaseException:
+        _end(process)
+        raise
+
+
+def _when_ready(settings: Settings, process: "subprocess.Popen[bytes]", log: Path, begin: int) -> Server:
+    """The server once it answers. Raises RunError when it ends before, or does not answer in time."""
     limit = time.monotonic() + READY_SECONDS
     while time.monotonic() < limit:
         status = process.poll()
@@ -125,8 +149,16 @@ def _start(settings: Settings, port: int) -> Server:
             kind = PortTaken if "--port" in said else RunError
             raise kind(f"local SageMaker: {said} (exit status {status}; see {log})")
         time.sleep(0.05)
-    process.terminate()
     raise RunError(f"local SageMaker: not ready after {READY_SECONDS:.0f} s; see {log}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _start_anywhere(settings: Settings) -> Server:
@@ -154,14 +186,16 @@ def account(settings: Settings) -> list[Call]:
 
 
 def _set_up(settings: Settings, server: Server) -> None:
-    session = boto3.Session(aws_access_key_id=server.access_key, aws_secret_access_key=server.secret_key)
+    """Make bucket and role where they are not there yet; a second time changes nothing."""
+    session = local_session(server.access_key, server.secret_key)
     for call in account(settings):
-        client = session.client(call.service, region_name=settings.region, endpoint_url=server.url)
+        client = session.client(call.service, region_name=settings.region, endpoint_url=server.url, config=options(local=True))
         try:
             getattr(client, xform_name(call.operation))(**call.request)
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "EntityAlreadyExists"):
                 raise RunError(f"local SageMaker: {error}") from None
+    _unfinished(settings).unlink(missing_ok=True)
 
 
 def environment(settings: Settings, server: Server) -> dict[str, str]:

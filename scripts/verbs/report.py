@@ -105,7 +105,11 @@ def _environment(settings: Settings, remote: bool) -> dict[str, str]:
         return config.inherited_environment()
     if settings.target == "aws":
         return config.whole_environment() | ({"AWS_DEFAULT_REGION": settings.region} if settings.region else {})
-    return config.inherited_environment() | local_server.environment(settings, local_server.ensure(settings))
+    return (
+        config.inherited_environment()
+        | config.WITHOUT_AWS_FILES
+        | local_server.environment(settings, local_server.ensure(settings))
+    )
 
 
 def _described(target: Target, name: str, given: ReportConfig) -> Path:

@@ -16,7 +16,7 @@ def run(given: UpConfig, say: Terminal) -> int:
     before = local_server.running(given.settings)
     if before and given.port is not None and not before.url.endswith(f":{given.port}"):
         raise LaunchError(f"--port {given.port}: the local SageMaker is up on {before.url}; kennel stop, then kennel up again")
-    server = before or local_server.ensure(given.settings, given.port)
+    server = local_server.ensure(given.settings, given.port)
     say.line(f"local SageMaker on {server.url}, process {server.pid}, files in {local_server.root(given.settings)}")
     say.next(given.settings, ("data", "a set of pictures"), ("env", "for the AWS CLI, boto3 and notebooks"), ("stop", "end it"))
     return 0
