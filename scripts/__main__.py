@@ -24,8 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _complain(line.verb, str(error), error.status)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone, as `head` does; Python would complain at exit
-        return 0
+        from scripts.output import discard_output
+
+        discard_output()  # the reader of our output has gone, as `head` does
+        return 141
     except Exception as error:
         if line.debug:
             raise
@@ -46,8 +48,9 @@ def _run(line: Namespace) -> int:
     module = import_module(f"scripts.verbs.{line.verb.replace('-', '_')}")
     if line.dry_run:
         from scripts.aws.calls import render
+        from scripts.output import emit
 
-        print(render(module.plan(config)))
+        emit(render(module.plan(config)))
         return 0
     from scripts.cli.extras import check
     from scripts.cli.terminal import Terminal

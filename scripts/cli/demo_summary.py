@@ -16,6 +16,7 @@ from contract.output_data import predictions
 from contract.splits import TEST
 from scripts.aws.api import Target
 from scripts.aws.invocation import CONNECTIONS, Answer
+from scripts.cli.terminal import cell
 from scripts.errors import RunError
 
 SHOWN = 8
@@ -62,7 +63,9 @@ def table(answers: Sequence[Answer]) -> Table:
     for answer in answers[:: max(1, len(answers) // SHOWN)][:SHOWN]:
         truth = answer.picture.parent.name
         mark = "[green]right[/]" if answer.best["class"] == truth else "[red]wrong[/]"
-        rows.add_row(answer.picture.name, label(truth), answer.best["label"], f"{answer.best['probability']:.2f}", mark)
+        rows.add_row(
+            cell(answer.picture.name), cell(label(truth)), cell(answer.best["label"]), f"{answer.best['probability']:.2f}", mark
+        )
     return rows
 
 

@@ -15,17 +15,30 @@ from rich.text import Text
 
 from scripts.aws.settings import Settings, kennel_command
 from scripts.check_result import CheckResult
+from scripts.output import discard_output, harmless
 
 _STYLES = {"ok": "", "warn": "yellow", "fail": "red"}
 EVERY = 5.0
 """Seconds between two progress lines where there is no terminal."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Print nothing more; rich itself would end the program here, in the middle of its work."""
+        self.quiet = True
+        discard_output()
+
+
+def cell(text: str, style: str = "") -> Text:
+    """A cell of a table: shown as it is, whatever markup or control characters are in it."""
+    return Text(harmless(text), style=style)
+
+
 class Terminal:
     """Prints to one console; plain lines when it is no terminal. A console that is gone is no error: the work goes on."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(soft_wrap=True)
+        self.console = console or _Console(soft_wrap=True)
 
     @property
     def terminal(self) -> bool:
@@ -33,7 +46,7 @@ class Terminal:
 
     def line(self, text: str = "", style: str = "") -> None:
         with suppress(OSError):
-            self.console.print(Text(text, style=style), highlight=False)
+            self.console.print(cell(text, style), highlight=False)
 
     def table(self, table: Table) -> None:
         with suppress(OSError):
@@ -60,9 +73,13 @@ class Terminal:
     def progress(self, what: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
         """Yields a function that is told how many are done, and of how many: a bar on a terminal, else a line now and then."""
         if self.terminal:
-            parts = (TextColumn("{task.description}"), BarColumn(), TextColumn(f"{{task.completed:,}}/{{task.total:,}} {unit}"))
+            parts = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn(f"{{task.completed:,}}/{{task.total:,}} {unit}"),
+            )
             with Progress(*parts, TimeRemainingColumn(), console=self.console, transient=True) as bar:
-                task = bar.add_task(what)
+                task = bar.add_task(harmless(what))
                 yield lambda done, total: bar.update(task, completed=done, total=total)
             return
         last = [time.monotonic()]
@@ -83,4 +100,4 @@ class Terminal:
             yield lambda text: None
             return
         with Live(Text(""), console=self.console, transient=True, refresh_per_second=8) as live:
-            yield lambda text: live.update(Text(text, style="dim", no_wrap=True, overflow="ellipsis"))
+            yield lambda text: live.update(Text(harmless(text), style="dim", no_wrap=True, overflow="ellipsis"))

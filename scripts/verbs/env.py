@@ -6,6 +6,7 @@ from scripts.aws import local_server
 from scripts.aws.calls import Call
 from scripts.aws.job_config import Config
 from scripts.cli.terminal import Terminal
+from scripts.output import emit
 
 
 def plan(given: Config) -> list[Call]:
@@ -15,5 +16,5 @@ def plan(given: Config) -> list[Call]:
 def run(given: Config, say: Terminal) -> int:
     """Print export lines for a shell; the server is started when it is not up."""
     for name, value in local_server.environment(given.settings, local_server.ensure(given.settings)).items():
-        print(f"export {name}={shlex.quote(value)}")
+        emit(f"export {name}={shlex.quote(value)}")
     return 0

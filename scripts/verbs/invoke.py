@@ -9,10 +9,11 @@ from rich.table import Table
 from scripts.aws.api import connect
 from scripts.aws.calls import Call
 from scripts.aws.invocation import Answer, ask_all, request
-from scripts.cli.terminal import Terminal
+from scripts.cli.terminal import Terminal, cell
 from scripts.cli.verb_config import InvokeConfig
 from scripts.errors import LaunchError, RunError
 from scripts.files.pictures import CONTENT_TYPES
+from scripts.output import emit
 
 
 def plan(given: InvokeConfig) -> list[Call]:
@@ -32,7 +33,7 @@ def run(given: InvokeConfig, say: Terminal) -> int:
             answers.append(answer)
             show(len(answers), len(given.pictures))
             if given.json:
-                print(json.dumps(_line(answer, given.top)), flush=True)
+                emit(json.dumps(_line(answer, given.top)))
     if not given.json:
         say.table(_table(answers, given.top))
         waits = sorted(answer.seconds for answer in answers)
@@ -56,5 +57,5 @@ def _table(answers: Sequence[Answer], top: int) -> Table:
     table.add_column("ms", justify="right")
     for answer in answers:
         guesses = ", ".join(f"{guess['label']} {guess['probability']:.2f}" for guess in answer.predictions[:top])
-        table.add_row(answer.picture.name, answer.error or guesses, f"{1000 * answer.seconds:.0f}")
+        table.add_row(cell(answer.picture.name), cell(answer.error or guesses), f"{1000 * answer.seconds:.0f}")
     return table

@@ -9,6 +9,7 @@ from scripts.aws.logs import ENDPOINTS, PROCESSING, TRAINING, Tail, of_training_
 from scripts.cli.terminal import Terminal
 from scripts.cli.verb_config import LogsConfig
 from scripts.errors import LaunchError
+from scripts.output import emit
 
 _TUNED = r"-\d{3}-[0-9a-f]{8}"
 """What a tuning job adds to its name for each of its training jobs."""
@@ -57,7 +58,8 @@ def run(given: LogsConfig, say: Terminal) -> int:
         found = _described(target, given.name)
         for stream, line in tail.lines():
             count += 1
-            print(f"{stream.partition('/')[0][-12:]} {line}" if kind == "tuning" else line, flush=True)
+            if not emit(f"{stream.partition('/')[0][-12:]} {line}" if kind == "tuning" else line):
+                return 0
         if not given.follow or found is None or not found[1]:
             break
         time.sleep(target.poll)

@@ -7,6 +7,7 @@ from scripts.aws.calls import Call
 from scripts.aws.job_config import Config
 from scripts.cli.terminal import Terminal
 from scripts.images import catalog
+from scripts.output import emit
 
 
 def plan(given: Config) -> list[Call]:
@@ -21,5 +22,5 @@ def run(given: Config, say: Terminal) -> int:
         "execution-role": policies.execution_role(settings, catalog.repositories()),
         "launcher": policies.launcher(settings, catalog.repositories()),
     }
-    print(json.dumps(found, indent=2))
+    emit(json.dumps(found, indent=2))
     return 0

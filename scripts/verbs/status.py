@@ -8,7 +8,7 @@ from scripts.aws import rule_status
 from scripts.aws.api import Target, connect
 from scripts.aws.calls import Call
 from scripts.aws.job_config import Config
-from scripts.cli.terminal import Terminal
+from scripts.cli.terminal import Terminal, cell
 
 OURS = "kennel"
 SHOWN = 10
@@ -37,7 +37,7 @@ def run(given: Config, say: Terminal) -> int:
     for title in ("", "name", "status", "since"):
         table.add_column(title)
     for row in rows:
-        table.add_row(*row, style="bold" if row[2] in _RUNNING else "")
+        table.add_row(*map(cell, row), style="bold" if row[2] in _RUNNING else "")
     say.table(table)
     _rules(target, [row[1] for row in rows if row[0] == "training job"], say)
     running = [row for row in rows if row[2] in _RUNNING]
