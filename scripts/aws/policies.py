@@ -23,6 +23,10 @@ _PUSH = [
 """What `kennel push` asks for, and docker for it; BatchGetImage is what jobs and endpoints check their image with too."""
 _JOBS = ("training-job", "hyper-parameter-tuning-job", "processing-job")
 _LOGS = ("TrainingJobs:*", "ProcessingJobs:*", "Endpoints/kennel*")
+_LISTS = [
+    f"sagemaker:List{what}"
+    for what in ("Endpoints", "HyperParameterTuningJobs", "NotebookInstances", "ProcessingJobs", "TrainingJobs", "TransformJobs")
+]
 _SERVING = ("model", "endpoint-config", "endpoint")
 
 
@@ -84,7 +88,7 @@ def launcher(settings: Settings, repositories: Sequence[str]) -> Policy:
         _allow("Serving", _actions("Create Describe Delete", "Model EndpointConfig Endpoint"), serving),
         _allow("Endpoint", ["sagemaker:InvokeEndpoint", "sagemaker:UpdateEndpoint"], serving),
         _allow("Tags", ["sagemaker:AddTags"], jobs + serving),
-        _allow("Lists", ["sagemaker:ListEndpoints", "sagemaker:ListHyperParameterTuningJobs", "sagemaker:ListTrainingJobs"], "*"),
+        _allow("Lists", _LISTS, "*"),
         _allow("Role", ["iam:PassRole"], settings.role_arn, passed),
         _allow("SeeRole", ["iam:GetRole"], settings.role_arn),
         _allow("Objects", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], f"{bucket}/{settings.prefix}/*"),
@@ -116,9 +120,7 @@ def lint(policy: Policy, passed_role: str = "") -> list[str]:
 
 _WITHOUT_RESOURCE = {
     "ecr:GetAuthorizationToken",
-    "sagemaker:ListEndpoints",
-    "sagemaker:ListHyperParameterTuningJobs",
-    "sagemaker:ListTrainingJobs",
+    *_LISTS,
     "ec2:DescribeDhcpOptions",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSecurityGroups",

@@ -184,6 +184,10 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="leave the endpoint and the local server running")
 
 
+def _status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="a JSON list instead of the table")
+
+
 def _nothing(parser: argparse.ArgumentParser) -> None:
     pass
 
@@ -199,7 +203,7 @@ VERBS: dict[str, Verb] = {
     "invoke": Verb("ask the endpoint about pictures", "kennel invoke dog.jpg", _invoke),
     "logs": Verb("what a job or an endpoint printed", "kennel logs --follow", _logs),
     "report": Verb("what happened in a job, as a page: training, findings, time, mistakes", "kennel report --open", _report),
-    "status": Verb("what runs, and what it costs while it does", "kennel status", _nothing),
+    "status": Verb("everything that runs or costs, whatever its name, and what has ended", "kennel status", _status),
     "down": Verb("remove the endpoint, its config and its model", "kennel down", _endpoint),
     "policies": Verb("print the least IAM policies: the execution role's and the launcher's", "kennel policies", _nothing),
     "doctor": Verb("check this machine and the target", "kennel doctor", _nothing),

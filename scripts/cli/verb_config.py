@@ -17,6 +17,11 @@ class UpConfig(Config):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatusConfig(Config):
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopConfig(Config):
     job: str | None = None
 
