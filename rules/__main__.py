@@ -1,4 +1,4 @@
-"""`rules` in a container, `python -m rules RULE PLACE [name=value ...]` anywhere: evaluates one rule, says so line by line.
+"""The `rules` program evaluates one rule over a job's files: in a container as a Processing job, or as `rules RULE PLACE`.
 
 Exit code 0: no issues found. 1: issues found. 2: it could not be evaluated. 143: it was told to stop.
 """
@@ -10,16 +10,18 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from contract.exit_message import client_error
+from contract import exit_message
 from contract.files import write_whole
 from contract.reason import shortened
+from contract.visible import visible
 from rules.checks.actions import StopTraining, read_actions, stalled_action
-from rules.checks.evaluation import Evaluation, Result, Status, finite
+from rules.checks.evaluation import Evaluation, Result, Status, finite_or_null
 from rules.checks.overall import ProfilerReport
 from rules.checks.rule import Evidence
 from rules.config import Config, message_file, read_config
 from rules.errors import RuleError
-from rules.report import command, job_report
+from rules.report import command
+from rules.report.profiler_report import profiler_page
 
 CODES = {Status.NO_ISSUES: 0, Status.ISSUES: 1, Status.ERROR: 2, Status.STOPPED: 143}
 
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         actions = read_actions(config.actions, config.job)
         actions += stalled_action(config.rule, config.job)
     except RuleError as error:
-        _leave(message, client_error(str(error)))
+        _leave(message, exit_message.client_error(str(error)))
         _say(f"error: {error}")
         return CODES[Status.ERROR]
     stop = threading.Event()
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     result = evaluation.run()
     for one in result.evidence[1:20]:
-        _say(f"  step {one.step}, {one.subject}: {one.says}")
+        _say(f"  step {one.step}, {one.subject}: {one.message}")
     if result.found > 20:
         _say(f"  and {result.found - 20} more")
     _say(f"{result.rule}: {result.status}{': ' + result.details if result.details else ''}")
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fired(config: Config, evidence: Evidence, actions: list[StopTraining]) -> None:
-    _say(f"{config.rule.name}: IssuesFound at step {evidence.step}, {evidence.subject}: {evidence.says}")
+    _say(f"{config.rule.name}: IssuesFound at step {evidence.step}, {evidence.subject}: {evidence.message}")
     if actions:
         import boto3
 
@@ -78,9 +80,11 @@ def _write(config: Config, result: Result) -> None:
     files = {f"{result.rule}.json": json.dumps(result.as_json(), indent=1, allow_nan=False)}
     if isinstance(config.rule, ProfilerReport):
         for name, body in config.rule.files().items():
-            files[f"profiler-output/profiler-reports/{name}.json"] = json.dumps(finite(body), indent=1, allow_nan=False)
-        files["profiler-output/profiler-report.html"] = job_report.of_profile(config.rule, config.job or config.place)
-    for name, content in files.items() if config.output else ():
+            files[f"profiler-output/profiler-reports/{name}.json"] = json.dumps(finite_or_null(body), indent=1, allow_nan=False)
+        files["profiler-output/profiler-report.html"] = profiler_page(config.rule, config.job or config.place)
+    if config.output is None:
+        return
+    for name, content in files.items():
         path = config.output / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
@@ -90,11 +94,11 @@ def _leave(file: Path | None, details: str) -> None:
     """What SageMaker takes from a Processing container as its ExitMessage."""
     if file and details:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(shortened(details), encoding="utf-8")
+        write_whole(file, shortened(details))
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(visible(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What to evaluate: read once, from the command line or, in a container, from the Processing job's own files.
+"""The settings of one evaluation are read once: from the command line or, in a container, from the Processing job's files.
 
 SageMaker gives a Processing container /opt/ml/config/processingjobconfig.json. Its Environment holds the rule's parameters, one
 variable each, as RuleParameters has them: `rule_to_invoke`, `base_trial`, `threshold` and so on. Names in capitals are no
@@ -15,7 +15,7 @@ from pathlib import Path
 from rules.checks.catalog import ALL, make
 from rules.checks.parameters import known
 from rules.checks.profiler_rule import ProfilerRule
-from rules.checks.rule import Rule
+from rules.checks.rule import TensorRule
 from rules.errors import ParameterError
 
 COMMON = ("rule_to_invoke", "base_trial", "action_json", "start_step", "end_step")
@@ -26,7 +26,7 @@ COMMON = ("rule_to_invoke", "base_trial", "action_json", "start_step", "end_step
 class Config:
     """One evaluation. `output`: the folder for the result; None writes none. `job`: the training job's name, where known."""
 
-    rule: Rule
+    rule: TensorRule | ProfilerRule
     place: str
     follow: bool
     exhaustive: bool
@@ -123,7 +123,7 @@ def _config(
 
 def _folder(rule: str) -> str:
     """The Processing job's input that a rule reads where no base_trial says otherwise."""
-    return "profiler" if issubclass(ALL.get(rule, Rule), ProfilerRule) else "tensors"
+    return "profiler" if issubclass(ALL.get(rule, TensorRule), ProfilerRule) else "tensors"
 
 
 def _has(rule: str, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What can be wrong with an evaluation, as opposed to with the training that it looks at. Every message is for a person."""
+"""These errors say that an evaluation cannot be done. What is wrong with a training is no error, but a rule's evidence."""
 
 
 class RuleError(Exception):

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sagemaker_inference",
         "httptools",
     },
-    "rules": PICTURES | {"contract", "boto3", "botocore", "jinja2"},
+    "rules": PICTURES | {"contract", "boto3", "botocore", "jinja2", "markupsafe"},
     "scripts": PICTURES | {"contract", "boto3", "botocore", "rich"},
     "local_sagemaker": {"botocore", "boto3", "awscrt", "aiohttp", "optuna", "docker", "psutil", "regex"},
 }

@@ -1,1 +1,1 @@
-"""The rules themselves: what each looks for, with which parameters, and the evaluation of one over a job."""
+"""This package holds the rules: what each looks for, with which parameters, and how one is evaluated over a job."""

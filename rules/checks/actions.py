@@ -1,4 +1,4 @@
-"""What is done when a rule fires: StopTraining, as AWS's `action_json` says it. It decides nothing about rules."""
+"""An action is done when a rule fires: StopTraining, with the fields of AWS's `action_json`."""
 
 import json
 from dataclasses import dataclass

@@ -1,16 +1,18 @@
-"""The rules over what flows through a network: dead ReLUs, saturated activations, inputs that are not normalised."""
+"""These rules look at activations and inputs: dead ReLUs, saturated activations, pictures that are not normalised."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules.checks.parameters import number, regex
 from rules.checks.rule import Evidence, TensorRule, collection
-from rules.reading.saved_tensors import Step, Trial
+from rules.reading.saved_tensors import SavedStep, SavedTensors
 
 
-def by_unit(value: np.ndarray) -> np.ndarray:
+def by_unit(value: NDArray[Any]) -> NDArray[Any]:
     """A layer's values as [unit, values]. A unit is a channel: axis 1 of [N, F] and [N, C, H, W], the last of [N, T, F]."""
     axis = value.ndim - 1 if value.ndim == 3 else 1
     return np.moveaxis(value, axis, 0).reshape(value.shape[axis], -1)
@@ -27,15 +29,15 @@ class DeadRelu(TensorRule):
     threshold_inactivity: float = number(1.0, 0, 100)
     threshold_layer: float = number(50.0, 0, 100)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
-        for tensor in trial.select(step, regex=self.tensor_regex):
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
+        for tensor in saved.select(step, regex=self.tensor_regex):
             value = tensor.value()
             if value is None or value.ndim < 2 or not value.size:
                 continue
             active = 100 * (by_unit(value) != 0).mean(axis=1)
             dead = 100 * float((active < self.threshold_inactivity).mean())
-            says = f"{dead:.3g} % of {len(active)} units are inactive"
-            yield from self.test(tensor.key, step.number, dead, dead > self.threshold_layer, self.threshold_layer, says)
+            message = f"{dead:.3g} % of {len(active)} units are inactive"
+            yield from self.test(tensor.key, step.number, dead, dead > self.threshold_layer, self.threshold_layer, message)
 
     def collection(self) -> str:
         return collection("relu_output", self.tensor_regex)
@@ -60,8 +62,8 @@ class SaturatedActivation(TensorRule):
     threshold_inactivity: float = number(1.0, 0, 100)
     threshold_layer: float = number(50.0, 0, 100)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
-        for tensor in trial.select(step, regex=self.tensor_regex):
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
+        for tensor in saved.select(step, regex=self.tensor_regex):
             value = tensor.value()
             if value is None or value.ndim < 2 or not value.size:
                 continue
@@ -71,8 +73,8 @@ class SaturatedActivation(TensorRule):
             units = by_unit(value)
             inside = 100 * ((units > low) & (units < high)).mean(axis=1)
             share = 100 * float((inside < self.threshold_inactivity).mean())
-            says = f"{share:.3g} % of {len(inside)} units have hardly an input between {low:g} and {high:g}"
-            yield from self.test(tensor.key, step.number, share, share > self.threshold_layer, self.threshold_layer, says)
+            message = f"{share:.3g} % of {len(inside)} units have hardly an input between {low:g} and {high:g}"
+            yield from self.test(tensor.key, step.number, share, share > self.threshold_layer, self.threshold_layer, message)
 
     def collection(self) -> str:
         return collection("saturation", self.tensor_regex.replace("|", ","))
@@ -94,10 +96,10 @@ class CheckInputImages(TensorRule):
     threshold_samples: int = number(500, 0)
     regex: str = regex(r"^[A-Z]\w*_input_0$|.*hybridsequential0_input_0")
     channel: int = number(1, 0, 3)
-    _sums: dict[str, tuple[int, np.ndarray]] = field(init=False, repr=False, default_factory=dict)
+    _sums: dict[str, tuple[int, NDArray[Any]]] = field(init=False, repr=False, default_factory=dict)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
-        for tensor in trial.select(step, regex=self.regex):
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
+        for tensor in saved.select(step, regex=self.regex):
             value = tensor.value()
             if value is None or value.ndim != 4 or not value.size:
                 continue
@@ -109,12 +111,12 @@ class CheckInputImages(TensorRule):
                 continue
             worst = int(np.abs(sums).argmax())
             mean = abs(float(sums[worst] / seen))
-            says = f"channel {worst} has the mean {sums[worst] / seen:.3g} over {seen} images"
-            yield from self.test(tensor.key, step.number, mean, mean > self.threshold_mean, self.threshold_mean, says)
+            message = f"channel {worst} has the mean {sums[worst] / seen:.3g} over {seen} images"
+            yield from self.test(tensor.key, step.number, mean, mean > self.threshold_mean, self.threshold_mean, message)
 
-    def missing(self) -> str:
+    def missing_tensors(self) -> str:
         if not self._sums:
-            return super().missing()
+            return super().missing_tensors()
         most = max(seen for seen, _ in self._sums.values())
         wanted = f"threshold_samples is {self.threshold_samples}"
         return f"CheckInputImages could not be evaluated: {wanted} and {most} images were saved."

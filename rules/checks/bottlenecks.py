@@ -1,4 +1,4 @@
-"""The rules over what GPUs wait for: CPUs, disks and networks, the data loader."""
+"""These rules look at what GPUs wait for: CPUs, disks and networks, the data loader."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -6,18 +6,19 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules.checks.parameters import number
 from rules.checks.profiler_rule import TIMELINE, ProfilerRule
 from rules.checks.rule import Evidence
 from rules.reading.profile import Profile
-from rules.reading.system_metrics import CPU, GPU, IO_WAIT, TOGETHER, Snapshots, System
+from rules.reading.system_metrics import CPU, GPU, IO_WAIT, SAME_TIME, NodeSamples, SystemMetrics
 from rules.reading.timeline import LOADERS
 
 
-def at_the_same_time(samples: Snapshots, times: np.ndarray, values: np.ndarray) -> np.ndarray:
+def at_the_same_time(samples: NodeSamples, times: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The newest of `values` at each of `times`, at the times of `samples`; NaN before the first."""
-    found = np.searchsorted(times, samples.times + TOGETHER, side="right") - 1
+    found = np.searchsorted(times, samples.times + SAME_TIME, side="right") - 1
     return np.where(found >= 0, values[np.maximum(found, 0)], np.nan)
 
 
@@ -30,13 +31,13 @@ class _Bottleneck(ProfilerRule):
     gpu_threshold: float = number(10.0, 0, 100)
     patience: int = number(1000, 1)
 
-    def busy(self, system: System, node: str) -> tuple[np.ndarray, np.ndarray, float] | None:
+    def busy(self, system: SystemMetrics, node: str) -> tuple[NDArray[np.float64], NDArray[np.float64], float] | None:
         """Times and percent of what may be the bottleneck, and the limit above which it is."""
         raise NotImplementedError
 
     def look(self, profile: Profile) -> Iterator[Evidence]:
         for node in profile.system.nodes():
-            gpus, other = profile.system.together(GPU, node), self.busy(profile.system, node)
+            gpus, other = profile.system.node_samples(GPU, node), self.busy(profile.system, node)
             if gpus is None or other is None:
                 continue
             times, values, limit = other
@@ -45,8 +46,8 @@ class _Bottleneck(ProfilerRule):
                 continue
             held = (gpus.mean < self.gpu_threshold) & (at_the_same_time(gpus, times, values) > limit)
             share = 100 * float(held.mean())
-            says = f"in {share:.3g} % of {len(held)} samples the GPUs are below {self.gpu_threshold:g} % and {self.what} above"
-            yield from self.judge(node, share, share > self.threshold, self.threshold, f"{says} {limit:g} %")
+            message = f"in {share:.3g} % of {len(held)} samples the GPUs are below {self.gpu_threshold:g} % and {self.what} above"
+            yield from self.judge(node, share, share > self.threshold, self.threshold, f"{message} {limit:g} %")
 
 
 @dataclass(kw_only=True)
@@ -62,8 +63,8 @@ class CPUBottleneck(_Bottleneck):
     advice = "Do less on the CPU for each picture (smaller files, faster decoding), or take an instance with more cores."
     cpu_threshold: float = number(90.0, 0, 100)
 
-    def busy(self, system: System, node: str) -> tuple[np.ndarray, np.ndarray, float] | None:
-        cpus = system.together(CPU, node)
+    def busy(self, system: SystemMetrics, node: str) -> tuple[NDArray[np.float64], NDArray[np.float64], float] | None:
+        cpus = system.node_samples(CPU, node)
         return None if cpus is None else (cpus.times, cpus.mean, self.cpu_threshold)
 
 
@@ -80,8 +81,8 @@ class IOBottleneck(_Bottleneck):
     advice = "Read fewer and larger files, keep them on a local disk, or use FastFile mode."
     io_threshold: float = number(50.0, 0, 100)
 
-    def busy(self, system: System, node: str) -> tuple[np.ndarray, np.ndarray, float] | None:
-        waits = system.together(IO_WAIT, node)
+    def busy(self, system: SystemMetrics, node: str) -> tuple[NDArray[np.float64], NDArray[np.float64], float] | None:
+        waits = system.node_samples(IO_WAIT, node)
         return None if waits is None else (waits.times, waits.total, self.io_threshold)
 
 
@@ -109,14 +110,14 @@ class Dataloader(ProfilerRule):
         for node, pairs in waits.items():
             self.datapoints += len(pairs)
             share = 100 * sum(wait for wait, _ in pairs) / max(1e-9, sum(whole for _, whole in pairs))
-            says = f"{share:.3g} % of the time of {len(pairs)} steps is waiting for data"
-            yield from self.judge(node, share, share > self.wait_threshold, self.wait_threshold, says)
+            message = f"{share:.3g} % of the time of {len(pairs)} steps is waiting for data"
+            yield from self.judge(node, share, share > self.wait_threshold, self.wait_threshold, message)
         if not waits:
             yield from self._by_processes(profile)
 
     def _by_processes(self, profile: Profile) -> Iterator[Evidence]:
         cores = len({name for _, name in profile.system.devices(CPU)})
-        events = profile.timeline.of(LOADERS)
+        events = profile.timeline.events_of(LOADERS)
         self._why = "" if events and cores else TIMELINE
         working: dict[tuple[str, int], set[int]] = defaultdict(set)
         for event in events:
@@ -129,8 +130,8 @@ class Dataloader(ProfilerRule):
             share = 100 * float(np.median(counts)) / cores
             bad = not self.min_threshold <= share <= self.max_threshold
             limit = self.min_threshold if share < self.min_threshold else self.max_threshold
-            says = f"{np.median(counts):g} data loader processes work at a time, for {cores} cores"
-            yield from self.judge(node, share, bad, limit, says)
+            message = f"{np.median(counts):g} data loader processes work at a time, for {cores} cores"
+            yield from self.judge(node, share, bad, limit, message)
 
-    def lacks(self) -> str | None:
+    def missing_input(self) -> str | None:
         return f"Dataloader could not be evaluated: {self._why}" if self._why and not self.tested else None

@@ -1,14 +1,15 @@
-"""Every rule by AWS's name. A name that AWS has and PyTorch has no use for is told as such."""
+"""The catalog finds every rule by AWS's name, and says which of AWS's names are not for PyTorch."""
 
 from collections.abc import Mapping
 
 from rules.checks import activations, bottlenecks, classes, gpus, gradients, losses, overall, steps, tensors
 from rules.checks.overall import ProfilerReport
 from rules.checks.parameters import build
-from rules.checks.rule import Rule
+from rules.checks.profiler_rule import ProfilerRule
+from rules.checks.rule import TensorRule
 from rules.errors import ParameterError
 
-DEBUGGER: tuple[type[Rule], ...] = (
+DEBUGGER: tuple[type[TensorRule], ...] = (
     gradients.VanishingGradient,
     tensors.ExplodingTensor,
     gradients.PoorWeightInitialization,
@@ -27,7 +28,7 @@ DEBUGGER: tuple[type[Rule], ...] = (
     classes.Confusion,
     activations.CheckInputImages,
 )
-PROFILER: tuple[type[Rule], ...] = (
+PROFILER: tuple[type[ProfilerRule], ...] = (
     gpus.BatchSize,
     bottlenecks.CPUBottleneck,
     bottlenecks.IOBottleneck,
@@ -41,12 +42,13 @@ PROFILER: tuple[type[Rule], ...] = (
     steps.StepOutlier,
     ProfilerReport,
 )
-ALL: dict[str, type[Rule]] = {rule.__name__: rule for rule in DEBUGGER + PROFILER}
+EVERY: tuple[type[TensorRule] | type[ProfilerRule], ...] = (*DEBUGGER, *PROFILER)
+ALL = {rule.__name__: rule for rule in EVERY}
 ELSEWHERE = ("NLPSequenceRatio", "TreeDepth", "FeatureImportanceOverweight", "CreateXgboostReport")
 """AWS's rules for text and for XGBoost."""
 
 
-def make(name: str, parameters: Mapping[str, str]) -> Rule:
+def make(name: str, parameters: Mapping[str, str]) -> TensorRule | ProfilerRule:
     """A rule with parameters as AWS sends them: strings. Raises ParameterError."""
     if name in ELSEWHERE:
         raise ParameterError(f"rule_to_invoke {name!r} is for text or XGBoost, and is not supported here.")

@@ -1,23 +1,25 @@
-"""The rules over labels and predictions: classes that are rare, or taken for one another."""
+"""These rules look at labels and predictions: classes that are rare, or taken for one another."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules.checks.parameters import flag, number, regex, text
 from rules.checks.rule import Evidence, TensorRule, collection
-from rules.reading.saved_tensors import Step, Tensor, Trial
+from rules.reading.saved_tensors import SavedStep, SavedTensor, SavedTensors
 
 LABELS = r".*labels$|CrossEntropyLoss_input_1$"
 PREDICTIONS = r".*predictions$|CrossEntropyLoss_input_0$"
 """AWS's names, and what PyTorch's CrossEntropyLoss is given: a hook that saves its inputs needs no change of the script."""
 
 
-def pairs(labels: list[Tensor], predictions: list[Tensor], argmax: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def pairs(labels: list[SavedTensor], predictions: list[SavedTensor], argmax: bool = False) -> tuple[NDArray[Any], NDArray[Any]]:
     """Labels and predicted classes of one step, each [n]. Predictions of two dimensions are scores: the largest counts."""
     theirs = {tensor.worker: tensor for tensor in predictions}
-    found: list[tuple[np.ndarray, np.ndarray]] = []
+    found: list[tuple[NDArray[Any], NDArray[Any]]] = []
     for tensor in labels:
         own, other = tensor.value(), theirs[tensor.worker].value() if tensor.worker in theirs else None
         if own is None or other is None:
@@ -50,12 +52,12 @@ class ClassImbalance(TensorRule):
     argmax: bool = flag(False)
     labels_regex: str = regex(LABELS)
     predictions_regex: str = regex(PREDICTIONS)
-    _counts: np.ndarray = field(init=False, repr=False, default_factory=lambda: np.zeros(0))
-    _window: list[tuple[np.ndarray, np.ndarray]] = field(init=False, repr=False, default_factory=list)
+    _counts: NDArray[Any] = field(init=False, repr=False, default_factory=lambda: np.zeros(0))
+    _window: list[tuple[NDArray[Any], NDArray[Any]]] = field(init=False, repr=False, default_factory=list)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
         labels, predicted = pairs(
-            trial.select(step, regex=self.labels_regex), trial.select(step, regex=self.predictions_regex), self.argmax
+            saved.select(step, regex=self.labels_regex), saved.select(step, regex=self.predictions_regex), self.argmax
         )
         if not len(labels) or labels.min() < 0:
             return
@@ -69,14 +71,14 @@ class ClassImbalance(TensorRule):
         yield from self._ratio(step)
         yield from self._mispredictions(step, labels, predicted)
 
-    def _ratio(self, step: Step) -> Iterator[Evidence]:
+    def _ratio(self, step: SavedStep) -> Iterator[Evidence]:
         most, least = int(self._counts.argmax()), int(self._counts.argmin())
         high, low = self._counts[most], self._counts[least]
         ratio = max(1.0, (high - 2 * np.sqrt(high)) / (low + 2 * np.sqrt(low + 1) + 1))
-        says = f"{high:.0f} labels of class {most} and {low:.0f} of class {least}: at least {ratio:.3g} to 1"
-        yield from self.test("labels", step.number, ratio, ratio > self.threshold_imbalance, self.threshold_imbalance, says)
+        message = f"{high:.0f} labels of class {most} and {low:.0f} of class {least}: at least {ratio:.3g} to 1"
+        yield from self.test("labels", step.number, ratio, ratio > self.threshold_imbalance, self.threshold_imbalance, message)
 
-    def _mispredictions(self, step: Step, labels: np.ndarray, predicted: np.ndarray) -> Iterator[Evidence]:
+    def _mispredictions(self, step: SavedStep, labels: NDArray[Any], predicted: NDArray[Any]) -> Iterator[Evidence]:
         rare = self._counts + 2 * np.sqrt(self._counts + 1) < self._counts.mean() / 2
         wrong = labels != predicted
         common = ~rare[labels]
@@ -84,13 +86,13 @@ class ClassImbalance(TensorRule):
             return
         for one in np.flatnonzero(rare & (np.bincount(labels, minlength=len(rare)) > 0)):
             share = float(wrong[labels == one].mean())
-            says = f"{100 * share:.3g} % of the rare class {one} is mispredicted, {100 * wrong[common].mean():.3g} % of others"
+            message = f"{100 * share:.3g} % of the rare class {one} is mispredicted, {100 * wrong[common].mean():.3g} % of others"
             bad = share > self.threshold_misprediction
-            yield from self.test(f"class {one}", step.number, share, bad, self.threshold_misprediction, says)
+            yield from self.test(f"class {one}", step.number, share, bad, self.threshold_misprediction, message)
 
-    def missing(self) -> str:
+    def missing_tensors(self) -> str:
         if not len(self._counts):
-            return super().missing()
+            return super().missing_tensors()
         return f"ClassImbalance could not be evaluated: samples is {self.samples} and {self._counts.sum():.0f} labels were saved."
 
     def collection(self) -> str:
@@ -116,45 +118,46 @@ class Confusion(TensorRule):
     predictions_collection: str = text("predictions")
     min_diag: float = number(0.9, 0, 1)
     max_off_diag: float = number(0.1, 0, 1)
-    _last: Step | None = field(init=False, repr=False, default_factory=lambda: None)
-    _open: list[tuple[np.ndarray, np.ndarray]] = field(init=False, repr=False, default_factory=list)
-    matrix: np.ndarray = field(init=False, repr=False, default_factory=lambda: np.zeros((0, 0), int))
+    _open: list[tuple[SavedStep, NDArray[Any], NDArray[Any]]] = field(init=False, repr=False, default_factory=list)
+    """The steps of an evaluation that has not ended, with their labels and predictions."""
+    matrix: NDArray[Any] = field(init=False, repr=False, default_factory=lambda: np.zeros((0, 0), int))
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
-        if self._open and (step.mode != "EVAL" or step.number - self._last.number > step.mode_step - self._last.mode_step):
-            yield from self._close(self._last.number)
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
+        if self._open:
+            last = self._open[-1][0]
+            if step.mode != "EVAL" or step.number - last.number > step.mode_step - last.mode_step:
+                yield from self._close(last.number)
         if step.mode not in ("EVAL", "GLOBAL"):
             return
         labels, predicted = pairs(
-            trial.select(step, [self.labels_collection], self.labels),
-            trial.select(step, [self.predictions_collection], self.predictions),
+            saved.select(step, [self.labels_collection], self.labels),
+            saved.select(step, [self.predictions_collection], self.predictions),
         )
         if len(labels) and min(labels.min(), predicted.min()) >= 0:
-            self._open.append((labels, predicted))
-            self._last = step
+            self._open.append((step, labels, predicted))
             if step.mode == "GLOBAL":
                 yield from self._close(step.number)
 
-    def finish(self, trial: Trial) -> Iterator[Evidence]:
+    def at_end(self, saved: SavedTensors) -> Iterator[Evidence]:
         if self._open:
-            yield from self._close(self._last.number)
+            yield from self._close(self._open[-1][0].number)
 
     def _close(self, step: int) -> Iterator[Evidence]:
-        labels, predicted = (np.concatenate(part) for part in zip(*self._open, strict=True))
+        labels, predicted = (np.concatenate([part[index] for part in self._open]) for index in (1, 2))
         self._open = []
         size = max(self.category_no or 0, int(labels.max()) + 1, int(predicted.max()) + 1)
         self.matrix = np.bincount(labels * size + predicted, minlength=size * size).reshape(size, size)
         for one in np.flatnonzero(self.matrix.sum(axis=1)):
             shares = self.matrix[one] / self.matrix[one].sum()
             right, others = float(shares[one]), np.where(np.arange(size) == one, 0.0, shares)
-            says = f"{100 * right:.3g} % of {self.matrix[one].sum()} are predicted rightly"
-            yield from self.test(f"class {one}", step, right, right < self.min_diag, self.min_diag, says)
+            message = f"{100 * right:.3g} % of {self.matrix[one].sum()} are predicted rightly"
+            yield from self.test(f"class {one}", step, right, right < self.min_diag, self.min_diag, message)
             other = int(others.argmax())
-            says = f"{100 * others[other]:.3g} % are taken for class {other}"
+            message = f"{100 * others[other]:.3g} % are taken for class {other}"
             bad = others[other] > self.max_off_diag
-            yield from self.test(f"class {one} as {other}", step, others[other], bad, self.max_off_diag, says)
+            yield from self.test(f"class {one} as {other}", step, others[other], bad, self.max_off_diag, message)
 
-    def missing(self) -> str:
+    def missing_tensors(self) -> str:
         return "Confusion could not be evaluated: no labels with their predictions were saved in mode EVAL (or without a mode)."
 
     def collection(self) -> str:

@@ -1,5 +1,7 @@
-"""One rule over one job, from the first saved step to the last: follows what the job writes, keeps the evidence, says how it
-ended. It prints nothing, and acts only through what it is handed."""
+"""An evaluation follows a job from its first saved step to its last and asks one rule about each; it keeps the evidence.
+
+It prints nothing, and acts only through the function that it is given.
+"""
 
 import math
 import threading
@@ -9,13 +11,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from contract.exit_message import client_error, condition_met
+from contract import exit_message
 from contract.reason import shortened
 from rules.checks.profiler_rule import ProfilerRule
-from rules.checks.rule import Evidence, Rule, TensorRule, plain
+from rules.checks.rule import Evidence, TensorRule, evidence_row
 from rules.errors import RuleError
 from rules.reading.profile import Profile
-from rules.reading.saved_tensors import Trial
+from rules.reading.saved_tensors import SavedTensors
 from rules.reading.source import Source, open_source
 
 KEPT = 1000
@@ -47,7 +49,7 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, for a file. A number that is infinite or none at all becomes null, as JSON has neither."""
-        return finite(vars(self) | {"evidence": [plain(one) for one in self.evidence]})
+        return finite_or_null(vars(self) | {"evidence": [evidence_row(one) for one in self.evidence]})
 
 
 @dataclass(kw_only=True)
@@ -55,7 +57,7 @@ class Evaluation:
     """`place`: folder or S3 prefix. `follow`: wait for more until the job has ended; otherwise what is there is all.
     `exhaustive`: go on after the first evidence. `on_fire` is called once, with the first."""
 
-    rule: Rule
+    rule: TensorRule | ProfilerRule
     place: str
     source: Source | None = None
     """The place itself, where it is open already."""
@@ -72,35 +74,33 @@ class Evaluation:
     def run(self) -> Result:
         """Evaluates to the end, the first evidence, or `stop`. What goes wrong is the result's status Error."""
         try:
-            if isinstance(self.rule, ProfilerRule):
-                finished = self._profile(self.rule)
-            else:
-                finished = self._tensors(self.rule)
+            rule = self.rule
+            finished = self._profile(rule) if isinstance(rule, ProfilerRule) else self._tensors(rule)
         except RuleError as error:
-            return self._result(Status.ERROR, client_error(str(error)))
+            return self._result(Status.ERROR, exit_message.client_error(str(error)))
         if self._kept:
             step = self._kept[0].step
             text = f"Evaluation of the rule {self.rule.name} at step {step} resulted in the condition being met"
-            return self._result(Status.ISSUES, condition_met(text))
+            return self._result(Status.ISSUES, exit_message.condition_met(text))
         if not finished:
             return self._result(Status.STOPPED, "The evaluation was stopped before the job ended.")
-        if why := self.rule.lacks():
-            return self._result(Status.ERROR, client_error(why))
-        note = self.rule.note() if isinstance(self.rule, ProfilerRule) else None
+        if why := self.rule.missing_input():
+            return self._result(Status.ERROR, exit_message.client_error(why))
+        note = self.rule.not_judged() if isinstance(self.rule, ProfilerRule) else None
         return self._result(Status.NO_ISSUES, note or "")
 
     def _tensors(self, rule: TensorRule) -> bool:
         """Whether the job's end was reached."""
-        trial, news = Trial(self.source or open_source(self.place)), time.monotonic()
+        saved, news = SavedTensors(self.source or open_source(self.place)), time.monotonic()
         while True:
-            for step in trial.poll(final=not self.follow):
+            for step in saved.poll(final=not self.follow):
                 news = time.monotonic()
                 if step.number >= self.start_step and (self.end_step is None or step.number < self.end_step):
-                    self._take(rule.at(trial, step))
+                    self._take(rule.at_step(saved, step))
                 if self._done():
                     return False
-            if trial.ended:
-                self._take(rule.finish(trial))
+            if saved.ended:
+                self._take(rule.at_end(saved))
                 return True
             self._take(rule.waiting(time.monotonic() - news))
             if self._done() or self.stop.wait(self.interval):
@@ -146,10 +146,10 @@ class Evaluation:
         )
 
 
-def finite(value: Any) -> Any:
+def finite_or_null(value: Any) -> Any:
     """The value with null for each number that is infinite or none."""
     if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: finite_or_null(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
+        return [finite_or_null(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,19 +1,20 @@
-"""The rules over GPUs: too little to do, a small batch, growing memory, unequal loads."""
+"""These rules look at GPUs: too little to do, a small batch, growing memory, unequal loads."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules.checks.parameters import number
 from rules.checks.profiler_rule import ProfilerRule
 from rules.checks.rule import Evidence
 from rules.reading.profile import Profile
-from rules.reading.system_metrics import CPU, GPU, GPU_FOOTPRINT, GPU_MEMORY, System
+from rules.reading.system_metrics import CPU, GPU, GPU_FOOTPRINT, GPU_MEMORY, SystemMetrics
 
 
-def memory(system: System) -> str:
+def memory(system: SystemMetrics) -> str:
     """The dimension that says most of a GPU's memory: what is taken of it, or the activity where only that was sampled."""
     return GPU_FOOTPRINT if GPU_FOOTPRINT in system.dimensions() else GPU_MEMORY
 
@@ -34,7 +35,7 @@ class BatchSize(ProfilerRule):
     def look(self, profile: Profile) -> Iterator[Evidence]:
         stored = profile.system.devices(memory(profile.system))
         for (node, name), gpu in profile.system.devices(GPU).items():
-            cpu = profile.system.together(CPU, node)
+            cpu = profile.system.node_samples(CPU, node)
             count = len(gpu.values)
             self.datapoints = max(self.datapoints, count)
             if cpu is None or (node, name) not in stored or min(count, len(cpu.mean)) <= max(self.patience, self.window):
@@ -43,8 +44,8 @@ class BatchSize(ProfilerRule):
             used = float(np.percentile(gpu.last(self.window), 95))
             taken = float(np.percentile(stored[node, name].last(self.window), 95))
             idle = busy < self.cpu_threshold_p95 and used < self.gpu_threshold_p95 and taken < self.gpu_memory_threshold_p95
-            says = f"p95 of CPU {busy:.3g} %, of the GPU {used:.3g} %, of its memory {taken:.3g} %"
-            yield from self.judge(f"{node} {name}", used, idle, self.gpu_threshold_p95, says)
+            message = f"p95 of CPU {busy:.3g} %, of the GPU {used:.3g} %, of its memory {taken:.3g} %"
+            yield from self.judge(f"{node} {name}", used, idle, self.gpu_threshold_p95, message)
 
 
 @dataclass(kw_only=True)
@@ -65,12 +66,12 @@ class LowGPUUtilization(ProfilerRule):
             if len(gpu.values) <= self.patience:
                 continue
             low, high = (float(value) for value in np.percentile(gpu.last(self.window), [5, 95]))
-            says = f"p95 {high:.3g} %, p5 {low:.3g} % over the last {min(self.window, len(gpu.values))} samples"
+            message = f"p95 {high:.3g} %, p5 {low:.3g} % over the last {min(self.window, len(gpu.values))} samples"
             if high < self.threshold_p95:
-                yield from self.judge(f"{node} {name}", high, True, self.threshold_p95, f"little used: {says}")
+                yield from self.judge(f"{node} {name}", high, True, self.threshold_p95, f"little used: {message}")
             else:
                 moody = high > self.threshold_p95 and low < self.threshold_p5
-                yield from self.judge(f"{node} {name}", low, moody, self.threshold_p5, f"up and down: {says}")
+                yield from self.judge(f"{node} {name}", low, moody, self.threshold_p5, f"up and down: {message}")
 
 
 @dataclass(kw_only=True)
@@ -97,8 +98,8 @@ class GPUMemoryIncrease(ProfilerRule):
             means = (sums[width:] - sums[:-width]) / width
             growth = (means[width:] - means[:-width])[max(0, self.patience - 2 * width) :]
             most = float(growth.max())
-            says = f"memory grew by {most:.3g} percent points from {width} samples to the next {width}"
-            yield from self.judge(f"{node} {name}", most, most > self.increase, self.increase, says)
+            message = f"memory grew by {most:.3g} percent points from {width} samples to the next {width}"
+            yield from self.judge(f"{node} {name}", most, most > self.increase, self.increase, message)
 
 
 @dataclass(kw_only=True)
@@ -121,21 +122,21 @@ class LoadBalancing(ProfilerRule):
         for (one, first), (other, second) in combinations(enough.items(), 2):
             far = distance(np.array(first), np.array(second))
             subject = f"{' '.join(one)} and {' '.join(other)}"
-            says = f"distance {far:.3g} between the two histograms of utilisation"
-            yield from self.judge(subject, far, far > self.threshold, self.threshold, says)
+            message = f"distance {far:.3g} between the two histograms of utilisation"
+            yield from self.judge(subject, far, far > self.threshold, self.threshold, message)
 
-    def note(self) -> str | None:
+    def not_judged(self) -> str | None:
         if self.details or self._absent or self.datapoints <= self.patience:
-            return super().note()
+            return super().not_judged()
         return "LoadBalancing had nothing to evaluate: the job has one GPU."
 
 
-def distance(one: np.ndarray, other: np.ndarray) -> float:
+def distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Jensen-Shannon distance of two samples of percentages, by histograms of 50 bins from 0 to 100."""
     first, second = (np.histogram(values, bins=50, range=(0, 100))[0] / len(values) for values in (one, other))
     middle = (first + second) / 2
 
-    def against(part: np.ndarray) -> float:
+    def against(part: NDArray[np.float64]) -> float:
         some = part > 0
         return float((part[some] * np.log(part[some] / middle[some])).sum())
 

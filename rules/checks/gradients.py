@@ -1,14 +1,16 @@
-"""The rules over gradients and weights: vanishing, poorly initialised, updated too much or too little."""
+"""These rules look at gradients and weights: vanishing, poorly initialised, updated too much or too little."""
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules.checks.parameters import number, regex
 from rules.checks.rule import LEARNING, Evidence, TensorRule, collection
-from rules.reading.saved_tensors import Step, Trial
+from rules.reading.saved_tensors import SavedStep, SavedTensors
 
 
 @dataclass(kw_only=True)
@@ -23,17 +25,17 @@ class VanishingGradient(TensorRule):
     advice = "Use ReLU and normalisation layers, residual connections, He initialisation; look at the layers named here first."
     threshold: float = number(1e-7, over=0)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
         means = {}
-        for tensor in trial.select(step, ["gradients"]):
+        for tensor in saved.select(step, ["gradients"]):
             mean = tensor.statistic("abs_mean")
             if mean is not None:
                 means[tensor.key] = mean
         for key, mean in means.items():
             with_weight = min(means.get(key.replace(".bias", ".weight"), mean), np.inf)
             vanished = mean < self.threshold and with_weight < self.threshold
-            says = f"mean |gradient| {mean:.3g} is below {self.threshold:.3g}"
-            yield from self.test(key, step.number, mean, vanished, self.threshold, says)
+            message = f"mean |gradient| {mean:.3g} is below {self.threshold:.3g}"
+            yield from self.test(key, step.number, mean, vanished, self.threshold, message)
 
 
 @dataclass(kw_only=True)
@@ -51,11 +53,11 @@ class WeightUpdateRatio(TensorRule):
     large_threshold: float = number(10.0, over=0)
     small_threshold: float = number(1e-8, 0)
     epsilon: float = number(1e-9, 0)
-    _last: dict[str, deque] = field(init=False, repr=False, default_factory=dict)
+    _last: dict[str, deque[tuple[int, NDArray[Any]]]] = field(init=False, repr=False, default_factory=dict)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
         ratios: dict[str, float] = {}
-        for tensor in trial.select(step, ["weights"]) if step.mode in LEARNING else ():
+        for tensor in saved.select(step, ["weights"]) if step.mode in LEARNING else ():
             value = tensor.value()
             if value is None:
                 continue
@@ -73,12 +75,12 @@ class WeightUpdateRatio(TensorRule):
                 continue
             large = not ratio <= self.large_threshold
             limit = self.large_threshold if large else self.small_threshold
-            says = f"update / weight is {ratio:.3g}, {'above' if large else 'below'} {limit:.3g}"
-            yield from self.test(key, step.number, ratio, large or ratio < limit, limit, says)
+            message = f"update / weight is {ratio:.3g}, {'above' if large else 'below'} {limit:.3g}"
+            yield from self.test(key, step.number, ratio, large or ratio < limit, limit, message)
 
-    def missing(self) -> str:
+    def missing_tensors(self) -> str:
         if not self._last:
-            return super().missing()
+            return super().missing_tensors()
         return (
             "WeightUpdateRatio could not be evaluated: it compares two saved steps of training, of weights that are not all zero."
         )
@@ -107,43 +109,43 @@ class PoorWeightInitialization(TensorRule):
     _reasons: dict[str, tuple[float, float, str]] = field(init=False, repr=False, default_factory=dict)
     _looked: set[str] = field(init=False, repr=False, default_factory=set)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
         if step.mode not in LEARNING:
             return
         if step.mode_step < self.steps:
-            losses = [tensor.statistic("mean") for tensor in trial.select(step, ["losses"])]
+            losses = [tensor.statistic("mean") for tensor in saved.select(step, ["losses"])]
             self._losses += [loss for loss in losses if loss is not None][:1]
-            self._look_at_variances(trial, step)
-            self._look_at_gradients(trial, step)
+            self._look_at_variances(saved, step)
+            self._look_at_gradients(saved, step)
         if step.mode_step >= self.steps - 1 and not self.tested:
             yield from self._judge(step.number)
 
-    def finish(self, trial: Trial) -> Iterator[Evidence]:
+    def at_end(self, saved: SavedTensors) -> Iterator[Evidence]:
         if not self.tested:
             yield from self._judge(self.steps - 1)
 
-    def _look_at_variances(self, trial: Trial, step: Step) -> None:
-        found = {tensor.key: tensor.statistic("variance") for tensor in trial.select(step, regex=self.activation_inputs_regex)}
+    def _look_at_variances(self, saved: SavedTensors, step: SavedStep) -> None:
+        found = {tensor.key: tensor.statistic("variance") for tensor in saved.select(step, regex=self.activation_inputs_regex)}
         known = {key: value for key, value in found.items() if value is not None}
         if len(known) < 2:
             return
         self._looked.add("variances")
-        widest, least = max(known, key=known.get), min(known, key=known.get)
+        widest, least = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
         ratio = known[widest] / known[least] if known[least] > 0 else np.inf
         if ratio > self.threshold:
-            says = f"the variance at {widest} is {ratio:.3g} times that at {least}"
-            self._reasons.setdefault(least, (ratio, self.threshold, says))
+            message = f"the variance at {widest} is {ratio:.3g} times that at {least}"
+            self._reasons.setdefault(least, (ratio, self.threshold, message))
 
-    def _look_at_gradients(self, trial: Trial, step: Step) -> None:
-        for tensor in trial.select(step, ["gradients"]):
+    def _look_at_gradients(self, saved: SavedTensors, step: SavedStep) -> None:
+        for tensor in saved.select(step, ["gradients"]):
             value = tensor.value()
             if value is None or value.ndim < 2:
                 continue
             self._looked.add("gradients")
             low, high = np.percentile(value, [5, 95])
             if high - low < self.distribution_range:
-                says = f"p95 - p5 of the gradient is {high - low:.3g}, below {self.distribution_range:.3g}"
-                self._reasons.setdefault(tensor.key, (float(high - low), self.distribution_range, says))
+                message = f"p95 - p5 of the gradient is {high - low:.3g}, below {self.distribution_range:.3g}"
+                self._reasons.setdefault(tensor.key, (float(high - low), self.distribution_range, message))
 
     def _judge(self, step: int) -> Iterator[Evidence]:
         if len(self._losses) <= self.patience or not self._looked:
@@ -152,11 +154,11 @@ class PoorWeightInitialization(TensorRule):
         first, second = float(np.mean(self._losses[:half])), float(np.mean(self._losses[-half:]))
         stuck = not second < first
         yield from self.test("loss", step, second, False, first, "")
-        for key, (value, limit, says) in self._reasons.items():
-            sentence = f"{says}, and the loss does not fall ({first:.4g}, then {second:.4g})"
+        for key, (value, limit, message) in self._reasons.items():
+            sentence = f"{message}, and the loss does not fall ({first:.4g}, then {second:.4g})"
             yield from self.test(key, step, value, stuck, limit, sentence)
 
-    def missing(self) -> str:
+    def missing_tensors(self) -> str:
         if len(self._losses) <= self.patience:
             return (
                 f"PoorWeightInitialization could not be evaluated: it needs the losses of more than {self.patience} of the"

@@ -1,14 +1,14 @@
-"""The rules over losses: not decreasing, overfitting, training on after the best."""
+"""These rules look at losses: not decreasing, overfitting, training on after the best."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from rules.checks.mean_losses import Passes, Point
+from rules.checks.evaluation_losses import EvaluationLoss, EvaluationLosses
 from rules.checks.parameters import flag, number, regex, text
 from rules.checks.rule import LEARNING, ChosenTensorsRule, Evidence, TensorRule, collection
-from rules.reading.saved_tensors import Step, Tensor, Trial
+from rules.reading.saved_tensors import SavedStep, SavedTensor, SavedTensors
 
 
 @dataclass(kw_only=True)
@@ -29,29 +29,29 @@ class LossNotDecreasing(ChosenTensorsRule):
     increase_threshold_percent: float = number(5.0, 0)
     mode: str = text("GLOBAL")
     _seen: dict[str, list[tuple[int, float]]] = field(init=False, repr=False, default_factory=dict)
-    _passes: dict[str, Passes] = field(init=False, repr=False, default_factory=dict)
+    _evaluations: dict[str, EvaluationLosses] = field(init=False, repr=False, default_factory=dict)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
         evaluations = self.mode.upper().endswith("EVAL")
-        for tensor in self._losses(trial, step):
+        for tensor in self._losses(saved, step):
             loss = tensor.statistic("mean")
             if loss is None:
                 continue
             if evaluations:
-                point = self._passes.setdefault(tensor.key, Passes()).add(step, loss)
+                point = self._evaluations.setdefault(tensor.key, EvaluationLosses()).add(step, loss)
                 yield from self._evaluated(tensor.key, point)
             elif step.mode in LEARNING:
                 yield from self._trained(tensor.key, step, loss)
 
-    def finish(self, trial: Trial) -> Iterator[Evidence]:
-        for key, passes in self._passes.items():
-            yield from self._evaluated(key, passes.close())
+    def at_end(self, saved: SavedTensors) -> Iterator[Evidence]:
+        for key, evaluations in self._evaluations.items():
+            yield from self._evaluated(key, evaluations.close())
 
-    def _losses(self, trial: Trial, step: Step) -> list[Tensor]:
+    def _losses(self, saved: SavedTensors, step: SavedStep) -> list[SavedTensor]:
         collections = (*self.collection_names, *(["losses"] if self.use_losses_collection else []))
-        return trial.select(step, collections, self.tensor_regex)
+        return saved.select(step, collections, self.tensor_regex)
 
-    def _trained(self, key: str, step: Step, loss: float) -> Iterator[Evidence]:
+    def _trained(self, key: str, step: SavedStep, loss: float) -> Iterator[Evidence]:
         seen = self._seen.setdefault(key, [])
         seen.append((step.mode_step, loss))
         now, width = step.mode_step, self.num_steps
@@ -63,7 +63,7 @@ class LossNotDecreasing(ChosenTensorsRule):
         self._seen[key] = [(at, value) for at, value in seen if at > now - 3 * width] if len(seen) > 4 * width else seen
         yield from self._judge(key, step.number, float(np.mean(before)), float(np.mean(newest)))
 
-    def _evaluated(self, key: str, point: Point | None) -> Iterator[Evidence]:
+    def _evaluated(self, key: str, point: EvaluationLoss | None) -> Iterator[Evidence]:
         if point is None:
             return
         seen = self._seen.setdefault(key, [])
@@ -74,11 +74,11 @@ class LossNotDecreasing(ChosenTensorsRule):
     def _judge(self, key: str, step: int, before: float, now: float) -> Iterator[Evidence]:
         change = 100 * (now - before) / abs(before) if before else (0.0 if now == before else np.inf)
         rose = not change <= self.increase_threshold_percent
-        says = f"the loss {'rose' if rose else 'did not fall'}: {before:.4g}, then {now:.4g} ({change:+.3g} %)"
+        message = f"the loss {'rose' if rose else 'did not fall'}: {before:.4g}, then {now:.4g} ({change:+.3g} %)"
         limit = self.increase_threshold_percent if rose else -self.diff_percent
-        yield from self.test(key, step, change, not change <= -self.diff_percent, limit, says)
+        yield from self.test(key, step, change, not change <= -self.diff_percent, limit, message)
 
-    def missing(self) -> str:
+    def missing_tensors(self) -> str:
         if not self._seen:
             return "LossNotDecreasing could not be evaluated: the job saved no losses of training."
         return f"LossNotDecreasing could not be evaluated: no two saved losses lie {self.num_steps} steps apart."
@@ -89,29 +89,29 @@ class _EvaluationRule(TensorRule):
     """A rule that looks at evaluations, one after the other."""
 
     wanted = "losses"
-    _passes: dict[str, Passes] = field(init=False, repr=False, default_factory=dict)
+    _evaluations: dict[str, EvaluationLosses] = field(init=False, repr=False, default_factory=dict)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
-        for tensor in self.losses(trial, step):
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
+        for tensor in self.losses(saved, step):
             loss = tensor.statistic("mean")
             if loss is not None and step.mode != "PREDICT":
-                yield from self._told(tensor.key, self._passes.setdefault(tensor.key, Passes()).add(step, loss))
+                yield from self._told(tensor.key, self._evaluations.setdefault(tensor.key, EvaluationLosses()).add(step, loss))
 
-    def finish(self, trial: Trial) -> Iterator[Evidence]:
-        for key, passes in self._passes.items():
-            yield from self._told(key, passes.close())
+    def at_end(self, saved: SavedTensors) -> Iterator[Evidence]:
+        for key, evaluations in self._evaluations.items():
+            yield from self._told(key, evaluations.close())
 
-    def losses(self, trial: Trial, step: Step) -> list[Tensor]:
-        return trial.select(step, ["losses"])
+    def losses(self, saved: SavedTensors, step: SavedStep) -> list[SavedTensor]:
+        return saved.select(step, ["losses"])
 
-    def judge(self, key: str, point: Point) -> Iterator[Evidence]:
+    def judge(self, key: str, point: EvaluationLoss) -> Iterator[Evidence]:
         raise NotImplementedError
 
-    def _told(self, key: str, point: Point | None) -> Iterator[Evidence]:
+    def _told(self, key: str, point: EvaluationLoss | None) -> Iterator[Evidence]:
         if point is not None:
             yield from self.judge(key, point)
 
-    def missing(self) -> str:
+    def missing_tensors(self) -> str:
         return f"{self.name} could not be evaluated: it compares losses of mode TRAIN with losses of mode EVAL and saw too few."
 
 
@@ -129,16 +129,16 @@ class Overfit(_EvaluationRule):
     ratio_threshold: float = number(0.1, 0)
     _above: dict[str, int] = field(init=False, repr=False, default_factory=dict)
 
-    def losses(self, trial: Trial, step: Step) -> list[Tensor]:
-        return trial.select(step, [] if self.tensor_regex else ["losses"], self.tensor_regex)
+    def losses(self, saved: SavedTensors, step: SavedStep) -> list[SavedTensor]:
+        return saved.select(step, [] if self.tensor_regex else ["losses"], self.tensor_regex)
 
-    def judge(self, key: str, point: Point) -> Iterator[Evidence]:
+    def judge(self, key: str, point: EvaluationLoss) -> Iterator[Evidence]:
         if point.train is None or point.step < self.start_step:
             return
         ratio = (point.evaluation - point.train) / point.train if point.train else np.inf
         self._above[key] = self._above.get(key, 0) + 1 if ratio > self.ratio_threshold else 0
-        says = f"loss {point.evaluation:.4g} in evaluation and {point.train:.4g} in training, {100 * ratio:.3g} % more"
-        yield from self.test(key, point.step, ratio, self._above[key] >= self.patience, self.ratio_threshold, says)
+        message = f"loss {point.evaluation:.4g} in evaluation and {point.train:.4g} in training, {100 * ratio:.3g} % more"
+        yield from self.test(key, point.step, ratio, self._above[key] >= self.patience, self.ratio_threshold, message)
 
 
 @dataclass(kw_only=True)
@@ -156,7 +156,7 @@ class Overtraining(_EvaluationRule):
     delta: float = number(0.01, 0)
     _best: dict[str, list[tuple[float, int]]] = field(init=False, repr=False, default_factory=dict)
 
-    def judge(self, key: str, point: Point) -> Iterator[Evidence]:
+    def judge(self, key: str, point: EvaluationLoss) -> Iterator[Evidence]:
         if point.train is None:
             return
         kept = self._best.setdefault(key, [(np.inf, 0), (np.inf, 0)])
@@ -165,8 +165,8 @@ class Overtraining(_EvaluationRule):
             kept[index] = (loss, 0) if loss < best - self.delta else (best, since + 1)
         (_, train), (best, evaluation) = kept
         over = evaluation >= self.patience_validation or min(train, evaluation) >= self.patience_train
-        says = f"no evaluation better than {best:.4g} in {evaluation}, no training in {train}"
-        yield from self.test(key, point.step, evaluation, over, self.patience_validation, says)
+        message = f"no evaluation better than {best:.4g} in {evaluation}, no training in {train}"
+        yield from self.test(key, point.step, evaluation, over, self.patience_validation, message)
 
 
 @dataclass(kw_only=True)
@@ -182,9 +182,9 @@ class StalledTrainingRule(TensorRule):
     threshold: float = number(1800.0, over=0)
     stop_training_on_fire: bool = flag(False)
     training_job_name_prefix: str | None = text(None)
-    _last: Step | None = field(init=False, repr=False, default_factory=lambda: None)
+    _last: SavedStep | None = field(init=False, repr=False, default_factory=lambda: None)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
         seconds = max(0.0, step.modified - self._last.modified) if self._last else 0.0
         self._last = step
         yield from self._judge(step.number, seconds)
@@ -194,8 +194,8 @@ class StalledTrainingRule(TensorRule):
             yield from self._judge(self._last.number if self._last else 0, seconds)
 
     def _judge(self, step: int, seconds: float) -> Iterator[Evidence]:
-        says = f"nothing new was saved for {seconds:.0f} seconds"
-        yield from self.test("training", step, seconds, seconds > self.threshold, self.threshold, says)
+        message = f"nothing new was saved for {seconds:.0f} seconds"
+        yield from self.test("training", step, seconds, seconds > self.threshold, self.threshold, message)
 
     def collection(self) -> str:
         return collection("losses")

@@ -1,4 +1,4 @@
-"""The rules that only report, and the one that runs all Profiler rules: ProfilerReport."""
+"""These Profiler rules sum up the whole job: two that never fire, and ProfilerReport, which runs all the others."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules.checks.bottlenecks import CPUBottleneck, Dataloader, IOBottleneck
 from rules.checks.gpus import BatchSize, GPUMemoryIncrease, LoadBalancing, LowGPUUtilization
@@ -17,7 +18,7 @@ from rules.errors import ParameterError
 from rules.reading.profile import Profile
 
 
-def spread(values: np.ndarray) -> dict[str, float]:
+def percentiles(values: NDArray[np.float64]) -> dict[str, float]:
     """The largest, p99, p95, p50 and the smallest."""
     p99, p95, p50 = np.percentile(values, [99, 95, 50])
     named = {"max": values.max(), "p99": p99, "p95": p95, "p50": p50, "min": values.min()}
@@ -31,13 +32,13 @@ class OverallSystemUsage(ProfilerRule):
     def look(self, profile: Profile) -> Iterator[Evidence]:
         for node in profile.system.nodes():
             for dimension in sorted(profile.system.dimensions()):
-                if found := profile.system.together(dimension, node):
-                    self.details.setdefault(node, {})[dimension] = spread(found.mean)
+                if found := profile.system.node_samples(dimension, node):
+                    self.details.setdefault(node, {})[dimension] = percentiles(found.mean)
                     self.datapoints += len(found.times)
         self.tested = self.datapoints
         yield from ()
 
-    def lacks(self) -> str | None:
+    def missing_input(self) -> str | None:
         return None if self.datapoints else f"OverallSystemUsage could not be evaluated: {SYSTEM_METRICS}"
 
 
@@ -58,12 +59,12 @@ class OverallFrameworkMetrics(ProfilerRule):
             if parts:
                 parts["Other"] = max(0.0, float(seconds.sum()) - sum(parts.values()))
             shares = {name: round(100 * value / float(seconds.sum()), 2) for name, value in parts.items()}
-            milliseconds = spread(1000 * seconds)
+            milliseconds = percentiles(1000 * seconds)
             self.details[subject] = {"steps": len(steps), "milliseconds": milliseconds, "percent": shares}
         self.tested = self.datapoints = sum(len(steps) for steps in groups.values())
         yield from ()
 
-    def lacks(self) -> str | None:
+    def missing_input(self) -> str | None:
         return None if self.datapoints else f"OverallFrameworkMetrics could not be evaluated: {TIMELINE}"
 
 
@@ -132,13 +133,13 @@ class ProfilerReport(ProfilerRule):
             self.tested += part.tested
             self.datapoints += part.datapoints
             for one in self.found[part.name]:
-                yield Evidence(f"{part.name}: {one.subject}", one.step, one.value, one.threshold, one.says)
+                yield Evidence(f"{part.name}: {one.subject}", one.step, one.value, one.threshold, one.message)
 
-    def lacks(self) -> str | None:
+    def missing_input(self) -> str | None:
         return f"ProfilerReport could not be evaluated: {SYSTEM_METRICS}" if self._empty else None
 
-    def note(self) -> str | None:
-        silent = [part.name for part in self.parts if part.lacks() or part.note()]
+    def not_judged(self) -> str | None:
+        silent = [part.name for part in self.parts if part.missing_input() or part.not_judged()]
         return f"Not judged: {', '.join(silent)}; the reasons are in profiler-reports." if silent else None
 
     def files(self) -> dict[str, dict[str, Any]]:
@@ -148,11 +149,11 @@ class ProfilerReport(ProfilerRule):
 
 def aws_report(rule: ProfilerRule, found: list[Evidence]) -> dict[str, Any]:
     """A rule's result in the shape of AWS's profiler-reports/<Rule>.json."""
-    silent = rule.lacks() or rule.note()
+    silent = rule.missing_input() or rule.not_judged()
     return {
         "RuleTriggered": int(bool(found)),
         "Violations": len(found),
-        "Details": {**rule.details, "evidence": [one.says for one in found], **({"not_judged": silent} if silent else {})},
+        "Details": {**rule.details, "evidence": [one.message for one in found], **({"not_judged": silent} if silent else {})},
         "Datapoints": rule.datapoints,
         "RuleParameters": "\n".join(f"{name}:{value}" for name, value in rule.parameters().items()),
     }

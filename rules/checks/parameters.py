@@ -1,14 +1,21 @@
-"""A rule's parameters: they arrive as strings, as AWS sends them, and become the typed fields of the rule's dataclass."""
+"""A rule's parameters arrive as strings, as AWS sends them, and become the typed fields of the rule's dataclass."""
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, field, fields
-from typing import Any, TypeVar
+from dataclasses import MISSING, Field, field, fields
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from rules.errors import ParameterError
 
-T = TypeVar("T")
+
+class Dataclass(Protocol):
+    """What dataclasses.fields takes."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+RuleType = TypeVar("RuleType", bound=Dataclass)
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -41,12 +48,12 @@ def names(default: tuple[str, ...] = ()) -> Any:
     return field(default=default, metadata={"parse": _list})
 
 
-def known(rule: type) -> list[str]:
+def known(rule: type[Dataclass]) -> list[str]:
     """The names of a rule's parameters."""
     return [one.name for one in fields(rule) if "parse" in one.metadata]
 
 
-def build(rule: type[T], given: Mapping[str, str]) -> T:
+def build(rule: type[RuleType], given: Mapping[str, str]) -> RuleType:
     """The rule with these parameters. Raises ParameterError with the rule, the name and what is allowed."""
     parsers = {one.name: one.metadata["parse"] for one in fields(rule) if "parse" in one.metadata}
     values = {}
@@ -62,7 +69,7 @@ def build(rule: type[T], given: Mapping[str, str]) -> T:
     return rule(**values)
 
 
-def _default(rule: type, name: str) -> Any:
+def _default(rule: type[Dataclass], name: str) -> Any:
     default = next(one.default for one in fields(rule) if one.name == name)
     return None if default is MISSING else default
 

@@ -1,4 +1,4 @@
-"""What a Profiler rule is: it looks at everything sampled so far, each time anew, so nothing is counted twice."""
+"""A Profiler rule looks at everything that was sampled so far, each time anew, so nothing is counted twice."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -42,15 +42,17 @@ class ProfilerRule(Rule):
         """What `scan` gives; what it needs is there."""
         raise NotImplementedError
 
-    def judge(self, subject: str, value: float, is_bad: bool, threshold: float, says: str, step: int = 0) -> Iterator[Evidence]:
+    def judge(
+        self, subject: str, value: float, is_bad: bool, threshold: float, message: str, step: int = 0
+    ) -> Iterator[Evidence]:
         """Counts a tested value and keeps it in `details`; gives evidence where it is bad."""
         self.tested += 1
         self.details.setdefault("values", {})[subject] = float(value)
         if is_bad:
-            yield Evidence(subject, step, float(value), float(threshold), says)
+            yield Evidence(subject, step, float(value), float(threshold), message)
 
-    def note(self) -> str | None:
-        """After the end: why nothing was judged though nothing was missing; None where something was."""
+    def not_judged(self) -> str | None:
+        """Says, after the job's end, why nothing was judged though all files were there; None where something was judged."""
         if self.tested or self._absent:
             return self._absent
         patience = getattr(self, "patience", None)
@@ -58,7 +60,7 @@ class ProfilerRule(Rule):
             return None
         return f"{self.name} judged nothing: patience is {patience} and {self.datapoints} samples came. Set a smaller patience."
 
-    def lacks(self) -> str | None:
+    def missing_input(self) -> str | None:
         return f"{self.name} could not be evaluated: {SYSTEM_METRICS}" if self._blind else None
 
 

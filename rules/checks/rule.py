@@ -1,13 +1,15 @@
-"""What a rule is: a dataclass of parameters that is shown what a job wrote, and answers with evidence. It reads no files
-itself and decides no status; evaluation.py does."""
+"""A rule is a dataclass of parameters that is shown what a job wrote, and answers with evidence.
+
+It reads no files itself and decides no status; evaluation.py does.
+"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypedDict
 
 from rules.checks.parameters import names, regex
 from rules.errors import ParameterError
-from rules.reading.saved_tensors import Step, Tensor, Trial
+from rules.reading.saved_tensors import SavedStep, SavedTensor, SavedTensors
 
 LEARNING = ("TRAIN", "GLOBAL")
 """The modes in which weights change: what is compared from step to step is compared in these alone."""
@@ -21,13 +23,23 @@ class Evidence:
     step: int
     value: float
     threshold: float
-    says: str
+    message: str
     """A sentence with the numbers in it."""
+
+
+class EvidenceRow(TypedDict):
+    """Evidence as a result file holds it. A number that is infinite or not a number is null there."""
+
+    subject: str
+    step: int
+    value: float | None
+    threshold: float | None
+    message: str
 
 
 @dataclass(kw_only=True)
 class Rule:
-    """What all rules keep. `series`: what was plotted for each subject, as [step or time, value]."""
+    """The base of all rules. `series`: what was plotted for each subject, as [step or time, value]."""
 
     advice: ClassVar[str] = ""
     """What a person may do when the rule has fired."""
@@ -45,15 +57,15 @@ class Rule:
         """The parameters with their values."""
         return {one.name: getattr(self, one.name) for one in fields(self) if "parse" in one.metadata}
 
-    def test(self, subject: str, at: float, value: float, is_bad: bool, threshold: float, says: str) -> Iterator[Evidence]:
+    def test(self, subject: str, at: float, value: float, is_bad: bool, threshold: float, message: str) -> Iterator[Evidence]:
         """Counts and plots a tested value; gives evidence where it is bad."""
         self.tested += 1
         self.series.setdefault(subject, []).append((at, float(value)))
         if is_bad:
-            yield Evidence(subject, int(at), float(value), float(threshold), says)
+            yield Evidence(subject, int(at), float(value), float(threshold), message)
 
-    def lacks(self) -> str | None:
-        """After the job's end: why nothing could be tested and what would help; None where something was."""
+    def missing_input(self) -> str | None:
+        """Says, after the job's end, what the job did not save and what would help; None where nothing was missing."""
         raise NotImplementedError
 
 
@@ -68,25 +80,25 @@ class TensorRule(Rule):
     save: ClassVar[str] = "1"
     """The save_interval that it makes sense with, for that message."""
 
-    def at(self, trial: Trial, step: Step) -> Iterable[Evidence]:
-        """What is wrong at this step."""
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterable[Evidence]:
+        """Checks one saved step."""
         raise NotImplementedError
 
     def waiting(self, seconds: float) -> Iterable[Evidence]:
-        """What is wrong when nothing has been saved for so long; the job has not ended."""
+        """Checks a job that has not ended and has saved nothing for so long."""
         return ()
 
-    def finish(self, trial: Trial) -> Iterable[Evidence]:
-        """What is wrong, seen only at the end."""
+    def at_end(self, saved: SavedTensors) -> Iterable[Evidence]:
+        """Checks what only the end of the job can show."""
         return ()
 
-    def lacks(self) -> str | None:
+    def missing_input(self) -> str | None:
         if self.tested:
             return None
-        return f"{self.missing()} Save them: add {self.collection()} to DebugHookConfig.CollectionConfigurations."
+        return f"{self.missing_tensors()} Save them: add {self.collection()} to DebugHookConfig.CollectionConfigurations."
 
-    def missing(self) -> str:
-        """The sentence that says what was not there."""
+    def missing_tensors(self) -> str:
+        """The first sentence of `missing_input`: which tensors the job did not save."""
         return f"{self.name} could not be evaluated: the job saved no tensors that it reads ({self.wanted})."
 
     def collection(self) -> str:
@@ -101,18 +113,18 @@ class ChosenTensorsRule(TensorRule):
     collection_names: tuple[str, ...] = names()
     tensor_regex: str | None = regex(None)
 
-    def chosen(self, trial: Trial, step: Step) -> list[Tensor]:
+    def chosen(self, saved: SavedTensors, step: SavedStep) -> list[SavedTensor]:
         """The tensors of a step that are meant; all of them where nothing was chosen."""
         if not self.collection_names and not self.tensor_regex:
             return sorted(step.tensors, key=lambda tensor: (tensor.name, tensor.worker))
-        return trial.select(step, self.collection_names, self.tensor_regex)
+        return saved.select(step, self.collection_names, self.tensor_regex)
 
     def need_choice(self) -> None:
         """Raises ParameterError where nothing was chosen."""
         if not self.collection_names and not self.tensor_regex:
             raise ParameterError(f"{self.name} needs collection_names or tensor_regex, such as collection_names=weights.")
 
-    def missing(self) -> str:
+    def missing_tensors(self) -> str:
         return f"{self.name} could not be evaluated: the job saved no tensors that it reads ({self._chosen() or 'any at all'})."
 
     def collection(self) -> str:
@@ -132,6 +144,12 @@ def collection(name: str, include_regex: str = "", *, interval: str = "1") -> st
     return f'{{"CollectionName": "{name}", "CollectionParameters": {{{inside}}}}}'
 
 
-def plain(evidence: Evidence) -> dict[str, Any]:
-    """Evidence as JSON has it."""
-    return asdict(evidence)
+def evidence_row(evidence: Evidence) -> EvidenceRow:
+    """Converts evidence to what JSON can hold."""
+    return EvidenceRow(
+        subject=evidence.subject,
+        step=evidence.step,
+        value=evidence.value,
+        threshold=evidence.threshold,
+        message=evidence.message,
+    )

@@ -1,10 +1,11 @@
-"""The rules over steps: how long until the first, and which take far longer than the others."""
+"""These rules look at the duration of steps: how long until the first, and which take far longer than the others."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules.checks.parameters import number, text
 from rules.checks.profiler_rule import TIMELINE, ProfilerRule
@@ -20,7 +21,7 @@ SIGMA = 1.4826
 """From a median absolute deviation to the standard deviation of a normal distribution."""
 
 
-def outliers(seconds: np.ndarray, deviations: float) -> tuple[np.ndarray, float]:
+def outliers(seconds: NDArray[np.float64], deviations: float) -> tuple[NDArray[np.bool_], float]:
     """Which of the durations are outliers, and the limit. Median and MAD: outliers cannot hide themselves."""
     median = float(np.median(seconds))
     spread = SIGMA * float(np.median(np.abs(seconds - median)))
@@ -40,20 +41,20 @@ class MaxInitializationTime(ProfilerRule):
     _silent: bool = field(init=False, repr=False, default=False)
 
     def look(self, profile: Profile) -> Iterator[Evidence]:
-        began, first = profile.system.started, profile.timeline.started()
-        self._silent = began is None or not profile.timeline.events
+        began, first = profile.system.started, profile.timeline.first_step()
         self.datapoints = len(profile.timeline.events)
-        if self._silent:
+        self._silent = began is None or not self.datapoints
+        if began is None or not self.datapoints:
             return
         until = first
         if until is None:
             until = max(event.start + event.seconds for event in profile.timeline.events)
         minutes = (until - began) / 60
         if first is not None or minutes > self.threshold:
-            says = f"{minutes:.3g} minutes {'to the first step' if first else 'and no step yet'}"
-            yield from self.judge("training", minutes, minutes > self.threshold, self.threshold, says)
+            message = f"{minutes:.3g} minutes {'to the first step' if first else 'and no step yet'}"
+            yield from self.judge("training", minutes, minutes > self.threshold, self.threshold, message)
 
-    def lacks(self) -> str | None:
+    def missing_input(self) -> str | None:
         return f"MaxInitializationTime could not be evaluated: {TIMELINE}" if self._silent else None
 
 
@@ -92,17 +93,17 @@ class StepOutlier(ProfilerRule):
                 "outliers": [[step.number, step.seconds, causes.get(step.number)] for step in found[:FEWEST]],
             }
             often = Counter(name for name in causes.values() if name).most_common(1)
-            says = f"{len(found)} of {len(steps)} steps take longer than {limit:.3g} s (median {np.median(seconds):.3g} s)"
-            says += f", most of them for {often[0][0]}" if often else ""
+            message = f"{len(found)} of {len(steps)} steps take longer than {limit:.3g} s (median {np.median(seconds):.3g} s)"
+            message += f", most of them for {often[0][0]}" if often else ""
             last = found[-1].number if found else steps[-1].number
-            yield from self.judge(subject, len(found), len(found) > self.n_outliers, self.n_outliers, says, last)
+            yield from self.judge(subject, len(found), len(found) > self.n_outliers, self.n_outliers, message, last)
 
-    def note(self) -> str | None:
+    def not_judged(self) -> str | None:
         if self.tested or not self._steps:
             return None
         return f"StepOutlier judged nothing: it needs more than {FEWEST} steps of a mode and saw {self._steps}."
 
-    def lacks(self) -> str | None:
+    def missing_input(self) -> str | None:
         return None if self._steps else f"StepOutlier could not be evaluated: {TIMELINE}"
 
 
@@ -115,4 +116,4 @@ def cause(step: TimedStep, steps: list[TimedStep]) -> str | None:
         excess[name] = step.parts[name] - float(np.median([one.parts.get(name, 0.0) for one in steps]))
     rest = [one.seconds - sum(one.parts.values()) for one in steps]
     excess["Other"] = step.seconds - sum(step.parts.values()) - float(np.median(rest))
-    return max(excess, key=excess.get)
+    return max(excess, key=excess.__getitem__)

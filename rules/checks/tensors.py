@@ -1,15 +1,17 @@
-"""The rules over any tensors that a person chooses: not finite, all zero, variance, unchanged, different from another run."""
+"""These rules look at tensors that a person chooses: not finite, all zero, variance, unchanged, different from another run."""
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules.checks.parameters import flag, names, number
 from rules.checks.rule import LEARNING, ChosenTensorsRule, Evidence
 from rules.errors import ParameterError
-from rules.reading.saved_tensors import Step, Tensor, Trial
+from rules.reading.saved_tensors import SavedStep, SavedTensor, SavedTensors
 from rules.reading.source import open_source
 
 
@@ -23,8 +25,8 @@ class ExplodingTensor(ChosenTensorsRule):
     advice = "Lower the learning rate or clip the gradient; look for a division by zero or a logarithm of zero in the loss."
     only_nan: bool = flag(False)
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
-        for tensor in self.chosen(trial, step):
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
+        for tensor in self.chosen(saved, step):
             value = tensor.value()
             if value is None:
                 value = np.array([tensor.statistic(name) for name in tensor.reductions])
@@ -48,8 +50,8 @@ class AllZero(ChosenTensorsRule):
     def __post_init__(self) -> None:
         self.need_choice()
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
-        for tensor in self.chosen(trial, step):
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
+        for tensor in self.chosen(saved, step):
             value = tensor.value()
             if value is None:
                 largest = tensor.statistic("abs_max")
@@ -60,8 +62,8 @@ class AllZero(ChosenTensorsRule):
                 continue
             else:
                 share = float(100 * (value == 0).mean())
-            says = f"{share:.4g} % of the values are zero"
-            yield from self.test(tensor.key, step.number, share, share >= self.threshold, self.threshold, says)
+            message = f"{share:.4g} % of the values are zero"
+            yield from self.test(tensor.key, step.number, share, share >= self.threshold, self.threshold, message)
 
 
 @dataclass(kw_only=True)
@@ -77,16 +79,17 @@ class TensorVariance(ChosenTensorsRule):
         if self.max_threshold is None and self.min_threshold is None:
             raise ParameterError("TensorVariance needs max_threshold or min_threshold, or both.")
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
-        for tensor in self.chosen(trial, step):
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
+        for tensor in self.chosen(saved, step):
             variance = tensor.statistic("variance")
             if variance is None:
                 continue
             high = self.max_threshold is not None and variance > self.max_threshold
             low = self.min_threshold is not None and variance < self.min_threshold
-            limit = self.max_threshold if high or self.min_threshold is None else self.min_threshold
-            says = f"variance {variance:.4g} is {'above' if high else 'below'} {limit:.4g}"
-            yield from self.test(tensor.key, step.number, variance, high or low, limit, says)
+            limits = [one for one in (self.max_threshold, self.min_threshold) if one is not None]
+            limit = limits[0] if high else limits[-1]
+            message = f"variance {variance:.4g} is {'above' if high else 'below'} {limit:.4g}"
+            yield from self.test(tensor.key, step.number, variance, high or low, limit, message)
 
 
 @dataclass(kw_only=True)
@@ -101,13 +104,13 @@ class UnchangedTensor(ChosenTensorsRule):
     rtol: float = number(1e-5, 0)
     atol: float = number(1e-8, 0)
     equal_nan: bool = flag(False)
-    _last: dict[str, deque] = field(init=False, repr=False, default_factory=dict)
+    _last: dict[str, deque[NDArray[Any]]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.need_choice()
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
-        for tensor in self.chosen(trial, step) if step.mode in LEARNING else ():
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
+        for tensor in self.chosen(saved, step) if step.mode in LEARNING else ():
             value = tensor.value()
             if value is None or value.dtype.kind not in "fiub":
                 continue
@@ -123,12 +126,12 @@ class UnchangedTensor(ChosenTensorsRule):
                 for one, other in zip(before, list(last)[1:], strict=True)
             )
             change = float(np.abs(value.astype("f8") - last[-2].astype("f8")).max()) if value.size else 0.0
-            says = f"unchanged over the last {self.num_steps} saved steps"
-            yield from self.test(tensor.key, step.number, change, same, self.atol, says)
+            message = f"unchanged over the last {self.num_steps} saved steps"
+            yield from self.test(tensor.key, step.number, change, same, self.atol, message)
 
-    def missing(self) -> str:
+    def missing_tensors(self) -> str:
         if not self._last:
-            return super().missing()
+            return super().missing_tensors()
         return f"UnchangedTensor could not be evaluated: it compares {self.num_steps} saved steps of a tensor and saw fewer."
 
 
@@ -137,9 +140,9 @@ class _Other:
     """Another run, and the steps that only one of the two has shown so far."""
 
     place: str
-    trial: Trial
-    steps: dict[int, Step] = field(default_factory=dict)
-    pending: dict[int, list[Tensor]] = field(default_factory=dict)
+    saved: SavedTensors
+    steps: dict[int, SavedStep] = field(default_factory=dict)
+    pending: dict[int, list[SavedTensor]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -157,26 +160,26 @@ class SimilarAcrossRuns(ChosenTensorsRule):
     def __post_init__(self) -> None:
         if not self.other_trials:
             raise ParameterError("SimilarAcrossRuns needs other_trials: the folder or S3 prefix of another run's tensors.")
-        self._others = [_Other(place, Trial(open_source(place))) for place in self.other_trials]
+        self._others = [_Other(place, SavedTensors(open_source(place))) for place in self.other_trials]
 
-    def at(self, trial: Trial, step: Step) -> Iterator[Evidence]:
+    def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
         for other in self._others:
-            other.pending[step.number] = self.chosen(trial, step)
+            other.pending[step.number] = self.chosen(saved, step)
         yield from self._compare()
 
     def waiting(self, seconds: float) -> Iterator[Evidence]:
         yield from self._compare()
 
-    def finish(self, trial: Trial) -> Iterator[Evidence]:
+    def at_end(self, saved: SavedTensors) -> Iterator[Evidence]:
         yield from self._compare()
 
     def _compare(self) -> Iterator[Evidence]:
         for other in self._others:
-            other.steps.update({step.number: step for step in other.trial.poll()})
+            other.steps.update({step.number: step for step in other.saved.poll()})
             for one in sorted(other.pending.keys() & other.steps.keys()):
                 yield from self._against(other.place, other.steps.pop(one), other.pending.pop(one))
 
-    def _against(self, place: str, step: Step, tensors: list[Tensor]) -> Iterator[Evidence]:
+    def _against(self, place: str, step: SavedStep, tensors: list[SavedTensor]) -> Iterator[Evidence]:
         theirs = {tensor.key: tensor for tensor in step.tensors}
         for tensor in tensors:
             own, other = tensor.value(), theirs[tensor.key].value() if tensor.key in theirs else None
@@ -184,8 +187,8 @@ class SimilarAcrossRuns(ChosenTensorsRule):
                 continue
             same = own.shape == other.shape and bool(np.allclose(own, other, equal_nan=True))
             gap = float(np.abs(own.astype("f8") - other.astype("f8")).max()) if own.shape == other.shape and own.size else 0.0
-            says = f"differs from {place} by up to {gap:.4g}" if own.shape == other.shape else f"another shape than in {place}"
-            yield from self.test(tensor.key, step.number, gap, not same, 1e-8, says)
+            message = f"differs from {place} by up to {gap:.4g}" if own.shape == other.shape else f"another shape than in {place}"
+            yield from self.test(tensor.key, step.number, gap, not same, 1e-8, message)
 
-    def missing(self) -> str:
+    def missing_tensors(self) -> str:
         return "SimilarAcrossRuns could not be evaluated: the two runs saved no tensor of one name at one step."

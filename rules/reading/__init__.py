@@ -1,1 +1,1 @@
-"""Readers of what a job saves: tensors, system metrics, timelines, archives, in a folder or below an S3 prefix."""
+"""This package reads what a job saves: tensors, system metrics, timelines and archives, in a folder or below an S3 prefix."""

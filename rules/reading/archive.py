@@ -1,4 +1,4 @@
-"""Chosen members of a model.tar.gz or output.tar.gz, read in memory and as far as needed: nothing is unpacked to a disk.
+"""Chosen members of a model.tar.gz or output.tar.gz are read into memory, as far as needed; nothing is unpacked to a disk.
 
 What is read is bounded: the archive's unpacked bytes, and those of the wanted members. Anything but a regular file is passed
 over, and a name is only ever compared, so nothing in an archive can reach outside.
@@ -10,9 +10,11 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from contract.archive import Bounded
 from contract.errors import ArchiveError
+from contract.reason import first_line
 from rules.errors import SourceError
 from rules.reading.source import File, Source
 
@@ -32,14 +34,15 @@ class _Remote(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer)
         try:
-            found = self._source.read(self._name, self._at, len(buffer))
+            found = self._source.read(self._name, self._at, len(view))
         except FileNotFoundError:  # S3 says so of a range behind the end
             if not self._at:
                 raise
             return 0
-        buffer[: len(found)] = found
+        view[: len(found)] = found
         self._at += len(found)
         return len(found)
 
@@ -53,7 +56,7 @@ def members(source: Source, name: str, wanted: Callable[[str], bool], *, first: 
     left = WANTED
     try:
         with gzip.GzipFile(fileobj=io.BufferedReader(_Remote(source, name), _PIECE)) as zipped:
-            with tarfile.open(fileobj=Bounded(zipped, UNPACKED), mode="r|") as tar:
+            with tarfile.open(fileobj=Bounded(zipped, UNPACKED), mode="r:") as tar:
                 for member in tar:
                     clean = member.name.removeprefix("./")
                     if not member.isreg() or not wanted(clean):
@@ -66,15 +69,15 @@ def members(source: Source, name: str, wanted: Callable[[str], bool], *, first: 
                     if first:
                         break
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise SourceError(f"{name} is no whole tar.gz: {str(error)[:120]}") from None
+        raise SourceError(f"{name} is no whole tar.gz: {first_line(error, 120)}") from None
     except (SourceError, ArchiveError) as error:
         raise SourceError(f"{name}: {error}") from None
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Files in memory, as a source."""
+class InMemory:
+    """A source whose files are held in memory, by name."""
 
     content: Mapping[str, bytes]
 

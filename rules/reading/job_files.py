@@ -1,6 +1,6 @@
-"""Where the parts of one job lie: in a folder, below an S3 prefix, or where the description of a training job says.
+"""The files of one training job are located in a folder, below an S3 prefix, or where its DescribeTrainingJob says.
 
-A part that is nowhere is None or empty, and the report says so. Nothing here knows what the files mean.
+A part that is missing is None or empty, and the report says so. This module does not interpret what the files hold.
 """
 
 import json
@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from contract import output_data
+from contract.reason import first_line
 from contract.splits import TEST, VALIDATION
 from rules.errors import SourceError
-from rules.reading.archive import Held, members
+from rules.reading.archive import InMemory, members
 from rules.reading.source import Source, open_source
 
-OUTPUTS = (output_data.STEPS, output_data.HISTORY, output_data.predictions(TEST), output_data.predictions(VALIDATION))
+OUTPUTS = (output_data.STEPS, output_data.HISTORY, *(output_data.predictions(split) for split in (TEST, VALIDATION)))
 RECORDS = (output_data.OPERATORS, output_data.MACHINE)
 """What the report reads of output/data, beside the profile that the program may have left there."""
 PROFILE = f"{output_data.PROFILE}/"
 PROFILED = ("system/", "framework/", "train/system/")
 """The folders of a profile."""
 MANIFEST = "model.json"
+"""As contract.manifest calls it, which loads Pillow."""
 SMALL = 64 << 20
 """Bytes of one such file that are read at most."""
 ALL_CHANNELS = ""
@@ -29,52 +31,59 @@ ALL_CHANNELS = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """`tensors`, `profile`, `rules`: what smdebug's hook, the profiler and the rules wrote. `files`: small files of output/data
-    by name. `manifest`: model.json. `job`: DescribeTrainingJob. `channels`: the pictures. `odd`: what could not be read."""
+class JobFiles:
+    """Where the files of one job are, and the small ones themselves.
+
+    `tensors`, `profile`, `rule_outputs`: what smdebug's hook, the profiler and the rules wrote. `output_files`: small files of
+    output/data by name. `manifest`: model.json. `description`: DescribeTrainingJob. `channels`: the pictures of each channel.
+    `warnings`: what could not be read.
+    """
 
     name: str
-    where: str
+    location: str
     tensors: Source | None = None
     profile: Source | None = None
-    rules: tuple[Source, ...] = ()
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    rule_outputs: tuple[Source, ...] = ()
+    output_files: Mapping[str, bytes] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    job: Mapping[str, Any] = field(default_factory=dict)
+    description: Mapping[str, Any] = field(default_factory=dict)
     channels: Mapping[str, Source] = field(default_factory=dict)
-    odd: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def find(place: str, pictures: str | None = None, results: str | None = None) -> Places:
-    """The places of a job. `place`: a folder, an s3:// prefix, or a .json file with DescribeTrainingJob's answer. `pictures`: a
-    folder or prefix that holds the channels, where it is not the job's own. `results`: one below which <job>/rule-output may
-    hold what rules found that the job itself does not know of. Raises SourceError when there is nothing at all."""
-    job = described(place)
+def find(place: str, pictures: str | None = None, results: str | None = None) -> JobFiles:
+    """Locates the files of a job.
+
+    `place`: a folder, an s3:// prefix, or a .json file with DescribeTrainingJob's answer. `pictures`: a folder or prefix that
+    holds the channels, where it is not the job's own. `results`: one below which <job>/rule-output may hold what rules found
+    that the job itself does not know of. Raises SourceError when there is nothing at all.
+    """
+    job = read_description(place)
     if job is not None:
         found = _of_job(job, results)
     elif not place.startswith("s3://") and not Path(place).is_dir():
         raise SourceError(f"{place}: no such folder. Give a job's folder, s3://bucket/prefix, or DescribeTrainingJob as JSON.")
     else:
         found = _below(place, place.rstrip("/").rpartition("/")[2] or place)
-        if not (found.tensors or found.profile or found.files or found.manifest or found.rules):
+        if not (found.tensors or found.profile or found.output_files or found.manifest or found.rule_outputs):
             raise SourceError(f"{place}: nothing of a job is there: no debug-output, profiler-output, output or rule-output.")
     return replace(found, channels={ALL_CHANNELS: open_source(pictures)}) if pictures else found
 
 
-def described(place: str) -> dict[str, Any] | None:
+def read_description(place: str) -> dict[str, Any] | None:
     """The object in a .json file; None for another kind of place. Raises SourceError."""
     path = Path(place)
     if place.startswith("s3://") or path.suffix != ".json" or not path.is_file():
         return None
-    return parsed(path.name, path.read_bytes())
+    return json_object(path.name, path.read_bytes())
 
 
-def parsed(name: str, body: bytes) -> dict[str, Any]:
+def json_object(name: str, body: bytes) -> dict[str, Any]:
     """A file's JSON object. Raises SourceError."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{name} is not JSON: {str(error)[:100]}.") from None
+        raise SourceError(f"{name} is not JSON: {first_line(error, 100)}.") from None
     if not isinstance(found, dict):
         raise SourceError(f"{name} is not a JSON object.")
     return found
@@ -85,7 +94,7 @@ def inside(place: str, *names: str) -> str:
     return "/".join([place.rstrip("/"), *names])
 
 
-def _of_job(job: Mapping[str, Any], more: str | None) -> Places:
+def _of_job(job: Mapping[str, Any], more: str | None) -> JobFiles:
     try:
         name, output = job["TrainingJobName"], job["OutputDataConfig"]["S3OutputPath"]
         sources = {row["ChannelName"]: row["DataSource"].get("S3DataSource") for row in job.get("InputDataConfig") or ()}
@@ -98,7 +107,7 @@ def _of_job(job: Mapping[str, Any], more: str | None) -> Places:
         raise SourceError(f"this is no answer of DescribeTrainingJob: {error!r}.") from None
     found = _below(inside(output, name), name, tensors, profile, results)
     channels = {channel: open_source(source["S3Uri"].rstrip("/")) for channel, source in sources.items() if source}
-    return replace(found, channels=channels, job=job)
+    return replace(found, channels=channels, description=job)
 
 
 def _results(job: Mapping[str, Any]) -> set[str]:
@@ -119,26 +128,26 @@ def _below(
     tensors: Sequence[str] | None = None,
     profile: Sequence[str] | None = None,
     rules: Sequence[str] | None = None,
-) -> Places:
+) -> JobFiles:
     """The parts as SageMaker lays them out in S3, as they lie under /opt/ml, and `base` itself where it is one of them."""
-    odd: list[str] = []
-    packed, loose = _outputs(open_source(base), odd)
+    warnings: list[str] = []
+    packed, loose = _outputs(open_source(base), warnings)
 
     def under(*folders: str) -> list[str]:
         return [inside(base, folder) if folder else base for folder in folders]
 
-    return Places(
+    return JobFiles(
         name=name,
-        where=base,
+        location=base,
         tensors=_first(tensors or under("debug-output", "output/tensors", "tensors", ""), "index/", "collections/"),
         profile=_first(profile or under("profiler-output", "output/profiler", "profiler", ""), *PROFILED)
         or _first(under("output/data/profiler", "data/profiler"), *PROFILED)
-        or (Held(packed) if packed else None),
-        rules=tuple(source for place in rules or under("rule-output") if (source := _first([place], ""))),
-        files=loose,
-        manifest=_manifest(open_source(base), odd),
+        or (InMemory(packed) if packed else None),
+        rule_outputs=tuple(source for place in rules or under("rule-output") if (source := _first([place], ""))),
+        output_files=loose,
+        manifest=_manifest(open_source(base), warnings),
         channels={ALL_CHANNELS: open_source(inside(base, "input/data"))},
-        odd=tuple(odd),
+        warnings=tuple(warnings),
     )
 
 
@@ -151,7 +160,7 @@ def _first(places: Sequence[str], *folders: str) -> Source | None:
     return None
 
 
-def _outputs(source: Source, odd: list[str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+def _outputs(source: Source, warnings: list[str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Of output.tar.gz the profile's files by their names below it; and the small files by bare name."""
     found: dict[str, bytes] = {}
     names = [*OUTPUTS, *(PROFILE + name for name in RECORDS)]
@@ -160,28 +169,28 @@ def _outputs(source: Source, odd: list[str]) -> tuple[dict[str, bytes], dict[str
         found |= {name: source.read(path, 0, SMALL) for name, path in there.items() if name not in found}
     if found:
         return {}, found
-    inner = _packed(source, "output.tar.gz", lambda name: name.rpartition("/")[2] in OUTPUTS or PROFILE in name, odd)
+    inner = _packed(source, "output.tar.gz", lambda name: name.rpartition("/")[2] in OUTPUTS or PROFILE in name, warnings)
     profile = {name.split(PROFILE, 1)[1]: body for name, body in inner.items() if PROFILE in name}
     loose = {name.rpartition("/")[2]: body for name, body in inner.items() if PROFILE not in name}
     return profile, loose | {name: profile.pop(name) for name in RECORDS if name in profile}
 
 
-def _manifest(source: Source, odd: list[str]) -> dict[str, Any]:
+def _manifest(source: Source, warnings: list[str]) -> dict[str, Any]:
     for name in ("model/model.json", "output/model/model.json", MANIFEST):
         if source.has(name):
             body = source.read(name, 0, SMALL)
             break
     else:
-        body = _packed(source, "model.tar.gz", lambda name: name == MANIFEST, odd, first=True).get(MANIFEST, b"")
+        body = _packed(source, "model.tar.gz", lambda name: name == MANIFEST, warnings, first=True).get(MANIFEST, b"")
     try:
-        return parsed(MANIFEST, body) if body else {}
+        return json_object(MANIFEST, body) if body else {}
     except SourceError as error:
-        odd.append(str(error))
+        warnings.append(str(error))
         return {}
 
 
 def _packed(
-    source: Source, archive: str, wanted: Callable[[str], bool], odd: list[str], *, first: bool = False
+    source: Source, archive: str, wanted: Callable[[str], bool], warnings: list[str], *, first: bool = False
 ) -> dict[str, bytes]:
     """Members of an archive. One that cannot be read is told, and the report goes on without it."""
     for name in (f"output/{archive}", archive):
@@ -189,5 +198,5 @@ def _packed(
             try:
                 return members(source, name, wanted, first=first)
             except SourceError as error:
-                odd.append(str(error))
+                warnings.append(str(error))
     return {}

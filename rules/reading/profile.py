@@ -1,7 +1,7 @@
-"""What a job's profiler wrote, read while it is being written: the machine's metrics and the program's timeline together."""
+"""A job's profile is read while it is being written: the machine's metrics and the program's timeline together."""
 
 from rules.reading.source import Source
-from rules.reading.system_metrics import System
+from rules.reading.system_metrics import SystemMetrics
 from rules.reading.timeline import Timeline
 
 ENDS = ("training_job_end.ts", "system/training_job_end.ts", "framework/training_job_end.ts")
@@ -12,7 +12,7 @@ class Profile:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.system = System(source)
+        self.system = SystemMetrics(source)
         self.timeline = Timeline(source)
         self.ended = False
 

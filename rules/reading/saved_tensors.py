@@ -1,4 +1,4 @@
-"""What a job's smdebug hook saved, read while it is being written: steps in order, and the tensors of each.
+"""The tensors that a job's smdebug hook saves are read while it writes them: steps in order, and the tensors of each.
 
 A step is given out once every worker has written it or a later one, or once the job has ended, so a rule never sees half a
 step. Names, collections and file layout are smdebug's.
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules.errors import SourceError
 from rules.reading.source import Source
@@ -22,7 +23,7 @@ _EMPTY: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ByteRange:
     """Where the bytes of a tensor lie."""
 
     file: str
@@ -31,29 +32,29 @@ class Place:
 
 
 @dataclass(slots=True)
-class Tensor:
+class SavedTensor:
     """A tensor that one worker saved at one step: whole, or as reductions (such as `mean`, `abs_mean`), or both."""
 
     name: str
     worker: str
     source: Source
-    whole: Place | None = None
-    reductions: dict[str, Place] = field(default_factory=dict)
+    whole: ByteRange | None = None
+    reductions: dict[str, ByteRange] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """The name, with the worker where it is not the first."""
         return self.name if self.worker in ("", "worker_0") else f"{self.name} ({self.worker})"
 
-    def value(self) -> np.ndarray | None:
+    def value(self) -> NDArray[Any] | None:
         """The tensor; None where only reductions of it were saved. Raises SourceError."""
         return None if self.whole is None else _read(self.source, self.whole)
 
     def statistic(self, name: str) -> float | None:
         """One of smdebug's reductions, computed from the tensor or as it was saved; None where it is neither."""
         if self.whole is None:
-            place = self.reductions.get(name)
-            return None if place is None else float(_read(self.source, place))
+            part = self.reductions.get(name)
+            return None if part is None else float(_read(self.source, part))
         value = _read(self.source, self.whole).astype(np.float64)
         if name.startswith("abs_"):
             value = np.abs(value)
@@ -65,22 +66,22 @@ class Tensor:
 
 
 @dataclass(slots=True)
-class Step:
+class SavedStep:
     """One saved step. `number` counts over all modes; `mode_step` those of `mode` (TRAIN, EVAL, PREDICT, GLOBAL) alone."""
 
     number: int
     mode: str
     mode_step: int
     modified: float
-    tensors: list[Tensor] = field(default_factory=list)
+    tensors: list[SavedTensor] = field(default_factory=list)
 
 
-class Trial:
+class SavedTensors:
     """The tensors of one job. `poll` looks for new steps; `ended` says, then, whether there will be no more."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._waiting: dict[int, dict[str, Step]] = {}
+        self._waiting: dict[int, dict[str, SavedStep]] = {}
         self._seen: set[str] = set()
         self._released = ""
         self._newest: dict[str, int] = {}
@@ -88,7 +89,7 @@ class Trial:
         self._workers: int | None = None
         self.ended = False
 
-    def poll(self, *, final: bool = False) -> list[Step]:
+    def poll(self, *, final: bool = False) -> list[SavedStep]:
         """The steps that are complete since the last call; with `final`, as if the job had ended. Raises SourceError."""
         ended = final or self._source.has(END)
         self._read_collections()
@@ -99,7 +100,7 @@ class Trial:
         done = [number for number in sorted(self._waiting) if ended or self._complete(number)]
         return [self._release(number) for number in done]
 
-    def select(self, step: Step, collections: Iterable[str] = (), regex: str | None = None) -> list[Tensor]:
+    def select(self, step: SavedStep, collections: Iterable[str] = (), regex: str | None = None) -> list[SavedTensor]:
         """The tensors of a step that are in one of the collections, or whose name the regex finds; by name, then by worker."""
         tests = [self._collections[name] for name in collections if name in self._collections]
         pattern = re.compile(regex) if regex else None
@@ -115,10 +116,10 @@ class Trial:
         written = sum(newest >= number for newest in self._newest.values())
         return self._workers is not None and written >= self._workers
 
-    def _release(self, number: int) -> Step:
+    def _release(self, number: int) -> SavedStep:
         parts = self._waiting.pop(number)
         first = next(iter(parts.values()))
-        merged = Step(first.number, first.mode, first.mode_step, max(part.modified for part in parts.values()))
+        merged = SavedStep(first.number, first.mode, first.mode_step, max(part.modified for part in parts.values()))
         for part in parts.values():
             merged.tensors += part.tensors
         self._released = f"index/{number // 1000:09d}/{number:012d}"
@@ -134,16 +135,16 @@ class Trial:
         body = _json(self._source, name)
         meta = body.get("meta", _EMPTY)
         try:
-            step = Step(number, meta["mode"], int(meta["mode_step"]), modified)
-            found: dict[str, Tensor] = {}
+            step = SavedStep(number, meta["mode"], int(meta["mode_step"]), modified)
+            found: dict[str, SavedTensor] = {}
             for entry in body.get("tensor_payload", ()):
-                place = Place(meta["event_file_name"], entry["start_idx"], entry["length"])
+                part = ByteRange(meta["event_file_name"], entry["start_idx"], entry["length"])
                 saved, reduction = _names(entry["tensorname"])
-                tensor = found.setdefault(saved, Tensor(saved, worker, self._source))
+                tensor = found.setdefault(saved, SavedTensor(saved, worker, self._source))
                 if reduction:
-                    tensor.reductions[reduction] = place
+                    tensor.reductions[reduction] = part
                 else:
-                    tensor.whole = place
+                    tensor.whole = part
         except (KeyError, TypeError, ValueError) as error:
             raise SourceError(f"{name} is no index file of smdebug's hook: {error!r}.") from None
         step.tensors = list(found.values())
@@ -174,11 +175,11 @@ def _names(saved: str) -> tuple[str, str]:
     return name, reduction
 
 
-def _read(source: Source, place: Place) -> np.ndarray:
+def _read(source: Source, part: ByteRange) -> NDArray[Any]:
     try:
-        return decode(source.read(place.file, place.start, place.length))
+        return decode(source.read(part.file, part.start, part.length))
     except FileNotFoundError:
-        raise SourceError(f"{place.file} is missing, though the index names it.") from None
+        raise SourceError(f"{part.file} is missing, though the index names it.") from None
 
 
 def _json(source: Source, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where a job's files lie: a folder, or an S3 prefix. It lists and reads; it knows no file format and writes nothing."""
+"""A source lists and reads a job's files, in a folder or below an S3 prefix. It knows no file format and writes nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The system metrics of a job, read while they are being written: use of each CPU and GPU, memory, I/O wait, network.
+"""A job's system metrics are read while they are being written: use of each CPU and GPU, memory, I/O wait, network.
 
 Files are those of SageMaker's agent, one JSON object a line, and so are the names of the dimensions; some are Kennel's own.
 Where the training program took samples of its own beside the platform's, those are taken: they say more, and both together
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules.errors import SourceError
 from rules.reading.source import Source
@@ -18,7 +19,7 @@ CPU, IO_WAIT = "CPUUtilization", "I/OWaitPercentage"
 GPU, GPU_MEMORY = "GPUUtilization", "GPUMemoryUtilization"
 GPU_FOOTPRINT = "GPUMemoryUsedPercent"
 """Percent of a GPU's memory that is taken. GPUMemoryUtilization is the activity of the memory's controller."""
-TOGETHER = 0.02
+SAME_TIME = 0.02
 """Seconds within which samples of different cores are one snapshot of a node."""
 
 PLATFORM, OWN = "system/", "train/system/"
@@ -34,20 +35,20 @@ class Series:
     times: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
 
-    def last(self, count: int) -> np.ndarray:
+    def last(self, count: int) -> NDArray[np.float64]:
         return np.array(self.values[-count:])
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshots:
+class NodeSamples:
     """A metric of all of a node's devices, at each sample: [samples]."""
 
-    times: np.ndarray
-    total: np.ndarray
-    mean: np.ndarray
+    times: NDArray[np.float64]
+    total: NDArray[np.float64]
+    mean: NDArray[np.float64]
 
 
-class System:
+class SystemMetrics:
     """The samples so far. `poll` reads what is new."""
 
     def __init__(self, source: Source) -> None:
@@ -84,7 +85,7 @@ class System:
         """The series of a dimension, by node and device."""
         return {(node, name): series for (node, found, name), series in sorted(self._series.items()) if found == dimension}
 
-    def together(self, dimension: str, node: str) -> Snapshots | None:
+    def node_samples(self, dimension: str, node: str) -> NodeSamples | None:
         """A dimension over all of a node's devices; None where it was not sampled."""
         series = [one for (where, _), one in self.devices(dimension).items() if where == node]
         if not series:
@@ -93,9 +94,9 @@ class System:
         values = np.concatenate([one.values for one in series])
         order = np.argsort(times, kind="stable")
         times, values = times[order], values[order]
-        starts = np.flatnonzero(np.diff(times, prepend=-np.inf) > TOGETHER)
+        starts = np.flatnonzero(np.diff(times, prepend=-np.inf) > SAME_TIME)
         total = np.add.reduceat(values, starts)
-        return Snapshots(times[starts], total, total / np.diff(starts, append=len(times)))
+        return NodeSamples(times[starts], total, total / np.diff(starts, append=len(times)))
 
     def _take(self, name: str, node: str, lines: bytes) -> None:
         for line in lines.splitlines():

@@ -1,4 +1,4 @@
-"""The framework events of a job, read while they are being written: smdebug's Chrome traces below framework/pevents.
+"""A job's framework events are read while they are being written: smdebug's Chrome traces below framework/pevents.
 
 A step lasts from its start to the start of the next one. The event that smdebug's hook writes for a step of PyTorch covers
 its forward pass and loss alone, about a quarter of it.
@@ -38,7 +38,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class TimedStep:
-    """A whole step. `parts`: the seconds of each phase of PARTS that was written for it."""
+    """A whole step. `parts`: the seconds of each part of a step that was written for it."""
 
     node: str
     mode: str
@@ -85,11 +85,11 @@ class Timeline:
                     found.append(TimedStep(event.node, mode, event.step or 0, event.start, after.start - event.start, own))
         return sorted(found, key=lambda step: step.start)
 
-    def started(self) -> float | None:
+    def first_step(self) -> float | None:
         """When the first step began."""
         return next((event.start for event in self.events if _STEP.match(event.phase)), None)
 
-    def of(self, phases: Iterable[str]) -> list[Event]:
+    def events_of(self, phases: Iterable[str]) -> list[Event]:
         """The events of these phases."""
         wanted = set(phases)
         return [event for event in self.events if event.phase in wanted]

@@ -1,1 +1,1 @@
-"""The report of a job, of a tuning job, or of two jobs side by side: first as data, then as an HTML page."""
+"""This package makes the report of a job, of a tuning job, or of two jobs: first as data, then as an HTML page."""

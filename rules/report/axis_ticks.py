@@ -1,4 +1,4 @@
-"""The round numbers that an axis of a plot shows: decimal, of a clock, or powers of ten."""
+"""An axis of a plot is labelled with round numbers: decimal ones, times of a clock, or powers of ten."""
 
 import math
 
@@ -13,7 +13,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [float(f"{index * step:.10g}") for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def minutes(low: float, high: float, count: int = 5) -> list[float]:
+def clock_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Times within [low, high] that a clock shows as round ones, about `count` of them."""
     steps = (
         1,
@@ -29,7 +29,7 @@ def minutes(low: float, high: float, count: int = 5) -> list[float]:
     return [float(index * step) for index in range(math.ceil(low / step), math.floor(high / step) + 1)] or [low]
 
 
-def decades(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float) -> list[float]:
     """Powers of ten within [low, high], every second or third where they are many; as `ticks` where there is one or none."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     if last - first < 1:

@@ -1,17 +1,20 @@
-"""Plots as small SVG beside HTML labels, so that lines stretch with the page and text keeps its size. No script is needed.
+"""Plots are drawn as small SVG beside HTML labels, so that lines stretch with the page and text keeps its size.
 
-A plot's area is 1000 by 1000 whatever its size on the screen. Colours are classes c1 to c6 of theme.py. What cannot be drawn
-(no finite point) is said in words, and no empty axes are left.
+This module works out where everything lies; charts.html writes it. A plot's area is 1000 by 1000 whatever its size on the
+screen. Colours are the classes c1 to c6 of theme.css. What has no finite point is said in words instead of empty axes.
 """
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rules.report.axis_ticks import decades, minutes, ticks
-from rules.report.curve import Point, finite, thin
-from rules.report.number_format import clock, number, span
+from markupsafe import Markup
+
+from rules.report.axis_ticks import clock_ticks, log_ticks, ticks
+from rules.report.curve import Point, finite_points, thin
+from rules.report.number_format import clock_time, duration, number
+from rules.report.page import absent
+from rules.report.rendering import macro
 
 SIDE = 1000
 
@@ -46,6 +49,15 @@ class Axes:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """Words over a figure. `kind`: a class of the style sheet; `place`: its position as CSS."""
+
+    kind: str
+    place: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Scale:
     low: float
     high: float
@@ -58,51 +70,44 @@ class _Scale:
         return min(max((value - low) / (high - low), 0.0), 1.0) * SIDE
 
 
-def text(value: object) -> str:
-    """Any value as HTML text."""
-    return html.escape(str(value))
-
-
-def key(name: str, tone: int, words: str = "") -> str:
-    """A line of a legend."""
-    return f'<span class="key"><i class="c{tone}"></i>{text(name)}{f" <b>{text(words)}</b>" if words else ""}</span>'
-
-
 def unit(value: float, of: str) -> str:
     """A value of an axis, in the axis's unit: "s", "clock", "%" or ""."""
     if of in ("s", "clock"):
-        return span(value) if of == "s" else clock(value)
+        return duration(value) if of == "s" else clock_time(value)
     return f"{number(value)}{' %' if of == '%' else ''}"
 
 
-def plot(lines: Sequence[Line], axes: Axes, title: str) -> str:
+def plot(lines: Sequence[Line], axes: Axes, title: str) -> Markup:
     """A plot of lines over one pair of axes."""
-    drawn = [(line, _positive(finite(line.points), axes)) for line in lines]
+    drawn = [(line, _positive(finite_points(line.points), axes)) for line in lines]
     drawn = [(line, points) for line, points in drawn if points]
     if not drawn:
-        return f'<p class="absent">{text(title)}: no finite value to plot.</p>'
-    places = [x for _, points in drawn for x, _ in points]
+        return absent(f"{title}: no finite value to plot.")
     if axes.names:
         across = _Scale(-0.5, len(axes.names) - 0.5, False)
     else:
-        across = _scale(places, axes.log_x, axes.left, axes.right, bare=True, clock=axes.unit_x == "clock")
+        values = [x for _, points in drawn for x, _ in points]
+        across = _scale(values, axes.log_x, axes.left, axes.right, bare=True, by_clock=axes.unit_x == "clock")
     values = [y for _, points in drawn for _, y in points] + [value for value, _ in axes.limits]
     up = _scale(values, axes.log_y, axes.low, axes.high)
     names = {line.name: line.tone for line, _ in drawn if line.kind != "faint"}
-    legend = "".join(key(name, tone) for name, tone in names.items()) if len(names) > 1 else ""
-    legend = f'<span class="legend">{legend}</span>' if legend else ""
     about = "; ".join(f"{line.name} from {number(points[0][1])} to {number(points[-1][1])}" for line, points in drawn)
-    scales = f'data-x="{across.low!r},{across.high!r},{int(across.log)},{axes.unit_x}" '
-    scales += f'data-y="{up.low!r},{up.high!r},{int(up.log)},{axes.unit_y}"'
-    paths = "".join(
-        f'<path class="{line.kind} c{line.tone}" data-name="{text(line.name)}" d="{_path(points, across, up, line.kind)}"/>'
-        for line, points in drawn
-    )
-    return (
-        f'<figure class="plot" {scales}><figcaption><b>{text(title)}</b>{legend}</figcaption>'
-        f'<div class="area"><svg viewBox="0 0 {SIDE} {SIDE}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{text(f"{title}. {about}")}"><path class="grid" d="{_grid(up)}"/>{_limits(axes, up)}{paths}</svg>'
-        f"{_labels(axes, across, up)}</div><div class='under'>{text(axes.x)}</div></figure>"
+    return macro(
+        "charts.html",
+        "plot",
+        title=title,
+        axes=axes,
+        x=f"{across.low!r},{across.high!r},{int(across.log)},{axes.unit_x}",
+        y=f"{up.low!r},{up.high!r},{int(up.log)},{axes.unit_y}",
+        legend=list(names.items()) if len(names) > 1 else [],
+        about=about,
+        grid=_grid(up),
+        limits=[(f"{SIDE - up.at(value):.1f}", name) for value, name in axes.limits],
+        paths=[
+            {"kind": line.kind, "tone": line.tone, "name": line.name, "drawn": _path(points, across, up, line.kind)}
+            for line, points in drawn
+        ],
+        labels=_labels(axes, across, up),
     )
 
 
@@ -112,19 +117,19 @@ def _positive(points: list[Point], axes: Axes) -> list[Point]:
 
 
 def _scale(
-    values: Sequence[float], log: bool, low: float | None, high: float | None, bare: bool = False, clock: bool = False
+    values: Sequence[float], log: bool, low: float | None, high: float | None, bare: bool = False, by_clock: bool = False
 ) -> _Scale:
     least = min(values) if low is None else low
     most = max(values) if high is None else high
     if least == most:
         least, most = (least / 2, most * 2) if log else (least - (abs(least) / 10 or 0.5), most + (abs(most) / 10 or 0.5))
     if log:
-        return _Scale(least, most, True, decades(least, most))
+        return _Scale(least, most, True, log_ticks(least, most))
     if not bare:
         margin = 0.05 * (most - least)
         least = least - margin if low is None and not 0 <= least < most / 2 else min(least, 0.0) if low is None else low
         most = most + margin if high is None else high
-    return _Scale(least, most, False, (minutes if clock else ticks)(least, most))
+    return _Scale(least, most, False, (clock_ticks if by_clock else ticks)(least, most))
 
 
 def _path(points: list[Point], across: _Scale, up: _Scale, kind: str) -> str:
@@ -141,27 +146,18 @@ def _grid(up: _Scale) -> str:
     return "".join(f"M0 {SIDE - up.at(value):.1f}H{SIDE}" for value in up.marks) or f"M0 {SIDE}H{SIDE}"
 
 
-def _limits(axes: Axes, up: _Scale) -> str:
-    return "".join(
-        f'<path class="limit" d="M0 {SIDE - up.at(value):.1f}H{SIDE}"><title>{text(name)}</title></path>'
-        for value, name in axes.limits
-    )
-
-
-def _labels(axes: Axes, across: _Scale, up: _Scale) -> str:
-    rows = [f'<span class="ty" style="top:{100 - up.at(v) / 10:.1f}%">{unit(v, axes.unit_y)}</span>' for v in up.marks]
+def _labels(axes: Axes, across: _Scale, up: _Scale) -> list[Label]:
+    labels = [Label("ty", f"top:{100 - up.at(value) / 10:.1f}%", unit(value, axes.unit_y)) for value in up.marks]
     if axes.names:
         marks = [(float(index), name) for index, name in enumerate(axes.names)]
     else:
         marks = [(value, unit(value, axes.unit_x)) for value in across.marks]
-    rows += [f'<span class="tx" style="left:{across.at(v) / 10:.1f}%">{text(name)}</span>' for v, name in marks]
-    rows += [
-        f'<span class="tl" style="top:{100 - up.at(value) / 10:.1f}%">{text(name)}</span>' for value, name in axes.limits if name
-    ]
-    return "".join(rows) + (f'<span class="tu">{text(axes.y)}</span>' if axes.y else "")
+    labels += [Label("tx", f"left:{across.at(value) / 10:.1f}%", name) for value, name in marks]
+    labels += [Label("tl", f"top:{100 - up.at(value) / 10:.1f}%", name) for value, name in axes.limits if name]
+    return labels + ([Label("tu", "", axes.y)] if axes.y else [])
 
 
-def histogram(values: Sequence[float], axes: Axes, title: str, bins: int = 40) -> str:
+def histogram(values: Sequence[float], axes: Axes, title: str, bins: int = 40) -> Markup:
     """How often each value came, the largest included in the last bin."""
     import numpy as np
 
@@ -172,65 +168,53 @@ def histogram(values: Sequence[float], axes: Axes, title: str, bins: int = 40) -
     return plot([Line(name=axes.y, points=[*points, (float(edges[-1]), 0.0)], kind="area")], axes, title)
 
 
-def bars(rows: Sequence[tuple[str, float, str]], title: str, tone: int = 1) -> str:
+def bars(rows: Sequence[tuple[str, float, str]], title: str, tone: int = 1) -> Markup:
     """A bar a row, across: name, value, and the words beside it."""
     most = max((abs(value) for _, value, _ in rows), default=0.0) or 1.0
-    body = "".join(
-        f'<div class="row"><span class="name">{text(name)}</span><span class="rail"><i class="bar c{tone}" '
-        f'style="width:{100 * abs(value) / most:.2f}%"></i></span><span class="value">{text(words)}</span></div>'
-        for name, value, words in rows
-    )
-    return f'<figure class="bars"><figcaption><b>{text(title)}</b></figcaption>{body}</figure>'
+    shown = [(name, f"{100 * abs(value) / most:.2f}", words) for name, value, words in rows]
+    return macro("charts.html", "bars", title=title, rows=shown, tone=tone)
 
 
-def stack(parts: Sequence[tuple[str, float, str]], title: str) -> str:
+def stack(parts: Sequence[tuple[str, float, str]], title: str) -> Markup:
     """Parts of a whole in one bar: name, share in percent, and the words beside it. The shares add up to 100."""
-    shown = [(name, share, words, index % 6 + 1) for index, (name, share, words) in enumerate(parts) if share > 0]
-    pieces = "".join(
-        f'<i class="bar c{tone}" style="width:{share:.3f}%" title="{text(f"{name} {words}")}"></i>'
-        for name, share, words, tone in shown
-    )
-    keys = "".join(key(name, tone, words) for name, _, words, tone in shown)
-    return (
-        f'<figure class="stack"><figcaption><b>{text(title)}</b></figcaption><div class="whole">{pieces}</div>'
-        f'<div class="keys">{keys}</div></figure>'
-    )
+    shown = [
+        {"name": name, "width": f"{share:.3f}", "words": words, "tone": index % 6 + 1}
+        for index, (name, share, words) in enumerate(parts)
+        if share > 0
+    ]
+    return macro("charts.html", "stack", title=title, parts=shown)
 
 
-def matrix(names: Sequence[str], counts: Sequence[Sequence[int]], title: str) -> str:
+def matrix(names: Sequence[str], counts: Sequence[Sequence[int]], title: str) -> Markup:
     """A confusion matrix, a row for each true class. Cells are as dark as their share of the row; empty ones are not drawn."""
     size = SIDE / len(names)
-    cells = []
-    for row, values in enumerate(counts):
-        total = sum(values) or 1
-        for column, count in enumerate(values):
-            if count:
-                kind, words = ("right", "right") if row == column else ("wrong", f"taken for {names[column]}")
-                cells.append(
-                    f'<rect class="{kind}" x="{column * size:.1f}" y="{row * size:.1f}" width="{size:.1f}" height="{size:.1f}" '
-                    f'style="fill-opacity:{0.12 + 0.88 * count / total:.2f}"><title>{text(names[row])}: {count} of {total} '
-                    f"{text(words)}</title></rect>"
-                )
+    filled = [(row, column, count) for row, values in enumerate(counts) for column, count in enumerate(values) if count]
+    cells = [
+        {
+            "kind": "right" if row == column else "wrong",
+            "left": f"{column * size:.1f}",
+            "top": f"{row * size:.1f}",
+            "size": f"{size:.1f}",
+            "opacity": f"{0.12 + 0.88 * share(counts[row], count):.2f}",
+            "words": f"{names[row]}: {count} of {sum(counts[row])} "
+            + ("right" if row == column else f"taken for {names[column]}"),
+        }
+        for row, column, count in filled
+    ]
     every = max(1, math.ceil(len(names) / 30))
-    labels = "".join(
-        f'<span class="my" style="top:{(index + 0.5) * size / 10:.2f}%">{text(name)}</span>'
-        for index, name in enumerate(names)
-        if index % every == 0
-    )
+    labels = [
+        Label("my", f"top:{(index + 0.5) * size / 10:.2f}%", name) for index, name in enumerate(names) if index % every == 0
+    ]
     if len(names) <= 15:
-        labels += "".join(
-            f'<span class="mc{" on" if share(values, count) > 0.5 else ""}" '
-            f'style="left:{(column + 0.5) * size / 10:.2f}%;top:{(row + 0.5) * size / 10:.2f}%">{count}</span>'
-            for row, values in enumerate(counts)
-            for column, count in enumerate(values)
-            if count
-        )
-    svg = f'<svg viewBox="0 0 {SIDE} {SIDE}" preserveAspectRatio="none" role="img" aria-label="{text(title)}">'
-    svg += "".join(cells) + "</svg>"
-    return (
-        f'<figure class="matrix"><figcaption><b>{text(title)}</b></figcaption><div class="square">{svg}{labels}</div>'
-        f'<div class="under">columns: what the network said, in the same order</div></figure>'
-    )
+        labels += [
+            Label(
+                "mc on" if share(counts[row], count) > 0.5 else "mc",
+                f"left:{(column + 0.5) * size / 10:.2f}%;top:{(row + 0.5) * size / 10:.2f}%",
+                str(count),
+            )
+            for row, column, count in filled
+        ]
+    return macro("charts.html", "matrix", title=title, cells=cells, labels=labels)
 
 
 def share(values: Sequence[int], count: int) -> float:

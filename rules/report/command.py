@@ -1,15 +1,15 @@
-"""`rules report PLACE`: the report of a job, of a tuning job, or of two jobs side by side, as an HTML file and JSON."""
+"""`rules report PLACE` writes the report of a job, of a tuning job, or of two jobs side by side, as HTML and JSON."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from contract.visible import visible
 from rules.errors import RuleError, SourceError
-from rules.reading.job_files import Places, described, find
+from rules.reading.job_files import JobFiles, find, read_description
 from rules.report import comparison, comparison_page, tuning, tuning_page
 from rules.report.job_page import page
-from rules.report.job_report import gather, pictures_of, save
+from rules.report.job_report import JobReport, gather, pictures_of, save
 from rules.report.tuning import KEYS
 
 
@@ -19,28 +19,28 @@ def main(arguments: Sequence[str]) -> int:
     try:
         print(_write(given), flush=True)
     except (RuleError, OSError) as error:
-        print(f"error: {error}", flush=True)
+        print(visible(f"error: {error}"), flush=True)
         return 2
     return 0
 
 
 def _write(given: argparse.Namespace) -> Path:
-    told = described(given.place)
+    told = read_description(given.place)
     if told is not None and set(told) >= KEYS:
         if given.compare:
             raise SourceError("--compare: a tuning job cannot be compared; give two training jobs.")
-        found = tuning.gather(told)
-        return save(given.output, tuning_page.page(found), found)
+        search = tuning.gather(told)
+        return save(given.output, tuning_page.page(search), search)
+    job, body = _gather(given, given.place)
     if given.compare:
-        body = comparison.compare(*(_gather(given, place)[1] for place in (given.place, given.compare)))
-        return save(given.output, comparison_page.page(body), body)
-    places, body = _gather(given, given.place)
-    return save(given.output, page(body, pictures_of(places, body)), body)
+        both = comparison.compare(body, _gather(given, given.compare)[1])
+        return save(given.output, comparison_page.page(both), both)
+    return save(given.output, page(body, pictures_of(job, body)), body)
 
 
-def _gather(given: argparse.Namespace, place: str) -> tuple[Places, dict[str, Any]]:
-    places = find(place, given.pictures, given.rules)
-    return places, gather(places, lambda line: print(line, flush=True), everything=given.all)
+def _gather(given: argparse.Namespace, place: str) -> tuple[JobFiles, JobReport]:
+    job = find(place, given.pictures, given.rules)
+    return job, gather(job, lambda line: print(visible(line), flush=True), everything=given.all)
 
 
 def _parser() -> argparse.ArgumentParser:

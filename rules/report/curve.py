@@ -1,4 +1,4 @@
-"""Curves before they are drawn: points left out where there are too many, a running median, none that is not finite."""
+"""A curve is prepared for drawing: points left out where there are too many, noise smoothed by a running median."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ def thin(points: Sequence[Point], most: int = MOST) -> list[Point]:
     return kept
 
 
-def smooth(points: Sequence[Point]) -> list[Point]:
+def running_median(points: Sequence[Point]) -> list[Point]:
     """The running median over a twentieth of the points: one step's loss is noise."""
     width = max(3, len(points) // 20)
     values = np.array([value for _, value in points])
@@ -31,6 +31,6 @@ def smooth(points: Sequence[Point]) -> list[Point]:
     ]
 
 
-def finite(points: Iterable[Sequence[float | None]]) -> list[Point]:
+def finite_points(points: Iterable[Sequence[float | None]]) -> list[Point]:
     """The points that can be drawn."""
     return [(float(x), float(y)) for x, y in points if x is not None and y is not None and math.isfinite(x) and math.isfinite(y)]

@@ -1,13 +1,15 @@
-"""The section of a report on what its rules found: a card for each rule that found an issue, lines for the others."""
+"""The section on findings shows a card for each rule that found an issue, and lines for the others."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from contract.exit_message import details
-from rules.report.charts import Axes, Line, plot, text
-from rules.report.findings import HERE
+from markupsafe import Markup
+
+from contract import exit_message
+from rules.report.charts import Axes, Line, plot
+from rules.report.findings import FOR_THIS_REPORT, Findings, NoFindings, RuleRow
 from rules.report.number_format import number
-from rules.report.page import absent, folded, paragraph, table
+from rules.report.page import PARTS, absent, folded, paragraph, table
+from rules.report.rendering import macro
 
 WORDS = {
     "IssuesFound": "issue found",
@@ -21,13 +23,14 @@ WORDS = {
 SHOWN = 5
 
 
-def count_of_issues(part: Mapping[str, Any]) -> int | None:
+def count_of_issues(part: Findings | NoFindings) -> int | None:
     """How many rules found something; None where none could look."""
-    judged = [row["status"] for row in part.get("rules", ()) if row["status"] in ("IssuesFound", "NoIssuesFound")]
+    rows = [] if "absent" in part else part["rules"]
+    judged = [row["status"] for row in rows if row["status"] in ("IssuesFound", "NoIssuesFound")]
     return judged.count("IssuesFound") if judged else None
 
 
-def cards(part: Mapping[str, Any]) -> str:
+def cards(part: Findings | NoFindings) -> Markup:
     """The section's HTML."""
     if "absent" in part:
         return absent(part["absent"])
@@ -35,21 +38,23 @@ def cards(part: Mapping[str, Any]) -> str:
     issues = [row for row in rows if row["status"] == "IssuesFound"]
     fine = [row for row in rows if row["status"] == "NoIssuesFound"]
     rest = [row for row in rows if row not in issues and row not in fine]
-    body = paragraph(_says(issues + fine)) + "".join(_card(row) for row in issues)
+    body = paragraph(_says(issues + fine)) + Markup().join(_card(row) for row in issues)
     if fine:
-        body += folded(f"{len(fine)} found nothing wrong", "".join(_card(row) for row in fine))
+        body += folded(f"{len(fine)} found nothing wrong", Markup().join(_card(row) for row in fine))
     if rest:
-        lines = [[row["rule"], WORDS.get(row["status"], row["status"]), details(row["details"]) or "–"] for row in rest]
+        lines = [
+            [row["rule"], WORDS.get(row["status"], row["status"]), (exit_message.details(row["details"]) or "–")] for row in rest
+        ]
         body += folded(f"{len(rest)} could not judge, and why", table(("rule", "", "why"), lines))
     return body
 
 
-def _says(judged: list[Mapping[str, Any]]) -> str:
+def _says(judged: Sequence[RuleRow]) -> str:
     """How many of the job's own rules found an issue, and of those that were evaluated for the report alone."""
     parts = []
     for words, rows in (
-        ("the job's {} that could judge", [row for row in judged if row["evaluated"] != HERE]),
-        ("{} that were evaluated for this report", [row for row in judged if row["evaluated"] == HERE]),
+        ("the job's {} that could judge", [row for row in judged if row["evaluated"] != FOR_THIS_REPORT]),
+        ("{} that were evaluated for this report", [row for row in judged if row["evaluated"] == FOR_THIS_REPORT]),
     ):
         if rows:
             issues = sum(row["status"] == "IssuesFound" for row in rows)
@@ -60,26 +65,31 @@ def _says(judged: list[Mapping[str, Any]]) -> str:
     return f"{parts[0][0].upper()}{'; '.join(parts)[1:]}."
 
 
-def _card(row: Mapping[str, Any]) -> str:
-    kind = "issue" if row["status"] == "IssuesFound" else "fine"
-    name = row["rule"] if row["name"] in (row["rule"], "") else f"{row['rule']} ({row['name']})"
-    marks = f'<span class="mark">{WORDS[row["status"]]}</span> <span class="mark soft">evaluated {text(row["evaluated"])}</span>'
-    head = f"<h3>{text(name)} {marks}</h3>"
-    steps = row["over"] == "steps"
-    told = [(f"step {one['step']}, " if steps else "") + f"{one['subject']}: {one['says']}" for one in row["evidence"][:SHOWN]]
-    more = row["found"] - len(told)
-    listed = "".join(f"<li>{text(line)}</li>" for line in told)
-    listed += f'<li class="soft">and {more:,} more like it</li>' if more > 0 else ""
-    if kind == "issue" and not told:
-        listed = f"<li>{text(details(row['details']) or '–')}</li>"
-    advice = f'<p class="advice"><b>What to do.</b> {text(row["advice"])}</p>' if row["advice"] and kind == "issue" else ""
-    return f'<div class="rule {kind}">{head}<ul>{listed}</ul>{_series(row)}{advice}{_parameters(row)}</div>'
+def _card(row: RuleRow) -> Markup:
+    is_issue, by_step = row["status"] == "IssuesFound", row["over"] == "steps"
+    lines = [
+        (f"step {one['step']}, " if by_step else "") + f"{one['subject']}: {one['message']}" for one in row["evidence"][:SHOWN]
+    ]
+    more = row["found"] - len(lines)
+    return macro(
+        PARTS,
+        "rule_card",
+        kind="issue" if is_issue else "fine",
+        name=row["rule"] if row["name"] in (row["rule"], "") else f"{row['rule']} ({row['name']})",
+        status=WORDS[row["status"]],
+        evaluated=row["evaluated"],
+        lines=lines if lines or not is_issue else [exit_message.details(row["details"]) or "–"],
+        more=f"and {more:,} more like it" if more > 0 else "",
+        figure=_series(row),
+        advice=row["advice"] if is_issue else "",
+        parameters=_parameters(row),
+    )
 
 
-def _series(row: Mapping[str, Any]) -> str:
+def _series(row: RuleRow) -> Markup:
     series = {name: points for name, points in row["series"].items() if len(points) > 1}
     if not series:
-        return ""
+        return Markup()
     values = [value for points in series.values() for _, value in points]
     wide = min(values) > 0 and max(values) / min(values) > 300
     limits = sorted({one["threshold"] for one in row["evidence"] if one["threshold"] is not None})
@@ -92,7 +102,6 @@ def _series(row: Mapping[str, Any]) -> str:
     )
 
 
-def _parameters(row: Mapping[str, Any]) -> str:
+def _parameters(row: RuleRow) -> str:
     told = {name: value for name, value in row["parameters"].items() if name != "scan_interval_us" and value not in (None, [])}
-    words = ", ".join(f"{name} {value}" for name, value in told.items())
-    return f'<p class="soft">{text(words)}</p>' if words else ""
+    return ", ".join(f"{name} {value}" for name, value in told.items())

@@ -1,4 +1,4 @@
-"""How much a hyperparameter mattered in a search, from the trials alone.
+"""The importance of a hyperparameter says how much it mattered in a tuning job, judged from the trials alone.
 
 The measure: the trials are put into three to five groups by the hyperparameter's value (equal numbers; a group for each value
 of a categorical one), and the share of the objective's ranks that the groups explain is taken, less what chance would
@@ -7,8 +7,10 @@ of hyperparameters that matter only together.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 FEWEST = 10
 """Trials with an objective below which nothing is said."""
@@ -31,14 +33,14 @@ def importance(values: Sequence[float | str], objective: Sequence[float]) -> flo
     return max(0.0, min(1.0, (statistic - kinds + 1) / (count - kinds)))
 
 
-def ranked(values: np.ndarray) -> np.ndarray:
+def ranked(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks from 1; equal values share their mean rank."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[place]
 
 
-def grouped(values: Sequence[float | str]) -> np.ndarray:
+def grouped(values: Sequence[float | str]) -> NDArray[np.signedinteger[Any]]:
     """A group's number for each value: of words and of few different numbers one each, else groups of about equal size."""
     known = np.unique(np.asarray(values))
     wanted = min(5, max(3, len(values) // 8))

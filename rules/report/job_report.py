@@ -1,77 +1,91 @@
-"""The report of one job: everything it says as plain data (report.json), and the page made from that data alone (report.html)."""
+"""The report of one training job is gathered as plain data: report.json holds it, and the page is made from it alone."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
-from rules.checks.evaluation import finite
-from rules.checks.overall import ProfilerReport
-from rules.reading.job_files import Places
-from rules.report.findings import findings, of_parts
-from rules.report.job_page import page
-from rules.report.learning_curves import learning, metrics
-from rules.report.operators import operators
-from rules.report.predictions import mistakes, thumbnails
-from rules.report.settings import settings
-from rules.report.time_breakdown import pace, read
-from rules.report.utilization import usage
+from contract.files import write_whole
+from rules.checks.evaluation import finite_or_null
+from rules.reading.job_files import JobFiles
+from rules.report.absent import Absent
+from rules.report.findings import Findings, NoFindings, findings
+from rules.report.learning_curves import LearningCurves, final_metrics, learning_curves
+from rules.report.operators import OperatorTimes, operator_times
+from rules.report.predictions import Predictions, predictions, thumbnails
+from rules.report.settings import JobSettings, job_settings
+from rules.report.time_breakdown import TimeBreakdown, read_profile, time_breakdown
+from rules.report.utilization import Utilization, utilization
 
 VERSION = 1
 Say = Callable[[str], None]
 
 
-def gather(places: Places, say: Say = lambda line: None, *, everything: bool = False) -> dict[str, Any]:
-    """All numbers of the report of a job. A part that is absent says so in its `absent`; `odd` is what could not be read."""
-    odd, final = list(places.odd), metrics(places)
-    profile = read(places, odd)
+class JobTime(TimeBreakdown, OperatorTimes):
+    """Where the time of a job went, and what its steps computed."""
+
+
+class JobReport(TypedDict):
+    """`location`: where the files were read. `written`: an ISO time. `warnings`: what could not be read. A report of the
+    profiler's files alone has no learning, predictions and settings."""
+
+    report: int
+    name: str
+    location: str
+    written: str
+    metrics: dict[str, float]
+    findings: Findings | NoFindings
+    time: JobTime
+    machine: Utilization | Absent
+    warnings: list[str]
+    learning: NotRequired[LearningCurves | Absent]
+    predictions: NotRequired[Predictions | Absent]
+    settings: NotRequired[JobSettings | Absent]
+
+
+def gather(job: JobFiles, say: Say = lambda line: None, *, everything: bool = False) -> JobReport:
+    """Reads and evaluates everything. `say` is told what is being done; `everything`: see `findings`. Raises RuleError."""
+    warnings, metrics = list(job.warnings), final_metrics(job)
+    profile = read_profile(job, warnings)
     say("evaluating rules")
-    found = findings(places, profile, say, everything=everything)
-    times, told = pace(places, profile, final), settings(places)
-    precision = told.get("hyperparameters", {}).get("precision", "")
-    body = {
+    found = findings(job, profile, say, everything=everything)
+    breakdown, settings = time_breakdown(job, profile, metrics), job_settings(job)
+    precision = "" if "absent" in settings else settings["hyperparameters"].get("precision", "")
+    learning = learning_curves(job, warnings)
+    operators = operator_times(job.output_files, breakdown["groups"], precision, warnings)
+    said = predictions(job.output_files, warnings)
+    body: JobReport = {
         "report": VERSION,
-        "name": places.name,
-        "where": places.where,
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "metrics": final,
-        "learning": learning(places, odd),
+        "name": job.name,
+        "location": job.location,
+        "written": now(),
+        "metrics": metrics,
         "findings": found,
-        "time": times | operators(places.files, times["groups"], precision, odd),
-        "machine": usage(profile),
-        "predictions": mistakes(places.files, odd),
-        "settings": told,
+        "time": JobTime(**breakdown, **operators),
+        "machine": utilization(profile),
+        "warnings": [*warnings, *found["warnings"]],
+        "learning": learning,
+        "predictions": said,
+        "settings": settings,
     }
-    return finite(body | {"odd": [*odd, *found.get("odd", ())]})
+    return finite_or_null(body)
 
 
-def of_profile(rule: ProfilerReport, name: str) -> str:
-    """The page that ProfilerReport leaves beside its JSON: what can be seen from the profiler's files alone."""
-    seen, rows = Places(name=name, where="the job's profile"), of_parts(rule)
-    body = {
-        "name": name,
-        "where": seen.where,
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "metrics": {},
-        "findings": {"rules": rows, "odd": []},
-        "time": pace(seen, rule.profile, {}),
-        "machine": usage(rule.profile),
-    }
-    return page(finite(body), {})
+def now() -> str:
+    """The time as reports write it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def pictures_of(places: Places, body: Mapping[str, Any]) -> dict[str, str]:
+def pictures_of(job: JobFiles, body: JobReport) -> dict[str, str]:
     """Small copies of the pictures that the report shows, or why there is none."""
-    return thumbnails(places, [row["picture"] for row in body["predictions"].get("worst", ())])
+    said = body["predictions"]
+    return {} if "absent" in said else thumbnails(job, [row["picture"] for row in said["worst"]])
 
 
-def save(folder: Path, html: str, body: Mapping[str, Any], name: str = "report") -> Path:
-    """Both files, each whole or not at all; the page's path. Raises OSError."""
+def save(folder: Path, html: str, body: Mapping[str, object], name: str = "report") -> Path:
+    """Writes NAME.json and NAME.html, each whole or not at all; the page's path. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    for suffix, content in ((".json", json.dumps(body, indent=1, allow_nan=False) + "\n"), (".html", html)):
-        aside = folder / f".{name}{suffix}.{os.getpid()}"
-        aside.write_text(content, encoding="utf-8")
-        aside.replace(folder / f"{name}{suffix}")
+    write_whole(folder / f"{name}.json", json.dumps(body, indent=1, allow_nan=False) + "\n")
+    write_whole(folder / f"{name}.html", html)
     return folder / f"{name}.html"

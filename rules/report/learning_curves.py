@@ -1,16 +1,18 @@
-"""What happened: loss, accuracy and learning rate by step and mode, from what the training program left and its hook saved."""
+"""Learning curves are loss, accuracy and learning rate by step and mode, from the training program's files or the hook's."""
 
 import csv
 import io
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, final
 
 from contract.output_data import HISTORY, STEPS
+from contract.reason import first_line
 from rules.errors import RuleError
-from rules.reading.job_files import Places
-from rules.reading.saved_tensors import Trial
+from rules.reading.job_files import JobFiles
+from rules.reading.saved_tensors import SavedTensors
 from rules.reading.source import Source
+from rules.report.absent import Absent
 from rules.report.curve import Point, thin
 
 KEPT = 2000
@@ -21,12 +23,29 @@ ABSENT = (
 )
 
 
-def learning(places: Places, odd: list[str]) -> dict[str, Any]:
+Curves = dict[str, list[Point]]
+"""Curves by name, such as "train" and "validation", with points of (step, value)."""
+
+
+@final
+class LearningCurves(TypedDict):
+    """`saved`: losses that smdebug's hook saved, by mode. `epochs`: rows of history.json. `by_step`: whether the training
+    program wrote each step; otherwise the steps are epochs, or those that were saved."""
+
+    loss: Curves
+    accuracy: Curves
+    rate: Curves
+    saved: Curves
+    epochs: list[dict[str, Any]]
+    by_step: bool
+
+
+def learning_curves(job: JobFiles, warnings: list[str]) -> LearningCurves | Absent:
     """`loss`, `accuracy`: curves by name, points of [step, value]; `rate` likewise; `epochs`: a row each; `final`: metrics.
     Or `absent`, the reason."""
-    curves: dict[str, dict[str, list[Point]]] = {"loss": {}, "accuracy": {}, "rate": {}}
-    ends = _steps(places.files, curves, odd)
-    epochs = _history(places.files, odd)
+    curves: dict[str, Curves] = {"loss": {}, "accuracy": {}, "rate": {}}
+    ends = _steps(job.output_files, curves, warnings)
+    epochs = _history(job.output_files, warnings)
     for number, row in enumerate(epochs, start=1):
         step = ends.get(int(row.get("epoch", number)), number)
         for name, value in row.items():
@@ -35,30 +54,36 @@ def learning(places: Places, odd: list[str]) -> dict[str, Any]:
                 curves[kind].setdefault(mode, []).append((step, float(value)))
             elif (mode, kind) == ("train", "loss") and not ends:
                 curves["loss"].setdefault("train", []).append((step, float(value)))
-    saved = _saved(places.tensors, odd) if places.tensors else {}
+    saved = _saved(job.tensors, warnings) if job.tensors else {}
     if not curves["loss"]:
         curves["loss"] = {_mode(mode): points for mode, points in saved.items()}
     if not any(curves.values()):
         return {"absent": ABSENT}
-    found: dict[str, Any] = {kind: {name: thin(points, KEPT) for name, points in part.items()} for kind, part in curves.items()}
-    return found | {
-        "saved": {mode: thin(points, KEPT) for mode, points in saved.items()},
-        "epochs": epochs,
-        "by_step": bool(ends),
-    }
+    return LearningCurves(
+        loss=_thinned(curves["loss"]),
+        accuracy=_thinned(curves["accuracy"]),
+        rate=_thinned(curves["rate"]),
+        saved=_thinned(saved),
+        epochs=epochs,
+        by_step=bool(ends),
+    )
 
 
-def metrics(places: Places) -> dict[str, float]:
+def _thinned(curves: Curves) -> Curves:
+    return {name: thin(points, KEPT) for name, points in curves.items()}
+
+
+def final_metrics(job: JobFiles) -> dict[str, float]:
     """The final metrics: of the job's description, else of model.json."""
-    rows = {row["MetricName"]: row["Value"] for row in places.job.get("FinalMetricDataList") or ()}
-    return {name: float(value) for name, value in (places.manifest.get("metrics") or rows).items() if _is_number(value)}
+    rows = {row["MetricName"]: row["Value"] for row in job.description.get("FinalMetricDataList") or ()}
+    return {name: float(value) for name, value in (job.manifest.get("metrics") or rows).items() if _is_number(value)}
 
 
 def _mode(mode: str) -> str:
     return {"TRAIN": "train", "EVAL": "validation", "GLOBAL": "loss"}.get(mode, mode.lower())
 
 
-def _steps(files: Mapping[str, bytes], curves: dict[str, dict[str, list[Point]]], odd: list[str]) -> dict[int, int]:
+def _steps(files: Mapping[str, bytes], curves: dict[str, Curves], warnings: list[str]) -> dict[int, int]:
     """Each step's loss and rate into the curves; the last step of each epoch."""
     ends: dict[int, int] = {}
     try:
@@ -68,32 +93,32 @@ def _steps(files: Mapping[str, bytes], curves: dict[str, dict[str, list[Point]]]
             curves["rate"].setdefault("learning rate", []).append((step, rate))
             ends[epoch] = step
     except (KeyError, ValueError, TypeError) as error:
-        odd.append(f"{STEPS}: a line is no step: {error!r}.")
+        warnings.append(f"{STEPS}: a line is no step: {error!r}.")
     return ends
 
 
-def _history(files: Mapping[str, bytes], odd: list[str]) -> list[dict[str, Any]]:
+def _history(files: Mapping[str, bytes], warnings: list[str]) -> list[dict[str, Any]]:
     try:
         rows = json.loads(files.get(HISTORY, b"[]"))
         if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             return rows
-        odd.append(f"{HISTORY}: not a list of epochs.")
+        warnings.append(f"{HISTORY}: not a list of epochs.")
     except ValueError as error:
-        odd.append(f"{HISTORY} is not JSON: {str(error)[:100]}.")
+        warnings.append(f"{HISTORY} is not JSON: {first_line(error, 100)}.")
     return []
 
 
-def _saved(source: Source, odd: list[str]) -> dict[str, list[Point]]:
+def _saved(source: Source, warnings: list[str]) -> Curves:
     """The losses that smdebug's hook saved, by mode; the mean where a step has more than one."""
-    found: dict[str, list[Point]] = {}
+    found: Curves = {}
     try:
-        trial = Trial(source)
-        for step in trial.poll(final=True):
-            values = [value for one in trial.select(step, ["losses"]) if (value := one.statistic("mean")) is not None]
+        saved = SavedTensors(source)
+        for step in saved.poll(final=True):
+            values = [value for one in saved.select(step, ["losses"]) if (value := one.statistic("mean")) is not None]
             if values:
                 found.setdefault(step.mode, []).append((step.number, sum(values) / len(values)))
     except RuleError as error:
-        odd.append(str(error))
+        warnings.append(str(error))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: three figures, percent, durations."""
+"""Numbers are written as a person reads them: three figures, percent, durations."""
 
 import math
 
@@ -21,7 +21,7 @@ def percent(value: float) -> str:
     return "< 0.1 %" if 0 < value < 0.05 else f"{value:.1f} %"
 
 
-def span(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """A duration: 340 µs, 12.3 ms, 4.56 s, 3 min 20 s, 2 h 5 min."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
@@ -38,7 +38,7 @@ def _long(seconds: int) -> str:
     return " ".join(f"{count} {name}" for count, name in parts if count)
 
 
-def clock(seconds: float) -> str:
+def clock_time(seconds: float) -> str:
     """A time as an axis has room for: 0:20, 1:05:00."""
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"

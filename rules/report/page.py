@@ -1,6 +1,6 @@
-"""An HTML file that needs nothing beside itself: no network, no font, no script of another. Its policy forbids it any request.
+"""A page is one HTML file that needs nothing beside itself: no network, no font, no script of another.
 
-What goes in as text is escaped here; what goes in as HTML was made by charts.py or by this file.
+The functions return the parts that all pages share, as HTML.
 """
 
 import base64
@@ -8,65 +8,75 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rules.report.charts import text
-from rules.report.hover import JS
-from rules.report.theme import CSS
+from markupsafe import Markup
+
+from rules.report.rendering import macro, source, whole
+
+PARTS = "parts.html"
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of a page. `body` is HTML."""
+    """One part of a page with its heading. `key`: its id in the page, for links."""
 
     key: str
     title: str
-    body: str
+    body: Markup
 
 
-def document(title: str, under: str, sections: Sequence[Section], lead: str = "", foot: str = "") -> str:
-    """The whole file. `under` is a line of text below the title, `lead` HTML before the first section."""
-    script = base64.b64encode(hashlib.sha256(JS.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{script}'"
-    links = "".join(f'<a href="#{part.key}">{text(part.title)}</a>' for part in sections)
-    body = "".join(f'<section id="{part.key}"><h2>{text(part.title)}</h2>{part.body}</section>' for part in sections)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
-        f'content="{policy}"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" '
-        f'content="light dark"><title>{text(title)}</title><style>{CSS}</style></head><body><main><header><h1>{text(title)}</h1>'
-        f'<p class="soft">{text(under)}</p><nav>{links}</nav></header>{lead}{body}<footer>{text(foot)}</footer></main>'
-        f"<script>{JS}</script></body></html>\n"
+def document(title: str, under: str, sections: Sequence[Section], lead: Markup = Markup(), foot: str = "") -> str:
+    """The whole file. `under` is a line of text below the title, `lead` stands before the first section."""
+    script = source("hover.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = Markup(f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'")
+    return whole(
+        "page.html",
+        title=title,
+        under=under,
+        sections=sections,
+        lead=lead,
+        foot=foot,
+        policy=policy,
+        css=source("theme.css"),
+        script=script,
     )
 
 
-def paragraph(words: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{text(words)}</p>' if kind else f"<p>{text(words)}</p>"
+def paragraph(words: str, kind: str = "") -> Markup:
+    """A paragraph of text. `kind`: a class of the style sheet."""
+    return macro(PARTS, "paragraph", words=words, kind=kind)
 
 
-def absent(words: str) -> str:
-    """Said in place of a plot."""
+def absent(words: str) -> Markup:
+    """A paragraph in place of a figure or a section that cannot be shown."""
     return paragraph(words, "absent")
 
 
-def tiles(rows: Iterable[tuple[str, str]]) -> str:
+def heading(words: str) -> Markup:
+    """A heading within a section."""
+    return macro(PARTS, "heading", words=words)
+
+
+def tiles(rows: Iterable[tuple[str, str]]) -> Markup:
     """The few numbers that matter: (value, what it is)."""
-    shown = "".join(f'<div class="tile"><b>{text(value)}</b><span>{text(name)}</span></div>' for value, name in rows)
-    return f'<div class="tiles">{shown}</div>' if shown else ""
+    shown = list(rows)
+    return macro(PARTS, "tiles", rows=shown) if shown else Markup()
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], figures: Sequence[int] = ()) -> str:
-    """A table that scrolls by itself on a narrow screen. `figures`: the columns of numbers."""
-    kinds = [' class="n"' if column in figures else "" for column in range(len(head))]
-    top = "".join(f"<th{kind}>{text(name)}</th>" for kind, name in zip(kinds, head, strict=True))
-    body = "".join(
-        "<tr>" + "".join(f"<td{kind}>{text(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)) + "</tr>" for row in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], figures: Sequence[int] = ()) -> Markup:
+    """A table that scrolls by itself on a narrow screen. `figures`: the columns of numbers. Raises ValueError for a row of
+    another length than `head`."""
+    cells = [list(row) for row in rows]
+    if any(len(row) != len(head) for row in cells):
+        raise ValueError(f"a row of the table {tuple(head)} has another number of cells")
+    return macro(PARTS, "table", head=head, rows=cells, figures=figures)
 
 
-def folded(title: str, body: str) -> str:
+def folded(title: str, body: Markup) -> Markup:
     """HTML that is shown when a person asks for it."""
-    return f"<details><summary>{text(title)}</summary>{body}</details>"
+    return macro(PARTS, "folded", title=title, body=body)
 
 
-def pair(*figures: str) -> str:
+def pair(*figures: Markup) -> Markup:
     """Figures side by side where there is room."""
-    return f'<div class="pair">{"".join(figures)}</div>'
+    return macro(PARTS, "pair", figures=figures)

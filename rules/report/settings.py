@@ -1,25 +1,37 @@
-"""With what a job ran: hyperparameters, versions, data, image, machine, times; of its description and of model.json."""
+"""A job ran with these settings: hyperparameters, versions, data, image, machine; from its description and model.json."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, final
 
-from rules.reading.job_files import Places
-from rules.report.number_format import number, span
-from rules.report.operators import machine
-from rules.report.time_breakdown import moment
+from rules.reading.job_files import JobFiles
+from rules.report.absent import Absent
+from rules.report.number_format import duration, number
+from rules.report.operators import machine_info
+from rules.report.time_breakdown import epoch_seconds
 
 ABSENT = "Neither a description of the job nor a model.json was given, so its settings are not known."
 
 
-def settings(places: Places) -> dict[str, Any]:
-    """Groups of names and values: `hyperparameters`, `versions`, `data`, `job`, `machine`. Or `absent`."""
-    made = places.manifest.get("provenance") or {}
-    found = {
-        "hyperparameters": _texts(made.get("hyperparameters") or places.job.get("HyperParameters") or {}),
+@final
+class JobSettings(TypedDict):
+    """Names and values of each group, as text; an empty group is not known."""
+
+    hyperparameters: dict[str, str]
+    versions: dict[str, str]
+    data: dict[str, str]
+    job: dict[str, str]
+    machine: dict[str, str]
+
+
+def job_settings(job: JobFiles) -> JobSettings | Absent:
+    """Collects the settings from DescribeTrainingJob, model.json and machine.json."""
+    made = job.manifest.get("provenance") or {}
+    found: JobSettings = {
+        "hyperparameters": _texts(made.get("hyperparameters") or job.description.get("HyperParameters") or {}),
         "versions": _texts(made.get("versions") or {}),
-        "data": _data(places),
-        "job": _job(places.job),
-        "machine": _machine(machine(places.files)),
+        "data": _data(job),
+        "job": _job(job.description),
+        "machine": _machine(machine_info(job.output_files)),
     }
     return found if any(found.values()) else {"absent": ABSENT}
 
@@ -28,16 +40,16 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): "–" if value is None else str(value) for name, value in sorted(values.items())}
 
 
-def _data(places: Places) -> dict[str, str]:
-    made = places.manifest.get("provenance") or {}
+def _data(job: JobFiles) -> dict[str, str]:
+    made = job.manifest.get("provenance") or {}
     found = {f"{split} pictures": f"{count:,}" for split, count in (made.get("pictures") or {}).items()}
-    if places.manifest:
-        found["classes"] = str(len(places.manifest.get("classes") or ()))
-        found["architecture"] = str(places.manifest.get("architecture"))
+    if job.manifest:
+        found["classes"] = str(len(job.manifest.get("classes") or ()))
+        found["architecture"] = str(job.manifest.get("architecture"))
     for name, key in (("pictures left out", "bad_pictures"), ("pretrained file (SHA-256)", "pretrained_sha256")):
         if made.get(key):
             found[name] = str(made[key])
-    for row in places.job.get("InputDataConfig") or ():
+    for row in job.description.get("InputDataConfig") or ():
         source = (row.get("DataSource") or {}).get("S3DataSource") or {}
         if source.get("S3Uri"):
             found[f"channel {row.get('ChannelName')}"] = str(source["S3Uri"])
@@ -60,7 +72,7 @@ def _job(job: Mapping[str, Any]) -> dict[str, str]:
     if not job:
         return {}
     resources, algorithm = job.get("ResourceConfig") or {}, job.get("AlgorithmSpecification") or {}
-    began, ended = moment(job.get("TrainingStartTime")), moment(job.get("TrainingEndTime"))
+    began, ended = epoch_seconds(job.get("TrainingStartTime")), epoch_seconds(job.get("TrainingEndTime"))
     found = {
         "status": job.get("TrainingJobStatus"),
         "reason of the failure": job.get("FailureReason"),
@@ -68,8 +80,8 @@ def _job(job: Mapping[str, Any]) -> dict[str, str]:
         "instances": f"{resources.get('InstanceCount')} × {resources.get('InstanceType')}" if resources else None,
         "began": job.get("TrainingStartTime"),
         "ended": job.get("TrainingEndTime"),
-        "from start to end": span(ended - began) if began and ended else None,
-        "billable": span(job["BillableTimeInSeconds"]) if job.get("BillableTimeInSeconds") else None,
+        "from start to end": duration(ended - began) if began and ended else None,
+        "billable": duration(job["BillableTimeInSeconds"]) if job.get("BillableTimeInSeconds") else None,
         "model": (job.get("ModelArtifacts") or {}).get("S3ModelArtifacts"),
         "tuning job": (job.get("TuningJobArn") or "").rpartition("/")[2] or None,
     }

@@ -1,18 +1,18 @@
-"""The page of a tuning job, made from its report as data."""
+"""The page of a tuning job is made from its report as data."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+from markupsafe import Markup
 
 from rules.report.charts import Axes, Line, bars, plot
-from rules.report.number_format import number, span
+from rules.report.number_format import duration, number
 from rules.report.page import Section, absent, document, folded, pair, paragraph, table, tiles
-from rules.report.tuning import best_so_far
+from rules.report.tuning import TuningReport, TuningTrial, best_so_far
 
-Body = Mapping[str, Any]
-Rows = Sequence[Mapping[str, Any]]
+Trials = Sequence[TuningTrial]
 
 
-def page(body: Body) -> str:
+def page(body: TuningReport) -> str:
     """The HTML of the report of a tuning job."""
     measured = [trial for trial in body["trials"] if trial["objective"] is not None]
     sections = [
@@ -26,7 +26,7 @@ def page(body: Body) -> str:
     return document(body["name"], under, sections, _summary(body, measured), foot)
 
 
-def _summary(body: Body, measured: Rows) -> str:
+def _summary(body: TuningReport, measured: Trials) -> Markup:
     rows = []
     best = _best(body)
     if best:
@@ -37,56 +37,73 @@ def _summary(body: Body, measured: Rows) -> str:
     return tiles([*rows, (str(failed), "failed")] if failed else rows)
 
 
-def _best(body: Body) -> Mapping[str, Any] | None:
+def _best(body: TuningReport) -> TuningTrial | None:
     return next((trial for trial in body["trials"] if trial["name"] == body["best"]), None)
 
 
-def _dots(rows: Rows, across: Mapping[str, float]) -> list[Line]:
+def _dots(rows: Trials, across: Mapping[str, float]) -> list[Line]:
     """Trials as dots, those that were stopped early apart. `across`: the place of each trial, by name."""
     found = []
     for name, stopped, tone in (("finished", False, 1), ("stopped early", True, 2)):
-        points = [(across[row["name"]], row["objective"]) for row in rows if row["stopped_early"] is stopped]
+        points = [(across[row["name"]], _objective(row)) for row in rows if row["stopped_early"] is stopped]
         found += [Line(name=name, points=points, kind="dots", tone=tone)] if points else []
     return found
 
 
-def _search(body: Body, measured: Rows) -> str:
+def _search(body: TuningReport, measured: Trials) -> Markup:
     name, better = body["objective"]["name"], body["objective"]["better"]
     if not measured:
         return absent(f"No trial printed {name}, so there is nothing to plot.")
     wide = _wide(measured)
     figures = []
-    ways = (("number", Axes(x="trial", y="", log_y=wide), "by trial"),
-            ("after", Axes(x="when it ended, since the first began", y="", unit_x="clock", log_y=wide), "by time"))  # fmt: skip
-    for key, axes, words in ways:
-        rows = sorted((row for row in measured if row[key] is not None), key=lambda row, key=key: row[key])
-        best = best_so_far([row["objective"] for row in rows], better)
-        line = Line(name="best so far", points=list(zip([row[key] for row in rows], best, strict=True)), kind="steps", tone=3)
-        figures.append(plot([line, *_dots(rows, {row["name"]: row[key] for row in rows})], axes, f"{name} {words}"))
-    says = f"{name} is to be {'low' if better == 'low' else 'high'}."
+    by_trial = {row["name"]: float(row["number"]) for row in measured}
+    by_time = {row["name"]: row["after"] for row in measured if row["after"] is not None}
+    ways = (
+        (by_trial, Axes(x="trial", y="", log_y=wide), "by trial"),
+        (by_time, Axes(x="when it ended, since the first began", y="", unit_x="clock", log_y=wide), "by time"),
+    )
+    for across, axes, words in ways:
+        rows = sorted((row for row in measured if row["name"] in across), key=lambda row: across[row["name"]])
+        best = best_so_far([_objective(row) for row in rows], better)
+        points = list(zip([across[row["name"]] for row in rows], best, strict=True))
+        line = Line(name="best so far", points=points, kind="steps", tone=3)
+        figures.append(plot([line, *_dots(rows, across)], axes, f"{name} {words}"))
+    message = f"{name} is to be {'low' if better == 'low' else 'high'}."
     stopped = [row for row in body["trials"] if row["stopped_early"]]
     if stopped:
         spent = sum(row["end"] - row["start"] for row in stopped if row["end"] and row["start"])
-        says += f" {len(stopped)} trials were stopped early, after {span(spent)} in all; their value is the last they printed."
-    return paragraph(says) + pair(*figures)
+        message += (
+            f" {len(stopped)} trials were stopped early, after {duration(spent)} in all; their value is the last they printed."
+        )
+    return paragraph(message) + pair(*figures)
 
 
-def _wide(rows: Rows) -> bool:
-    values = [row["objective"] for row in rows]
+def _objective(trial: TuningTrial) -> float:
+    """The objective of a trial that has one."""
+    assert trial["objective"] is not None
+    return trial["objective"]
+
+
+def _wide(rows: Trials) -> bool:
+    values = [_objective(row) for row in rows]
     return min(values) > 0 and max(values) / min(values) > 30
 
 
-def _each(body: Body, measured: Rows) -> str:
+def _each(body: TuningReport, measured: Trials) -> Markup:
     figures = []
     for name, within in body["ranges"].items():
         rows = [row for row in measured if name in row["hyperparameters"]]
         if not rows:
             continue
         names = list(within.get("values", ()))
-        points = {row["name"]: row["hyperparameters"][name] for row in rows}
-        if names:
-            points = {trial: float(names.index(value)) for trial, value in points.items() if value in names}
-            rows = [row for row in rows if row["name"] in points]
+        points = {}
+        for row in rows:
+            value = row["hyperparameters"][name]
+            if not names and isinstance(value, float):
+                points[row["name"]] = value
+            elif value in names:
+                points[row["name"]] = float(names.index(str(value)))
+        rows = [row for row in rows if row["name"] in points]
         axes = Axes(
             x=name,
             y="",
@@ -100,20 +117,20 @@ def _each(body: Body, measured: Rows) -> str:
     return pair(*figures) if figures else absent("No trial has a value of what was searched.")
 
 
-def _importance(body: Body) -> str:
-    known = [row for row in body["importance"] if row["importance"] is not None]
+def _importance(body: TuningReport) -> Markup:
+    known = [(row["name"], row["importance"], row["trend"]) for row in body["importance"] if row["importance"] is not None]
     measured = sum(trial["objective"] is not None for trial in body["trials"])
     if not known:
         return absent(
             f"Too few trials to say: {measured} have an objective, and importance needs {body['importance_needs']} and more than "
             "one value of a hyperparameter."
         )
-    rows = [(row["name"], row["importance"], f"{100 * row['importance']:.0f} %{_trend(row['trend'])}") for row in known]
-    says = (
+    rows = [(name, value, f"{100 * value:.0f} %{_trend(trend)}") for name, value, trend in known]
+    message = (
         f"The share of the ranking of {measured} trials that groups of the hyperparameter's value explain, beyond chance "
         "(epsilon squared of Kruskal-Wallis). An optimum in the middle counts; what matters only together with another does not."
     )
-    return bars(rows, "Importance") + paragraph(says, "soft")
+    return bars(rows, "Importance") + paragraph(message, "soft")
 
 
 def _trend(value: float | None) -> str:
@@ -122,7 +139,7 @@ def _trend(value: float | None) -> str:
     return ", rises with it" if value > 0 else ", falls with it"
 
 
-def _trials(body: Body) -> str:
+def _trials(body: TuningReport) -> Markup:
     names = list(body["ranges"])
     head = ("trial", body["objective"]["name"], "status", "took", *names)
     better = 1 if body["objective"]["better"] == "low" else -1
@@ -132,7 +149,7 @@ def _trials(body: Body) -> str:
             row["number"],
             number(row["objective"]),
             "stopped early" if row["stopped_early"] else row["status"],
-            span(row["end"] - row["start"]) if row["end"] and row["start"] else "–",
+            duration(row["end"] - row["start"]) if row["end"] and row["start"] else "–",
             *(_value(row["hyperparameters"].get(name)) for name in names),
         ]
         for row in ranked
@@ -142,8 +159,8 @@ def _trials(body: Body) -> str:
     if len(rows) > 10:
         shown += folded(f"The other {len(rows) - 10}", table(head, rows[10:], figures))
     failed = [[row["number"], row["name"], row["reason"] or "–"] for row in body["trials"] if row["status"] == "Failed"]
-    return shown + (folded(f"{len(failed)} failed", table(("trial", "job", "reason"), failed, (0,))) if failed else "")
+    return shown + (folded(f"{len(failed)} failed", table(("trial", "job", "reason"), failed, (0,))) if failed else Markup())
 
 
-def _value(value: Any) -> str:
+def _value(value: float | str | None) -> str:
     return number(value) if isinstance(value, float) else "–" if value is None else str(value)

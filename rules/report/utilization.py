@@ -1,13 +1,15 @@
-"""What the machine did: how busy CPUs and GPUs were over time, and apart from that how much memory was taken."""
+"""Utilization says how busy each node's CPUs and GPUs were over time and, apart from that, how much memory was taken."""
 
-from typing import Any
+from typing import TypedDict, final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rules.checks.overall import spread
+from rules.checks.overall import percentiles
 from rules.reading.profile import Profile
-from rules.reading.system_metrics import CPU, GPU, GPU_FOOTPRINT, GPU_MEMORY, IO_WAIT, System
-from rules.report.curve import thin
+from rules.reading.system_metrics import CPU, GPU, GPU_FOOTPRINT, GPU_MEMORY, IO_WAIT, NodeSamples, Series, SystemMetrics
+from rules.report.absent import Absent
+from rules.report.curve import Point, thin
 from rules.report.number_format import number
 
 ABSENT = (
@@ -38,38 +40,64 @@ LITTLE, MUCH = 30.0, 70.0
 POINTS = 600
 
 
-def usage(profile: Profile | None) -> dict[str, Any]:
-    """`nodes`: for each its `spread` by metric, `activity` and `footprint` curves over seconds, `other` curves by
-    title, and `says`.
-    Or `absent`."""
+Curves = dict[str, list[Point]]
+"""Curves by name, with points of (seconds since the first sample, value)."""
+
+
+class NodeUtilization(TypedDict):
+    """`spread`: percentiles by metric. `activity` and `footprint`: curves in percent. `other`: curves by title and name.
+    `devices`: the mean of each CPU or GPU, by metric."""
+
+    spread: dict[str, dict[str, float]]
+    activity: Curves
+    footprint: Curves
+    other: dict[str, Curves]
+    devices: dict[str, dict[str, float]]
+    message: str
+
+
+@final
+class Utilization(TypedDict):
+    """The nodes of the job by name."""
+
+    nodes: dict[str, NodeUtilization]
+
+
+def utilization(profile: Profile | None) -> Utilization | Absent:
+    """Summarises the system metrics of each node."""
     if profile is None or not profile.system.nodes():
         return {"absent": ABSENT}
     return {"nodes": {node: _node(profile.system, node) for node in profile.system.nodes()}}
 
 
-def _node(system: System, node: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"spread": {}, "activity": {}, "footprint": {}, "other": {}, "devices": {}}
+def _node(system: SystemMetrics, node: str) -> NodeUtilization:
+    found = NodeUtilization(spread={}, activity={}, footprint={}, other={}, devices={}, message="")
+    began = system.started or 0.0
     for dimension in sorted(system.dimensions()):
-        together = system.together(dimension, node)
-        if together is None:
+        samples = system.node_samples(dimension, node)
+        if samples is None:
             continue
         series = {name: one for (where, name), one in system.devices(dimension).items() if where == node}
         stored = dimension in FOOTPRINT or set(series) <= set(FOOTPRINT)
-        part = "footprint" if stored else "activity" if dimension in BUSY else "other"
-        for title, label, times, values in _curves(dimension, series, together):
-            found["spread"][label if part != "other" or len(series) == 1 else f"{title}, {label}"] = spread(values)
-            points = thin(list(zip((times - system.started).tolist(), values.tolist(), strict=True)), POINTS)
-            (found[part].setdefault(title, {}) if part == "other" else found[part])[label] = points
+        other = not stored and dimension not in BUSY
+        for title, label, times, values in _curves(dimension, series, samples):
+            found["spread"][label if not other or len(series) == 1 else f"{title}, {label}"] = percentiles(values)
+            points = thin(list(zip((times - began).tolist(), values.tolist(), strict=True)), POINTS)
+            curves = found["other"].setdefault(title, {}) if other else found["footprint" if stored else "activity"]
+            curves[label] = points
         if dimension in BUSY and len(series) > 1:
             found["devices"][BUSY[dimension]] = {name: round(float(np.mean(one.values)), 2) for name, one in series.items()}
-    return found | {"says": verdict(found["spread"])}
+    found["message"] = verdict(found["spread"])
+    return found
 
 
-def _curves(dimension: str, series: dict[str, Any], together: Any) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
+def _curves(
+    dimension: str, series: dict[str, Series], samples: NodeSamples
+) -> list[tuple[str, str, NDArray[np.float64], NDArray[np.float64]]]:
     """(title, name, times, values): the devices of a known dimension as one curve, their mean; of another, a curve for each."""
     if dimension in BUSY or dimension == GPU_FOOTPRINT:
         name = BUSY.get(dimension, "GPU memory taken")
-        return [(name, name, together.times, together.mean)]
+        return [(name, name, samples.times, samples.mean)]
     rows = []
     for device, one in series.items():
         title = NAMES.get(device, NAMES.get(dimension, dimension))

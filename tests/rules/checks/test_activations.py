@@ -13,7 +13,7 @@ from tests.support.saved_tensors import write
 def test_relus_that_a_high_rate_has_killed_are_dead(evaluate: Evaluate) -> None:
     result = evaluate("DeadRelu", "dead", tensor_regex=".*relu.*_output")
     assert result.status == "IssuesFound"
-    assert result.evidence[0].value > 50 and "of 32 units are inactive" in result.evidence[0].says
+    assert result.evidence[0].value > 50 and "of 32 units are inactive" in result.evidence[0].message
     assert evaluate("DeadRelu", "healthy", tensor_regex=".*relu.*_output").status == "NoIssuesFound"
 
 
@@ -33,7 +33,7 @@ def test_the_units_of_a_sequence_are_its_features() -> None:
 
 def test_tanhs_with_huge_weights_are_saturated(evaluate: Evaluate) -> None:
     result = evaluate("SaturatedActivation", "saturated", tensor_regex=".*tanh.*_input")
-    assert result.status == "IssuesFound" and "between -9.4999 and 9.4999" in result.evidence[0].says
+    assert result.status == "IssuesFound" and "between -9.4999 and 9.4999" in result.evidence[0].message
 
 
 def test_tanh_and_sigmoid_have_limits_of_their_own(tmp_path: Path, evaluate: Evaluate) -> None:
@@ -55,7 +55,7 @@ def test_healthy_activations_are_not_saturated(tmp_path: Path, evaluate: Evaluat
 def test_pictures_with_a_mean_are_not_normalised(evaluate: Evaluate) -> None:
     result = evaluate("CheckInputImages", "unnormalised")
     assert result.status == "IssuesFound"
-    assert result.evidence[0].value == pytest.approx(0.5, abs=0.15) and "over 512 images" in result.evidence[0].says
+    assert result.evidence[0].value == pytest.approx(0.5, abs=0.15) and "over 512 images" in result.evidence[0].message
     assert evaluate("CheckInputImages", "healthy").status == "NoIssuesFound"
 
 

@@ -46,7 +46,7 @@ def test_half_of_the_time_is_the_threshold(tmp_path: Path, evaluate: Evaluate) -
 def test_waiting_for_io_is_summed_over_the_cores(tmp_path: Path, evaluate: Evaluate) -> None:
     """One program that waits and moves between eight cores: 10 % on each."""
     result = evaluate("IOBottleneck", machine(tmp_path / "waits", [10.0] * 8, 3, wait=10))
-    assert result.status == "IssuesFound" and "the wait for I/O is above 50 %" in result.evidence[0].says
+    assert result.status == "IssuesFound" and "the wait for I/O is above 50 %" in result.evidence[0].message
     assert evaluate("IOBottleneck", machine(tmp_path / "little", [10.0] * 8, 3, wait=2)).status == "NoIssuesFound"
     assert evaluate("IOBottleneck", machine(tmp_path / "busy", [10.0] * 8, 90, wait=10)).status == "NoIssuesFound"
 

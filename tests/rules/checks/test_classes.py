@@ -11,7 +11,7 @@ from tests.support.saved_tensors import write
 
 def test_a_rare_class_is_found_in_what_the_loss_is_given(evaluate: Evaluate) -> None:
     result = evaluate("ClassImbalance", "imbalanced")
-    assert result.status == "IssuesFound" and "of class 3" in result.evidence[0].says
+    assert result.status == "IssuesFound" and "of class 3" in result.evidence[0].message
     assert evaluate("ClassImbalance", "healthy").status == "NoIssuesFound"
 
 

@@ -86,7 +86,7 @@ def test_results_are_plain_json(evaluate: Evaluate, trained: Trained) -> None:
     body = json.loads(json.dumps(evaluate("LossNotDecreasing", "exploding").as_json(), allow_nan=False))
     assert any(one["value"] is None for one in body["evidence"]), "a loss that is not a number becomes null"
     assert body["status"] == "IssuesFound" and body["series"]["MSELoss_output_0"]
-    assert set(result.as_json()["evidence"][0]) == {"subject", "step", "value", "threshold", "says"}
+    assert set(result.as_json()["evidence"][0]) == {"subject", "step", "value", "threshold", "message"}
 
 
 def test_a_stop_within_ten_saved_steps(trained: Trained) -> None:

@@ -39,10 +39,10 @@ def test_memory_that_is_taken_counts_more_than_its_activity(tmp_path: Path, eval
 
 def test_little_used_and_up_and_down(tmp_path: Path, evaluate: Evaluate) -> None:
     idle = evaluate("LowGPUUtilization", machine(tmp_path / "idle", around(30), around(20), around(20)))
-    assert idle.status == "IssuesFound" and idle.evidence[0].says.startswith("little used")
+    assert idle.status == "IssuesFound" and idle.evidence[0].message.startswith("little used")
     waves = np.where(np.arange(COUNT) % 20 < 10, 95.0, 2.0)
     moody = evaluate("LowGPUUtilization", machine(tmp_path / "moody", around(30), waves, around(20)))
-    assert moody.status == "IssuesFound" and moody.evidence[0].says.startswith("up and down")
+    assert moody.status == "IssuesFound" and moody.evidence[0].message.startswith("up and down")
     busy = evaluate("LowGPUUtilization", machine(tmp_path / "busy", around(30), around(92), around(20)))
     assert busy.status == "NoIssuesFound" and busy.details == ""
 

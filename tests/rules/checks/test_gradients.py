@@ -50,7 +50,7 @@ def test_weights_of_zero_are_a_poor_beginning(evaluate: Evaluate) -> None:
     result = evaluate("PoorWeightInitialization", "constant", activation_inputs_regex=".*relu.*_input")
     assert result.status == "IssuesFound"
     assert result.evidence[0].step == 9, "the last of the first ten steps"
-    assert any("gradient" in one.subject and "p95 - p5" in one.says for one in result.evidence)
+    assert any("gradient" in one.subject and "p95 - p5" in one.message for one in result.evidence)
 
 
 def test_layers_of_different_scale_are_a_poor_beginning(tmp_path: Path, evaluate: Evaluate) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rules.checks.catalog import make
-from rules.checks.mean_losses import Passes, Point
-from rules.reading.saved_tensors import Step
+from rules.checks.evaluation_losses import EvaluationLoss, EvaluationLosses
+from rules.reading.saved_tensors import SavedStep
 from tests.rules.conftest import Evaluate
 from tests.support.saved_tensors import write, write_collections, write_step
 
@@ -15,9 +15,9 @@ from tests.support.saved_tensors import write, write_collections, write_step
 def test_a_loss_falls_in_a_healthy_training_alone(evaluate: Evaluate) -> None:
     assert evaluate("LossNotDecreasing", "healthy").status == "NoIssuesFound"
     result = evaluate("LossNotDecreasing", "frozen")
-    assert result.status == "IssuesFound" and "did not fall" in result.evidence[0].says
+    assert result.status == "IssuesFound" and "did not fall" in result.evidence[0].message
     rising = evaluate("LossNotDecreasing", "exploding")
-    assert "rose" in rising.evidence[0].says
+    assert "rose" in rising.evidence[0].message
 
 
 def test_the_known_vector(tmp_path: Path, evaluate: Evaluate) -> None:
@@ -49,7 +49,7 @@ def test_evaluations_are_compared_as_wholes(tmp_path: Path, evaluate: Evaluate) 
 
 def test_what_is_learned_by_heart_is_overfit(evaluate: Evaluate) -> None:
     result = evaluate("Overfit", "overfit")
-    assert result.status == "IssuesFound" and result.evidence[-1].value > 10 and "in evaluation" in result.evidence[0].says
+    assert result.status == "IssuesFound" and result.evidence[-1].value > 10 and "in evaluation" in result.evidence[0].message
     assert evaluate("Overfit", "healthy").status == "NoIssuesFound"
 
 
@@ -61,7 +61,7 @@ def test_patience_and_start_of_overfit(evaluate: Evaluate) -> None:
 
 def test_training_past_the_best(evaluate: Evaluate) -> None:
     result = evaluate("Overtraining", "overfit")
-    assert result.status == "IssuesFound" and "no evaluation better than" in result.evidence[0].says
+    assert result.status == "IssuesFound" and "no evaluation better than" in result.evidence[0].message
     assert evaluate("Overtraining", "healthy").status == "NoIssuesFound"
     assert evaluate("Overtraining", "overfit", patience_validation=100, patience_train=100).status == "NoIssuesFound"
 
@@ -85,20 +85,22 @@ def test_without_evaluations_there_is_nothing_to_compare(tmp_path: Path, evaluat
 
 
 def test_losses_are_gathered_by_evaluation() -> None:
-    passes, found = Passes(), []
+    evaluations, found = EvaluationLosses(), []
     for number, (mode, mode_step, loss) in enumerate(
         [("TRAIN", 0, 4.0), ("TRAIN", 1, 2.0), ("EVAL", 0, 1.0), ("EVAL", 1, 2.0), ("TRAIN", 2, 1.0), ("EVAL", 2, 5.0)]
     ):
-        found.append(passes.add(Step(number, mode, mode_step, 0.0), loss))
-    assert found == [None] * 4 + [Point(3, 3.0, 1.5), None] and passes.close() == Point(5, 1.0, 5.0)
-    assert passes.close() is None
+        found.append(evaluations.add(SavedStep(number, mode, mode_step, 0.0), loss))
+    assert found == [None] * 4 + [EvaluationLoss(3, 3.0, 1.5), None] and evaluations.close() == EvaluationLoss(5, 1.0, 5.0)
+    assert evaluations.close() is None
 
 
 def test_an_evaluation_ends_where_steps_of_training_were_not_saved() -> None:
-    passes = Passes()
-    assert passes.add(Step(10, "EVAL", 0, 0.0), 1.0) is None
-    assert passes.add(Step(11, "EVAL", 1, 0.0), 3.0) is None
-    assert passes.add(Step(22, "EVAL", 2, 0.0), 5.0) == Point(11, None, 2.0), "ten steps of training lie between"
+    evaluations = EvaluationLosses()
+    assert evaluations.add(SavedStep(10, "EVAL", 0, 0.0), 1.0) is None
+    assert evaluations.add(SavedStep(11, "EVAL", 1, 0.0), 3.0) is None
+    assert evaluations.add(SavedStep(22, "EVAL", 2, 0.0), 5.0) == EvaluationLoss(11, None, 2.0), (
+        "ten steps of training lie between"
+    )
 
 
 def test_a_gap_between_files_is_a_stall(tmp_path: Path, evaluate: Evaluate) -> None:

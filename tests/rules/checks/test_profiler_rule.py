@@ -23,7 +23,7 @@ class BusyCPU(ProfilerRule):
 
     def look(self, profile: Profile) -> Iterator[Evidence]:
         for node in profile.system.nodes():
-            cpus = profile.system.together(CPU, node)
+            cpus = profile.system.node_samples(CPU, node)
             assert cpus is not None
             self.datapoints = len(cpus.times)
             if self.datapoints > self.patience:
@@ -42,20 +42,20 @@ def test_a_second_scan_counts_nothing_twice(tmp_path: Path) -> None:
     first, second = rule.scan(busy), rule.scan(busy)
     assert [one.subject for one in first] == ["algo-1"] and first == second
     assert (rule.tested, rule.datapoints, rule.details) == (1, 11, {"values": {"algo-1": 90.0}})
-    assert rule.note() is None and rule.lacks() is None
+    assert rule.not_judged() is None and rule.missing_input() is None
 
 
 def test_as_many_samples_as_patience_are_too_few(tmp_path: Path) -> None:
     rule = BusyCPU()
     assert rule.scan(profile(sample(tmp_path, {CPU: {"cpu0": [90.0] * 10}}))) == []
-    assert rule.note() == "BusyCPU judged nothing: patience is 10 and 10 samples came. Set a smaller patience."
+    assert rule.not_judged() == "BusyCPU judged nothing: patience is 10 and 10 samples came. Set a smaller patience."
 
 
 def test_a_machine_without_what_is_needed_is_told_apart_from_no_metrics(tmp_path: Path) -> None:
     rule = BusyCPU()
     assert rule.scan(profile(sample(tmp_path / "gpu", {GPU: {"gpu0": [90.0] * 20}}))) == []
-    assert rule.note() == "BusyCPU had nothing to evaluate: CPUUtilization was not sampled on this job's machine."
-    assert rule.lacks() is None
+    assert rule.not_judged() == "BusyCPU had nothing to evaluate: CPUUtilization was not sampled on this job's machine."
+    assert rule.missing_input() is None
     (tmp_path / "nothing").mkdir()
     assert rule.scan(profile(tmp_path / "nothing")) == []
-    assert str(rule.lacks()).startswith("BusyCPU could not be evaluated: the job has no system metrics.")
+    assert str(rule.missing_input()).startswith("BusyCPU could not be evaluated: the job has no system metrics.")

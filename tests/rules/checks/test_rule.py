@@ -7,7 +7,7 @@ import pytest
 
 from rules.checks.catalog import DEBUGGER, make
 from rules.checks.rule import TensorRule, collection
-from rules.reading.saved_tensors import Trial
+from rules.reading.saved_tensors import SavedTensors
 from rules.reading.source import Folder
 from tests.support.saved_tensors import write
 
@@ -32,14 +32,14 @@ def test_each_rule_says_what_to_save(rule: str) -> None:
     """Before anything was seen, that is all it can say; and a person can copy it."""
     made = make(rule, CHOSEN.get(rule, {}))
     assert isinstance(made, TensorRule)
-    told = made.lacks()
+    told = made.missing_input()
     assert told.startswith(f"{rule} could not be evaluated: ") and "\n" not in told
     assert '{"CollectionName": "' in told and made.tested == 0
 
 
 def test_what_was_tested_is_kept_for_the_plot(tmp_path: Path) -> None:
     folder = write(tmp_path, {step: {"gradient/a.weight": float(step)} for step in range(3)}, gradients="gradient")
-    trial, rule = Trial(Folder(folder)), make("VanishingGradient", {})
-    found = [one for step in trial.poll() for one in rule.at(trial, step)]
+    saved, rule = SavedTensors(Folder(folder)), make("VanishingGradient", {})
+    found = [one for step in saved.poll() for one in rule.at_step(saved, step)]
     assert rule.series == {"gradient/a.weight": [(0, 0.0), (1, 1.0), (2, 2.0)]}
-    assert [(one.step, one.value, one.threshold) for one in found] == [(0, 0.0, 1e-7)] and rule.lacks() is None
+    assert [(one.step, one.value, one.threshold) for one in found] == [(0, 0.0, 1e-7)] and rule.missing_input() is None

@@ -38,7 +38,7 @@ def test_the_cause_is_the_part_that_grew(tmp_path: Path, evaluate: Evaluate) -> 
     seconds, waits = np.full(120, 0.1), np.full(120, 0.01)
     seconds[10:34:2], waits[10:34:2] = 1.0, 0.9
     result = evaluate("StepOutlier", events(tmp_path, steps(seconds, DataWait=waits, Forward=[0.05] * 120)))
-    assert "most of them for DataWait" in result.evidence[0].says
+    assert "most of them for DataWait" in result.evidence[0].message
     assert result.numbers[f"{HOST} TRAIN"]["outliers"][0] == [10, pytest.approx(1.0, abs=1e-3), "DataWait"]
 
 
@@ -67,7 +67,7 @@ def test_how_long_until_the_first_step(tmp_path: Path, evaluate: Evaluate) -> No
 def test_a_program_that_initialises_on_and_on(tmp_path: Path, evaluate: Evaluate) -> None:
     sample(tmp_path, {CPU: {"cpu0": [1.0] * 4}})
     events(tmp_path, [("DataLoaderWorker", 25 * 60.0, 1.0, 0)])
-    assert "no step yet" in evaluate("MaxInitializationTime", tmp_path).evidence[0].says
+    assert "no step yet" in evaluate("MaxInitializationTime", tmp_path).evidence[0].message
 
 
 @pytest.mark.parametrize("rule", ["MaxInitializationTime", "StepOutlier"])

@@ -14,7 +14,7 @@ from tests.support.saved_tensors import end, write, write_collections, write_ste
 
 def test_a_rate_far_too_high_explodes(evaluate: Evaluate) -> None:
     result = evaluate("ExplodingTensor", "exploding")
-    assert result.status == "IssuesFound" and "values are not finite" in result.evidence[0].says
+    assert result.status == "IssuesFound" and "values are not finite" in result.evidence[0].message
     assert evaluate("ExplodingTensor", "healthy").status == "NoIssuesFound"
 
 
@@ -40,7 +40,7 @@ def test_a_share_of_zeros(tmp_path: Path, evaluate: Evaluate) -> None:
 def test_variance_has_two_bounds(evaluate: Evaluate) -> None:
     assert evaluate("TensorVariance", "exploding", collection_names="weights", max_threshold=100).status == "IssuesFound"
     low = evaluate("TensorVariance", "constant", collection_names="weights", min_threshold=1e-12)
-    assert low.status == "IssuesFound" and "below" in low.evidence[0].says
+    assert low.status == "IssuesFound" and "below" in low.evidence[0].message
     both = evaluate("TensorVariance", "healthy", tensor_regex="conv.*weight", min_threshold=1e-8, max_threshold=100)
     assert both.status == "NoIssuesFound"
 

@@ -8,7 +8,7 @@ import pytest
 
 from rules.errors import SourceError
 from rules.reading import archive
-from rules.reading.archive import Held, members
+from rules.reading.archive import InMemory, members
 from rules.reading.source import Folder
 
 
@@ -65,7 +65,7 @@ def test_what_is_no_archive_is_told(tmp_path: Path, content: bytes) -> None:
 
 
 def test_files_in_memory_are_a_source() -> None:
-    held = Held({"system/b": b"12345", "system/a": b"", "other": b"x"})
+    held = InMemory({"system/b": b"12345", "system/a": b"", "other": b"x"})
     assert [file.name for file in held.files("system/")] == ["system/a", "system/b"]
     assert [file.name for file in held.files("system/", "system/a")] == ["system/b"]
     assert held.read("system/b", 1, 2) == b"23" and held.has("other") and not held.has("nowhere")

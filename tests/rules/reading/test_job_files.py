@@ -74,11 +74,11 @@ def test_in_s3_as_sagemaker_leaves_it(whole: Path, server: LocalServer, monkeypa
     }
     file = whole / "described.json"
     file.write_text(json.dumps(job))
-    places = find(str(file))
-    same(gather(places), gather(find(str(whole))))
-    assert thumbnails(places, ["test/001.Akita/a.png"])["test/001.Akita/a.png"].startswith("data:image/jpeg")
+    job = find(str(file))
+    same(gather(job), gather(find(str(whole))))
+    assert thumbnails(job, ["test/001.Akita/a.png"])["test/001.Akita/a.png"].startswith("data:image/jpeg")
     put(Bucket="bucket", Key="later/a-job/rule-output/Overfit/Overfit.json", Body=b"{}")
-    assert len(find(str(file), results="s3://bucket/later/").rules) == len(places.rules) + 1
+    assert len(find(str(file), results="s3://bucket/later/").rules) == len(job.rule_outputs) + 1
     plain = gather(find("s3://bucket/jobs/a-job"))
     assert plain["settings"]["hyperparameters"] == {"epochs": "3", "lr": "0.01"} and "absent" in plain["machine"]
     with pytest.raises(SourceError, match="nothing of a job is there"):
@@ -114,11 +114,11 @@ def test_a_broken_archive_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
     rule_jobs.tensors(tmp_path / "debug-output")
     (tmp_path / "output.tar.gz").write_bytes(b"no archive")
     (tmp_path / "model.tar.gz").write_bytes(tar(tmp_path / "debug-output")[:50])
-    places = find(str(tmp_path))
-    assert places.tensors and len(places.odd) == 2 and all("is no whole tar.gz" in line for line in places.odd)
+    job = find(str(tmp_path))
+    assert job.tensors and len(job.warnings) == 2 and all("is no whole tar.gz" in line for line in job.warnings)
 
 
 def test_pictures_from_elsewhere(whole: Path, tmp_path: Path) -> None:
     rule_jobs.learnt(tmp_path)
-    places = find(str(tmp_path), str(whole / "input" / "data"))
-    assert thumbnails(places, ["test/001.Akita/a.png"])["test/001.Akita/a.png"].startswith("data:image/jpeg")
+    job = find(str(tmp_path), str(whole / "input" / "data"))
+    assert thumbnails(job, ["test/001.Akita/a.png"])["test/001.Akita/a.png"].startswith("data:image/jpeg")

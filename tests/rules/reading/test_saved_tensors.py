@@ -10,7 +10,7 @@ import torch
 from smdebug.trials import create_trial
 
 from rules.errors import SourceError
-from rules.reading.saved_tensors import Trial
+from rules.reading.saved_tensors import SavedTensors
 from rules.reading.source import Folder
 from tests.rules.conftest import Trained
 from tests.support import diseases
@@ -19,7 +19,7 @@ from tests.support.saved_tensors import end, write, write_collections, write_ste
 
 def test_it_sees_what_smdebug_sees(trained: Trained) -> None:
     folder = trained("again")
-    theirs, ours = create_trial(str(folder)), Trial(Folder(folder))
+    theirs, ours = create_trial(str(folder)), SavedTensors(Folder(folder))
     steps = ours.poll()
     assert ours.ended and [step.number for step in steps] == theirs.steps()
     assert {(step.mode, step.mode_step) for step in steps} == {("TRAIN", number) for number in range(5)}
@@ -31,43 +31,43 @@ def test_it_sees_what_smdebug_sees(trained: Trained) -> None:
 
 
 def test_a_folder_that_grows(tmp_path: Path) -> None:
-    trial = Trial(Folder(tmp_path / "not yet"))
+    saved = SavedTensors(Folder(tmp_path / "not yet"))
     folder = tmp_path / "not yet"
-    assert trial.poll() == [] and not trial.ended
+    assert saved.poll() == [] and not saved.ended
     write_collections(folder)
     write_step(folder, 0, {"a": 1.0})
-    assert [step.number for step in trial.poll()] == [0]
-    assert trial.poll() == []
+    assert [step.number for step in saved.poll()] == [0]
+    assert saved.poll() == []
     write_step(folder, 500, {"a": 1.0})
     write_step(folder, 1500, {"a": 1.0})
     (folder / "index" / "000000002").mkdir()
     (folder / "index" / "000000002" / "000000002000_worker_0.json.tmp").write_text("half")
-    assert [step.number for step in trial.poll()] == [500, 1500] and not trial.ended
+    assert [step.number for step in saved.poll()] == [500, 1500] and not saved.ended
     end(folder)
-    assert trial.poll() == [] and trial.ended
+    assert saved.poll() == [] and saved.ended
 
 
 def test_a_step_waits_for_every_worker(tmp_path: Path) -> None:
-    trial = Trial(Folder(tmp_path))
+    saved = SavedTensors(Folder(tmp_path))
     write_collections(tmp_path, workers=2)
     write_step(tmp_path, 0, {"a": 1.0})
-    assert trial.poll() == []
+    assert saved.poll() == []
     write_step(tmp_path, 1, {"a": 2.0}, worker="worker_1")
-    [first] = trial.poll()
+    [first] = saved.poll()
     assert [tensor.key for tensor in first.tensors] == ["a"], "worker 1 is past step 0: it saved nothing there"
     write_step(tmp_path, 1, {"a": 1.0})
-    [second] = trial.poll()
+    [second] = saved.poll()
     assert sorted(tensor.key for tensor in second.tensors) == ["a", "a (worker_1)"]
     write_step(tmp_path, 2, {"a": 1.0})
     end(tmp_path)
-    assert [step.number for step in trial.poll()] == [2], "the job has ended: no one else will write"
+    assert [step.number for step in saved.poll()] == [2], "the job has ended: no one else will write"
 
 
 def test_tensors_are_chosen_by_collection_and_by_name(tmp_path: Path) -> None:
-    trial = Trial(Folder(write(tmp_path, {0: {"fc.weight": 1.0, "fc.bias": 1.0, "my_loss": 1.0}}, weights="weight$")))
-    [step] = trial.poll()
-    assert [tensor.name for tensor in trial.select(step, ["weights", "no such"])] == ["fc.weight"]
-    assert [tensor.name for tensor in trial.select(step, ["losses"], "bias")] == ["fc.bias", "my_loss"]
+    saved = SavedTensors(Folder(write(tmp_path, {0: {"fc.weight": 1.0, "fc.bias": 1.0, "my_loss": 1.0}}, weights="weight$")))
+    [step] = saved.poll()
+    assert [tensor.name for tensor in saved.select(step, ["weights", "no such"])] == ["fc.weight"]
+    assert [tensor.name for tensor in saved.select(step, ["losses"], "bias")] == ["fc.bias", "my_loss"]
 
 
 def test_reductions_stand_for_a_tensor_that_was_not_saved(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_reductions_stand_for_a_tensor_that_was_not_saved(tmp_path: Path) -> Non
         collections=("weights",),
         reductions="mean,variance,abs_mean",
     )
-    trial = Trial(Folder(tmp_path / "reduced"))
-    [tensor] = trial.select(trial.poll()[0], ["weights"])
+    saved = SavedTensors(Folder(tmp_path / "reduced"))
+    [tensor] = saved.select(saved.poll()[0], ["weights"])
     assert tensor.name == "Linear_weight" and tensor.value() is None and tensor.statistic("max") is None
     for name, expected in (("mean", weight.mean()), ("abs_mean", np.abs(weight).mean()), ("variance", weight.var(ddof=1))):
         assert tensor.statistic(name) == pytest.approx(expected, rel=1e-5)
@@ -103,13 +103,13 @@ def test_a_damaged_file_is_named(tmp_path: Path, file: str, text: str) -> None:
     write(tmp_path, {0: {"a": 1.0}})
     (tmp_path / file).write_text(text)
     with pytest.raises(SourceError, match=file.rsplit("/", 1)[1]):
-        Trial(Folder(tmp_path)).poll()
+        SavedTensors(Folder(tmp_path)).poll()
 
 
 def test_an_event_file_that_is_gone_is_named(tmp_path: Path) -> None:
     write(tmp_path, {0: {"a": 1.0}})
     next((tmp_path / "events").rglob("*.tfevents")).unlink()
-    [step] = Trial(Folder(tmp_path)).poll()
+    [step] = SavedTensors(Folder(tmp_path)).poll()
     with pytest.raises(SourceError, match="is missing, though the index names it"):
         step.tensors[0].value()
 

@@ -41,7 +41,7 @@ def test_a_file_is_read_once_and_new_ones_when_they_come(tmp_path: Path) -> None
     assert len(timeline.events) == before
     events(tmp_path, steps([0.1]), process=8)
     timeline.poll()
-    assert len(timeline.events) == 2 * before and timeline.started() == pytest.approx(START, abs=1e-4)
+    assert len(timeline.events) == 2 * before and timeline.first_step() == pytest.approx(START, abs=1e-4)
 
 
 def test_a_file_without_its_last_bracket_is_whole(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.report.axis_ticks import decades, minutes, ticks
+from rules.report.axis_ticks import clock_ticks, log_ticks, ticks
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,10 @@ def test_ticks_of_any_range_are_few_and_inside() -> None:
 
 
 def test_a_logarithmic_axis_has_powers_of_ten_and_a_short_one_has_ticks() -> None:
-    assert decades(1e-4, 0.1) == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1])
-    assert len(decades(1e-30, 1.0)) <= 8
-    assert decades(20, 60) == [20, 30, 40, 50, 60]
+    assert log_ticks(1e-4, 0.1) == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1])
+    assert len(log_ticks(1e-30, 1.0)) <= 8
+    assert log_ticks(20, 60) == [20, 30, 40, 50, 60]
 
 
 def test_a_clock_has_round_times() -> None:
-    assert minutes(0, 530) == [0, 120, 240, 360, 480] and minutes(3, 3) == [3]
+    assert clock_ticks(0, 530) == [0, 120, 240, 360, 480] and clock_ticks(3, 3) == [3]

@@ -9,6 +9,7 @@ from rules.reading.job_files import find
 from rules.report import command
 from rules.report.comparison import compare, differences, side_by_side, statuses
 from rules.report.comparison_page import page as comparison_page
+from rules.report.findings import NoFindings
 from rules.report.job_report import gather
 from tests.support import rule_jobs
 
@@ -26,15 +27,15 @@ def bodies(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
 
 def test_only_what_differs_in_the_settings_is_listed(bodies: tuple[dict, dict]) -> None:
     body = compare(*bodies)
-    assert body["settings"] == [["hyperparameters", "augment", "–", "none"], ["hyperparameters", "lr", "0.01", "0.5"]]
+    assert body["settings"] == [("hyperparameters", "augment", "–", "none"), ("hyperparameters", "lr", "0.01", "0.5")]
     assert differences(bodies[0]["settings"], bodies[0]["settings"]) == []
 
 
 def test_metrics_and_steps_are_side_by_side(bodies: tuple[dict, dict]) -> None:
     assert side_by_side({"a": 1.0, "b": 2.0}, {"b": 1.5, "c": 3.0}) == [
-        ["a", 1.0, None, None],
-        ["b", 2.0, 1.5, -0.5],
-        ["c", None, 3.0, None],
+        ("a", 1.0, None, None),
+        ("b", 2.0, 1.5, -0.5),
+        ("c", None, 3.0, None),
     ]
     body = compare(*bodies)
     medians = [groups[0]["median"] for groups in body["steps"]]
@@ -44,7 +45,9 @@ def test_metrics_and_steps_are_side_by_side(bodies: tuple[dict, dict]) -> None:
 
 def test_rules_of_both() -> None:
     one, other = ({"rules": [{"rule": name, "status": status}]} for name, status in (("A", "Error"), ("B", "IssuesFound")))
-    assert statuses(one, other) == [["A", "Error", "–"], ["B", "–", "IssuesFound"]] and statuses({"absent": "x"}, {}) == []
+    assert statuses(one, other) == [("A", "Error", "–"), ("B", "–", "IssuesFound")]
+    nothing: NoFindings = {"absent": "x", "warnings": []}
+    assert statuses(nothing, nothing) == []
 
 
 def test_the_page_says_what_there_is_and_what_not(bodies: tuple[dict, dict], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A long curve is thinned without losing a peak; a noisy one is smoothed by its median."""
 
-from rules.report.curve import finite, smooth, thin
+from rules.report.curve import finite_points, running_median, thin
 
 
 def test_thinning_keeps_every_peak_of_a_long_curve() -> None:
@@ -11,5 +11,5 @@ def test_thinning_keeps_every_peak_of_a_long_curve() -> None:
 
 
 def test_smoothing_is_a_median_and_what_is_not_finite_is_left_out() -> None:
-    assert [value for _, value in smooth([(0, 1.0), (1, 99.0), (2, 1.0), (3, 1.0)])] == [50.0, 1.0, 1.0, 1.0]
-    assert finite([(0, 1), (1, None), (2, float("nan")), (3, float("inf")), (4, 2)]) == [(0.0, 1.0), (4.0, 2.0)]
+    assert [value for _, value in running_median([(0, 1.0), (1, 99.0), (2, 1.0), (3, 1.0)])] == [50.0, 1.0, 1.0, 1.0]
+    assert finite_points([(0, 1), (1, None), (2, float("nan")), (3, float("inf")), (4, 2)]) == [(0.0, 1.0), (4.0, 2.0)]

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 from rules.__main__ import main
-from rules.reading.job_files import Places, find
+from rules.reading.job_files import JobFiles, find
 from rules.reading.source import Folder
 from rules.report import findings as module
 from rules.report.finding_cards import cards, count_of_issues
 from rules.report.findings import findings
-from rules.report.time_breakdown import read
+from rules.report.time_breakdown import read_profile
 from tests.support import rule_jobs, saved_profile
 
 LEFT = {
@@ -17,7 +17,7 @@ LEFT = {
     "status": "IssuesFound",
     "details": "RuleEvaluationConditionMet: Evaluation of the rule VanishingGradient at step 20 resulted in the condition",
     "parameters": {"threshold": 1e-07},
-    "evidence": [{"subject": "gradient/a", "step": 20, "value": 1e-9, "threshold": 1e-7, "says": "mean |gradient| is 1e-09"}],
+    "evidence": [{"subject": "gradient/a", "step": 20, "value": 1e-9, "threshold": 1e-7, "message": "mean |gradient| is 1e-09"}],
     "found": 3,
     "advice": "Use a residual network.",
     "series": {"gradient/a": [[0, 1e-3], [10, 1e-6], [20, 1e-9]], "gradient/b": [[0, 1.0]]},
@@ -54,7 +54,7 @@ def test_a_rule_of_the_job_is_not_evaluated_again(tmp_path: Path) -> None:
 def test_the_rules_of_the_job_are_told_apart_from_those_evaluated_here(tmp_path: Path) -> None:
     rule_jobs.tensors(tmp_path / "debug-output")
     html = cards(findings(find(str(leave(tmp_path, status="NoIssuesFound", details="", evidence=[], found=0)))))
-    assert "None of the job&#x27;s 1 rule that could judge found an issue; 3 of 4 rules that were evaluated for this" in html
+    assert "None of the job&#39;s 1 rule that could judge found an issue; 3 of 4 rules that were evaluated for this" in html
 
 
 def test_statuses_without_a_result_are_shown(tmp_path: Path) -> None:
@@ -70,7 +70,8 @@ def test_statuses_without_a_result_are_shown(tmp_path: Path) -> None:
         ],
     }
     place = Folder(leave(tmp_path) / "rule-output")
-    rows = {row["name"]: row for row in findings(Places(name="j", where="", rules=(place,), job=job))["rules"]}
+    files = JobFiles(name="j", location="", rule_outputs=(place,), description=job)
+    rows = {row["name"]: row for row in findings(files)["rules"]}
     assert set(rows) == {"mine", "my-rule", "aws-own"}
     assert rows["mine"]["rule"] == "Overfit" and rows["mine"]["details"] == "InternalServerError: oh"
     assert rows["aws-own"]["status"] == "NoIssuesFound"
@@ -88,13 +89,13 @@ def test_the_parts_of_a_profiler_report_are_shown_with_its_parameters(tmp_path: 
     """The job's report was told to judge after 50 samples; by the default nothing could be judged."""
     profile = tmp_path / "profiler-output"
     saved_profile.sample(profile, {"GPUUtilization": {"gpu0": [3.0] * 100}})
-    places = find(str(tmp_path))
-    rows = {row["rule"]: row for row in findings(places, read(places, []))["rules"]}
+    job = find(str(tmp_path))
+    rows = {row["rule"]: row for row in findings(job, read_profile(job, []))["rules"]}
     assert rows["LowGPUUtilization"]["status"] == "NotJudged"
     given = ["ProfilerReport", str(profile), "LowGPUUtilization_patience=50"]
     assert main([*given, "--output", str(tmp_path / "rule-output" / "ProfilerReport-1")]) == 1
-    places = find(str(tmp_path))
-    rows = {row["rule"]: row for row in findings(places, read(places, []))["rules"]}
+    job = find(str(tmp_path))
+    rows = {row["rule"]: row for row in findings(job, read_profile(job, []))["rules"]}
     assert rows["LowGPUUtilization"]["status"] == "IssuesFound" and "ProfilerReport" not in rows
     assert rows["LowGPUUtilization"]["evaluated"] == "as the job's ProfilerReport"
 
@@ -103,7 +104,7 @@ def test_broken_results_are_told(tmp_path: Path) -> None:
     leave(tmp_path, "one", evidence=[{}])
     (leave(tmp_path, "two") / "rule-output" / "two" / "VanishingGradient.json").write_text("{")
     part = findings(find(str(tmp_path)))
-    assert "absent" in part and len(part["odd"]) == 2
+    assert "absent" in part and len(part["warnings"]) == 2
 
 
 def test_of_large_tensors_only_losses_are_read_unless_asked(tmp_path: Path) -> None:
@@ -111,12 +112,14 @@ def test_of_large_tensors_only_losses_are_read_unless_asked(tmp_path: Path) -> N
     file = next((tmp_path / "debug-output" / "events").rglob("*.tfevents"))
     with file.open("r+b") as large:
         large.truncate(module.LARGE + 1)
-    places = find(str(tmp_path))
-    part = findings(places)
-    assert {row["rule"] for row in part["rules"]} == set(module.OVER_LOSSES) and "--all evaluates every one" in part["odd"][0]
-    assert "ExplodingTensor" in {row["rule"] for row in findings(places, everything=True)["rules"]}
+    job = find(str(tmp_path))
+    part = findings(job)
+    assert {row["rule"] for row in part["rules"]} == set(module.OVER_LOSSES) and "--all evaluates every one" in part["warnings"][
+        0
+    ]
+    assert "ExplodingTensor" in {row["rule"] for row in findings(job, everything=True)["rules"]}
 
 
 def test_nothing_to_look_at_is_said() -> None:
-    part = findings(Places(name="j", where=""))
+    part = findings(JobFiles(name="j", location=""))
     assert "No rule could look at this job" in cards(part) and count_of_issues(part) is None

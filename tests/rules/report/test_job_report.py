@@ -7,26 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from rules.reading.job_files import Places, find
+from rules.reading.job_files import JobFiles, find
 from rules.report import command
 from rules.report.job_page import page
 from rules.report.job_report import gather, pictures_of, save
-from rules.report.learning_curves import learning, metrics
-from rules.report.operators import operators
-from rules.report.settings import settings
-from rules.report.time_breakdown import phases
+from rules.report.learning_curves import final_metrics, learning_curves
+from rules.report.operators import operator_times
+from rules.report.settings import job_settings
+from rules.report.time_breakdown import job_phases
 from tests.support import rule_jobs, saved_profile
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Places, dict]:
-    places = find(str(rule_jobs.whole(tmp_path_factory.mktemp("jobs") / "a-job")))
-    return places, gather(places)
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobFiles, dict]:
+    job = find(str(rule_jobs.whole(tmp_path_factory.mktemp("jobs") / "a-job")))
+    return job, gather(job)
 
 
-def test_what_happened(whole: tuple[Places, dict]) -> None:
+def test_what_happened(whole: tuple[JobFiles, dict]) -> None:
     part = whole[1]["learning"]
     assert part["loss"]["train"][:2] == [[1, 2.0], [2, 1.0]] and len(part["loss"]["train"]) == 60
     assert part["loss"]["validation"] == [[20, 2.5], [40, 1.25], [60, 2.5 / 3]], "an evaluation is at its epoch's last step"
@@ -41,7 +41,7 @@ def test_without_steps_csv_the_saved_losses_are_the_curve(tmp_path: Path) -> Non
     assert set(part["loss"]) == {"train", "validation"} and part["loss"]["validation"][0] == [0, 1.0] and not part["by_step"]
 
 
-def test_what_was_found(whole: tuple[Places, dict]) -> None:
+def test_what_was_found(whole: tuple[JobFiles, dict]) -> None:
     rows = {row["rule"]: row for row in whole[1]["findings"]["rules"]}
     exploding = rows["ExplodingTensor"]
     assert exploding["status"] == "IssuesFound" and exploding["evidence"][0]["step"] == 15 and exploding["advice"]
@@ -51,7 +51,7 @@ def test_what_was_found(whole: tuple[Places, dict]) -> None:
     assert rows["StepOutlier"]["status"] == "NoIssuesFound"
 
 
-def test_where_time_went(whole: tuple[Places, dict]) -> None:
+def test_where_time_went(whole: tuple[JobFiles, dict]) -> None:
     part = whole[1]["time"]
     (group,) = part["groups"]
     assert group["outlier_count"] == 4 and group["causes"] == {"DataWait": 4}
@@ -67,23 +67,24 @@ def test_mfu_is_of_the_type_of_number_that_the_job_says() -> None:
         "machine.json": json.dumps({"peak_flops": {"float32": 16, "bfloat16": 32}}).encode(),
     }
     groups = [{"mode": "TRAIN", "median": 1.0}]
-    assert operators(files, groups, "bfloat16", [])["flops"]["mfu"] == 0.25
+    assert operator_times(files, groups, "bfloat16", [])["flops"]["mfu"] == 0.25
     assert (
-        operators(files, groups, "", [])["flops"] | {"type": "float32", "mfu": 0.5} == operators(files, groups, "", [])["flops"]
+        operator_times(files, groups, "", [])["flops"] | {"type": "float32", "mfu": 0.5}
+        == operator_times(files, groups, "", [])["flops"]
     )
-    assert operators({}, groups, "", [])["flops"] == {}
+    assert operator_times({}, groups, "", [])["flops"] == {}
 
 
-def test_the_page_shows_the_numbers(whole: tuple[Places, dict]) -> None:
-    places, body = whole
-    html = page(body, pictures_of(places, body))
+def test_the_page_shows_the_numbers(whole: tuple[JobFiles, dict]) -> None:
+    job, body = whole
+    html = page(body, pictures_of(job, body))
     for words in ("50.0 %", "ExplodingTensor", "waiting for data", "Footprint", "Confusion matrix", "2.15.0", "(MFU)"):
         assert words in html
     assert html.count("data:image/jpeg;base64,") == 2
     assert "NaN" not in html and "Infinity" not in html and ">None<" not in html
 
 
-def test_the_json_is_strict_and_has_the_same_numbers(whole: tuple[Places, dict], tmp_path: Path) -> None:
+def test_the_json_is_strict_and_has_the_same_numbers(whole: tuple[JobFiles, dict], tmp_path: Path) -> None:
     _, body = whole
     path = save(tmp_path / "out", page(body, {}), body)
     text = path.with_suffix(".json").read_text()
@@ -113,7 +114,7 @@ def test_damaged_files_are_told_and_the_rest_is_shown(tmp_path: Path) -> None:
     (tmp_path / "model" / "model.json").write_text("[" * 100_000)
     next((tmp_path / "output" / "profiler" / "system").rglob("*.algo-1.json")).write_text("not a line\n")
     body = gather(find(str(tmp_path)))
-    told = " ".join(body["odd"])
+    told = " ".join(body["warnings"])
     for name in ("steps.csv", "history.json", "operators.json", "model.json", "algo-1.json"):
         assert name in told
     assert body["learning"]["loss"]["train"] == [[1, 0.5]] and "absent" in body["predictions"]
@@ -125,16 +126,16 @@ def test_the_parts_of_the_job_in_order() -> None:
         {"Status": "Downloading", "StartTime": "2026-11-25 10:00:00+00:00", "EndTime": "2026-11-25T10:01:30+00:00"},
         {"Status": "Training", "StartTime": "2026-11-25 10:01:30+00:00"},
     ]
-    assert phases({"SecondaryStatusTransitions": changes}) == [["Downloading", 90.0]] and phases({}) == []
+    assert job_phases({"SecondaryStatusTransitions": changes}) == [("Downloading", 90.0)] and job_phases({}) == []
 
 
 def test_settings_without_a_model_are_those_of_the_request() -> None:
     job = {"HyperParameters": {"lr": "0.1"}, "TrainingJobStatus": "Failed", "FailureReason": "loss is nan"}
-    found = settings(Places(name="j", where="", job=job))
+    found = job_settings(JobFiles(name="j", location="", description=job))
     assert found["hyperparameters"] == {"lr": "0.1"} and found["job"]["reason of the failure"] == "loss is nan"
     told = {"FinalMetricDataList": [{"MetricName": "train:loss", "Value": 0.5}]}
-    assert metrics(Places(name="j", where="", job=told)) == {"train:loss": 0.5}
-    assert "absent" in learning(Places(name="j", where=""), [])
+    assert final_metrics(JobFiles(name="j", location="", description=told)) == {"train:loss": 0.5}
+    assert "absent" in learning_curves(JobFiles(name="j", location=""), [])
 
 
 def test_the_program_writes_both_files_and_says_where(tmp_path: Path) -> None:

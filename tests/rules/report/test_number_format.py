@@ -2,11 +2,11 @@
 
 import pytest
 
-from rules.report.number_format import clock, number, percent, span
+from rules.report.number_format import clock_time, duration, number, percent
 
 
 def test_a_time_on_a_clock() -> None:
-    assert [clock(value) for value in (20, 80, 3665)] == ["0:20", "1:20", "1:01:05"]
+    assert [clock_time(value) for value in (20, 80, 3665)] == ["0:20", "1:20", "1:01:05"]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_numbers(value: float | None, shown: str) -> None:
     ],
 )
 def test_durations(seconds: float, shown: str) -> None:
-    assert span(seconds) == shown
+    assert duration(seconds) == shown
 
 
 def test_shares() -> None:

@@ -7,10 +7,9 @@ import pytest
 
 from rules.reading.job_files import find
 from rules.report import comparison, comparison_page, tuning, tuning_page
-from rules.report.hover import JS
 from rules.report.job_page import page
 from rules.report.job_report import gather, pictures_of, save
-from rules.report.theme import CSS
+from rules.report.rendering import source
 from tests.support import rule_jobs
 from tests.support.browser import PROGRAM, Browser
 from tests.support.tuning_job import search
@@ -35,12 +34,12 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    places = find(str(rule_jobs.whole(folder / "a-job")))
-    body = gather(places)
+    job = find(str(rule_jobs.whole(folder / "a-job")))
+    body = gather(job)
     other = gather(find(str(rule_jobs.whole(folder / "another-job"))))
     both, searched = comparison.compare(body, other), tuning.gather(search())
     return {
-        "job": save(folder / "job", page(body, pictures_of(places, body)), body),
+        "job": save(folder / "job", page(body, pictures_of(job, body)), body),
         "comparison": save(folder / "comparison", comparison_page.page(both), both),
         "tuning": save(folder / "tuning", tuning_page.page(searched), searched),
     }
@@ -106,5 +105,5 @@ def test_the_file_names_no_place_to_fetch_from(pages: dict[str, Path]) -> None:
     for path in pages.values():
         html = path.read_text()
         assert "http://" not in html and "https://" not in html and " src=" not in html.replace(' src="data:image/jpeg', "")
-        assert "default-src 'none'" in html and html.count("<script>") == 1 and JS in html
-    assert "url(" not in CSS and "@import" not in CSS and "eval" not in JS
+        assert "default-src 'none'" in html and html.count("<script>") == 1 and source("hover.js") in html
+    assert "url(" not in source("theme.css") and "@import" not in source("theme.css") and "eval" not in source("hover.js")

@@ -10,16 +10,16 @@ from rules.checks.bottlenecks import CPUBottleneck, IOBottleneck
 from rules.checks.catalog import make
 from rules.checks.evaluation import Evaluation, Result, Status
 from rules.checks.gpus import distance
-from rules.reading.job_files import Places
+from rules.reading.job_files import JobFiles
 from rules.reading.profile import Profile
 from rules.reading.source import Folder
 from rules.reading.timeline import TimedStep
 from rules.report.job_page import machine as machine_section
 from rules.report.job_report import gather
 from rules.report.operators import rows
-from rules.report.time_breakdown import group, loop, shares
+from rules.report.time_breakdown import group_steps, part_shares, program_time
 from rules.report.time_section import timing
-from rules.report.utilization import usage
+from rules.report.utilization import utilization
 from tests.support import saved_profile
 
 
@@ -62,7 +62,7 @@ def test_03_the_footprint_of_gpu_memory_is_not_its_activity(tmp_path: Path) -> N
             "GPUMemoryUsedPercent": {"gpu0": [77.0] * 50},
         },
     )
-    node = usage(read(tmp_path))["nodes"]["algo-1"]
+    node = utilization(read(tmp_path))["nodes"]["algo-1"]
     assert node["spread"]["GPU memory controller"]["p50"] == 0 and node["spread"]["GPU memory taken"]["p50"] == 77
     assert set(node["footprint"]) == {"GPU memory taken"} and "GPU memory controller" in node["activity"]
     page = machine_section({"nodes": {"algo-1": node}})
@@ -73,7 +73,7 @@ def test_04_a_step_is_whole_from_start_to_start(tmp_path: Path) -> None:
     """The events that smdebug writes last a quarter of the steps."""
     saved_profile.events(tmp_path, saved_profile.steps([0.05] * 20))
     profile = read(tmp_path)
-    found = group("n", "TRAIN", profile.timeline.steps())
+    found = group_steps("n", "TRAIN", profile.timeline.steps())
     assert found["median"] == pytest.approx(0.05, rel=1e-3)
     event = next(event for event in profile.timeline.events if event.phase.startswith("Step"))
     assert event.seconds == pytest.approx(0.0125, rel=1e-3)
@@ -81,16 +81,16 @@ def test_04_a_step_is_whole_from_start_to_start(tmp_path: Path) -> None:
 
 def test_05_what_no_part_covers_is_the_true_remainder() -> None:
     """With 30 % of each step outside its parts; AWS's recurrence settled near half of that."""
-    found = shares(timed([1.0] * 50, Forward=[0.4] * 50, Backward=[0.3] * 50))
+    found = part_shares(timed([1.0] * 50, Forward=[0.4] * 50, Backward=[0.3] * 50))
     assert found == {"Forward": pytest.approx(40), "Backward": pytest.approx(30), "Other": pytest.approx(30)}
 
 
 def test_06_cpu_and_gpu_are_not_swapped(tmp_path: Path) -> None:
     cores = {f"cpu{core}": [97.0] * 200 for core in range(2)}
     saved_profile.sample(tmp_path, {"CPUUtilization": cores, "GPUUtilization": {"gpu0": [4.0] * 200}})
-    says = evaluate("CPUBottleneck", tmp_path, patience=100).evidence[0].says
-    assert "the GPUs are below 10 % and the CPUs are above 90 %" in says
-    node = usage(read(tmp_path))["nodes"]["algo-1"]
+    message = evaluate("CPUBottleneck", tmp_path, patience=100).evidence[0].message
+    assert "the GPUs are below 10 % and the CPUs are above 90 %" in message
+    node = utilization(read(tmp_path))["nodes"]["algo-1"]
     assert node["spread"]["CPU"]["p50"] == 97 and node["spread"]["GPU"]["p50"] == 4
 
 
@@ -121,7 +121,7 @@ def test_08_what_the_host_does_is_no_gpu_time() -> None:
 def test_09_outliers_do_not_hide_themselves() -> None:
     """186 steps with a median of 19 ms, of which ten took 2.6 to 3.2 s: AWS's report named one."""
     seconds = [0.019 + 0.0001 * (index % 7) for index in range(176)] + [2.6 + 0.06 * index for index in range(10)]
-    found = group("algo-1", "TRAIN", timed(seconds))
+    found = group_steps("algo-1", "TRAIN", timed(seconds))
     assert found["outlier_count"] == 10 and {step for step, *_ in found["outliers"]} == set(range(176, 186))
 
 
@@ -131,7 +131,7 @@ def test_10_every_mode_is_told(tmp_path: Path) -> None:
         (phase, start + 100, length, step + 1000) for phase, start, length, step in saved_profile.steps([0.03] * 30, mode="EVAL")
     ]
     saved_profile.events(tmp_path, [*train, *evaluation])
-    found = {one["mode"]: one for one in gather(Places(name="j", where="", profile=Folder(tmp_path)))["time"]["groups"]}
+    found = {one["mode"]: one for one in gather(JobFiles(name="j", location="", profile=Folder(tmp_path)))["time"]["groups"]}
     assert found["TRAIN"]["outlier_count"] == 12 and found["EVAL"]["outlier_count"] == 0
     assert found["TRAIN"]["median"] == pytest.approx(0.1, rel=1e-3) and found["EVAL"]["median"] == pytest.approx(0.03, rel=1e-3)
 
@@ -147,21 +147,27 @@ def test_12_a_percentile_is_one(tmp_path: Path) -> None:
     """No box with whiskers that are something else: the numbers are the percentiles they are called."""
     values = [float(value) for value in range(101)]
     saved_profile.sample(tmp_path, {"CPUUtilization": {"cpu0": values}})
-    assert usage(read(tmp_path))["nodes"]["algo-1"]["spread"]["CPU"] == {"max": 100, "p99": 99, "p95": 95, "p50": 50, "min": 0}
+    assert utilization(read(tmp_path))["nodes"]["algo-1"]["spread"]["CPU"] == {
+        "max": 100,
+        "p99": 99,
+        "p95": 95,
+        "p50": 50,
+        "min": 0,
+    }
 
 
 def test_13_the_window_of_a_rule_is_said_and_apart_from_the_whole_run(tmp_path: Path) -> None:
     """Idle for 1,500 samples, then busy for 600: over the last 500 the GPU is busy, over the whole run it is not."""
     saved_profile.sample(tmp_path, {"GPUUtilization": {"gpu0": [5.0] * 1500 + [5.0, 90.0] * 300}})
     found = evaluate("LowGPUUtilization", tmp_path)
-    assert "over the last 500 samples" in found.evidence[0].says
-    assert usage(read(tmp_path))["nodes"]["algo-1"]["spread"]["GPU"]["p50"] == 5
+    assert "over the last 500 samples" in found.evidence[0].message
+    assert utilization(read(tmp_path))["nodes"]["algo-1"]["spread"]["GPU"]["p50"] == 5
 
 
 def test_14_the_parts_of_a_whole_are_counts_of_samples_and_add_up() -> None:
     """AWS's pie subtracted the number of keys of a JSON object, two, from the count of samples."""
     for seconds in ([1.0] * 7, [0.5, 2.0, 0.1], [0.3] * 100):
-        parts = shares(timed(seconds, Forward=[one / 3 for one in seconds], DataWait=[one / 7 for one in seconds]))
+        parts = part_shares(timed(seconds, Forward=[one / 3 for one in seconds], DataWait=[one / 7 for one in seconds]))
         assert sum(parts.values()) == pytest.approx(100)
 
 
@@ -173,14 +179,14 @@ def test_15_a_share_says_of_what_it_is_one(rule: type, tmp_path: Path) -> None:
         tmp_path, {other: {"cpu0": [99.0] * 60 + [1.0] * 140}, "GPUUtilization": {"gpu0": [1.0] * 120 + [90.0] * 80}}
     )
     found = evaluate(rule.__name__, tmp_path, patience=100, threshold=20)
-    assert found.evidence[0].value == pytest.approx(30) and found.evidence[0].says.startswith("in 30 % of 200 samples")
+    assert found.evidence[0].value == pytest.approx(30) and found.evidence[0].message.startswith("in 30 % of 200 samples")
 
 
 @pytest.mark.parametrize(("percent", "words"), [(95.0, "are the limit"), (50.0, "used in part"), (5.0, "little used")])
 def test_16_a_node_without_a_gpu_gets_a_verdict(percent: float, words: str, tmp_path: Path) -> None:
     saved_profile.sample(tmp_path, {"CPUUtilization": {"cpu0": [percent] * 50}})
-    says = usage(read(tmp_path))["nodes"]["algo-1"]["says"]
-    assert says.startswith("This node has no GPU") and words in says
+    message = utilization(read(tmp_path))["nodes"]["algo-1"]["message"]
+    assert message.startswith("This node has no GPU") and words in message
 
 
 def test_17_it_is_said_when_the_start_took_longest(tmp_path: Path) -> None:
@@ -188,8 +194,8 @@ def test_17_it_is_said_when_the_start_took_longest(tmp_path: Path) -> None:
     saved_profile.events(
         tmp_path, [(phase, start + 100, length, step) for phase, start, length, step in saved_profile.steps([0.5] * 20)]
     )
-    found = loop(read(tmp_path))
-    assert found["says"].startswith("Most of ") and "before the first step: 1 min 40 s" in found["says"]
+    found = program_time(read(tmp_path))
+    assert found["message"].startswith("Most of ") and "before the first step: 1 min 40 s" in found["message"]
 
 
 def test_18_a_long_job_without_step_events_is_not_blamed_for_its_start(tmp_path: Path) -> None:
@@ -208,8 +214,8 @@ def test_19_the_memory_of_a_small_batch_is_its_own(tmp_path: Path) -> None:
             "GPUMemoryUsedPercent": {"gpu0": [33.0] * 600},
         },
     )
-    says = evaluate("BatchSize", tmp_path, patience=500).evidence[0].says
-    assert says == "p95 of CPU 11 %, of the GPU 22 %, of its memory 33 %"
+    message = evaluate("BatchSize", tmp_path, patience=500).evidence[0].message
+    assert message == "p95 of CPU 11 %, of the GPU 22 %, of its memory 33 %"
 
 
 def test_20_every_pair_of_gpus_of_two_nodes_is_compared(tmp_path: Path) -> None:
@@ -224,6 +230,6 @@ def test_20_every_pair_of_gpus_of_two_nodes_is_compared(tmp_path: Path) -> None:
 def test_what_the_report_says_is_what_its_json_says(tmp_path: Path) -> None:
     """The page is made from the JSON alone."""
     saved_profile.sample(tmp_path, {"CPUUtilization": {"cpu0": [50.0] * 50}})
-    body = gather(Places(name="j", where="", profile=Folder(tmp_path)))
+    body = gather(JobFiles(name="j", location="", profile=Folder(tmp_path)))
     assert json.loads(json.dumps(body, allow_nan=False)) == json.loads(json.dumps(body))
     assert "p95 50 %" in machine_section(body["machine"])

@@ -1,14 +1,14 @@
-"""Losses as points that can be compared: the mean of an evaluation, beside the mean of the training before it."""
+"""An evaluation's loss is the mean over its batches, and is compared with the mean of the training before it."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from rules.reading.saved_tensors import Step
+from rules.reading.saved_tensors import SavedStep
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class EvaluationLoss:
     """One evaluation. `step`: the last of its steps; `train`: the mean of the training losses since the evaluation before."""
 
     step: int
@@ -17,7 +17,7 @@ class Point:
 
 
 @dataclass(slots=True)
-class Passes:
+class EvaluationLosses:
     """Gathers the losses of one tensor into evaluations. Saved steps of EVAL with no step of another mode between them are one.
 
     A single batch's loss is noise: the batches of one evaluation differ more than two evaluations do.
@@ -25,10 +25,10 @@ class Passes:
 
     _train: list[float] = field(default_factory=list)
     _evaluation: list[float] = field(default_factory=list)
-    _last: Step | None = None
+    _last: SavedStep | None = None
     _before: float | None = None
 
-    def add(self, step: Step, loss: float) -> Point | None:
+    def add(self, step: SavedStep, loss: float) -> EvaluationLoss | None:
         """Takes a saved loss in; gives the evaluation that this step shows to be over."""
         done = None
         if self._evaluation and (step.mode != "EVAL" or self._parted(step)):
@@ -40,15 +40,15 @@ class Passes:
             self._train.append(loss)
         return done
 
-    def close(self) -> Point | None:
+    def close(self) -> EvaluationLoss | None:
         """The evaluation that is open, where there is one."""
         if not self._evaluation or self._last is None:
             return None
         self._before = float(np.mean(self._train)) if self._train else self._before
-        point = Point(self._last.number, self._before, float(np.mean(self._evaluation)))
+        point = EvaluationLoss(self._last.number, self._before, float(np.mean(self._evaluation)))
         self._train, self._evaluation = [], []
         return point
 
-    def _parted(self, step: Step) -> bool:
+    def _parted(self, step: SavedStep) -> bool:
         """Whether steps of another mode, saved or not, lie between the last step of EVAL and this one."""
         return self._last is not None and step.number - self._last.number > step.mode_step - self._last.mode_step

@@ -1,6 +1,4 @@
-"""The few lines of script of a page: the values under the pointer. Without them nothing is missing but that."""
-
-JS = r"""
+// Shows the values under the pointer. A page without it lacks nothing but that.
 const SIDE = 1000;
 
 function number(value) {
@@ -71,4 +69,3 @@ function hover(plot) {
 }
 
 document.querySelectorAll('.plot').forEach(hover);
-"""
