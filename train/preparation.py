@@ -49,6 +49,8 @@ def collect(job: Job) -> Collection:
 def from_pictures(job: Job, collection: Collection, ranks: Ranks, report: Report, folder: Path) -> Prepared:
     """Checks every picture and builds the network. `folder`: the job's private one, for the cache. Raises TrainError."""
     settings = job.config
+    for remark in collection.remarks:
+        report.say(remark)
     spec = Preprocessing(resize=settings.resize, crop=settings.picture_size)
     net, weights_digest = _network(job, len(collection.classes), ranks)
     # One epoch reads a picture twice: for the check, and to learn from it or to evaluate on it. A second learns from it again.

@@ -8,9 +8,9 @@ from PIL import Image
 
 from contract.errors import PictureError
 from contract.picture import open_picture
+from contract.picture_listing import CONTENT_TYPES, is_hidden
 from scripts.errors import LaunchError
 
-CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 REQUEST_LIMIT = 6 * 1024 * 1024
 """Bytes that a real-time endpoint takes in one request."""
 SIDES = (2048, 1024, 512)
@@ -29,7 +29,7 @@ class Payload:
 def pictures_below(folder: Path) -> list[Path]:
     """Every picture of a folder and its folders, in order of name; hidden ones are left out."""
     found = (path for path in folder.rglob("*") if path.suffix.lower() in CONTENT_TYPES)
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    return sorted(path for path in found if not any(is_hidden(part) for part in path.relative_to(folder).parts))
 
 
 def payload(picture: Path, limit: int = REQUEST_LIMIT) -> Payload:

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from contract.archive import plain_name
 from contract.errors import ArchiveError
+from contract.picture_listing import CONTENT_TYPES, is_hidden
 from contract.splits import FOLDERS
 from scripts.errors import LaunchError
-from scripts.files.pictures import CONTENT_TYPES
 from scripts.output import Output
 
 SPLITS = tuple(FOLDERS.values())
@@ -60,11 +60,7 @@ def _pictures(archive: Path, opened: zipfile.ZipFile, limits: Limits) -> Iterato
     seen: set[str] = set()
     for member in opened.infolist():
         path = _checked(archive, member)
-        if (
-            member.is_dir()
-            or path.suffix.lower() not in CONTENT_TYPES
-            or any(part.startswith((".", "__")) for part in path.parts)
-        ):
+        if member.is_dir() or path.suffix.lower() not in CONTENT_TYPES or any(is_hidden(part) for part in path.parts):
             continue
         if len(path.parts) < 3 or path.parts[-3] not in SPLITS:
             continue

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from contract.picture_listing import Listing, listing
+from contract.splits import TRAIN
 from scripts.aws import uploads
 from scripts.aws.api import Target, connect
 from scripts.aws.calls import Call
@@ -11,7 +13,6 @@ from scripts.cli.verb_config import DataConfig
 from scripts.errors import LaunchError
 from scripts.files import state
 from scripts.files.download import fetch
-from scripts.files.pictures import pictures_below
 from scripts.files.unzip import SPLITS, unzip
 
 
@@ -39,7 +40,7 @@ def gather(given: DataConfig, say: Terminal) -> Path:
 
         with say.progress("drawing", "pictures") as show:
             draw.write_set(folder, seed=given.seed, progress=show)
-    classes, counts = count(folder)
+    classes, counts = count(folder, say)
     if given.expected and (classes, sum(counts.values())) != given.expected:
         wanted = f"{given.expected[0]} classes and {given.expected[1]:,} pictures"
         raise LaunchError(
@@ -50,22 +51,35 @@ def gather(given: DataConfig, say: Terminal) -> Path:
     return folder
 
 
-def count(folder: Path) -> tuple[int, Mapping[str, int]]:
-    """Classes, and pictures of each split. Raises LaunchError for a split without pictures."""
-    counts = {split: len(pictures_below(folder / split)) for split in SPLITS}
-    for split, number in counts.items():
-        if not number:
-            raise LaunchError(f"{folder / split}: no pictures in it; need CLASS/PICTURE.jpg, .png or .webp there")
-    classes = {path.parent.name for path in pictures_below(folder / "train")}
-    for split in SPLITS[1:]:
-        if strange := sorted({path.parent.name for path in pictures_below(folder / split)} - classes):
+def count(folder: Path, say: Terminal | None = None) -> tuple[int, Mapping[str, int]]:
+    """Classes, and pictures of each split; `say` is told what is left out. Raises LaunchError for a split or class without."""
+    found = {split: _listed(folder / split) for split in SPLITS}
+    for split, listed in found.items():
+        if not listed.usable:
+            raise LaunchError(f"{folder / split}: no pictures in it; need CLASS/PICTURE.jpg, .png or .webp there{_why(listed)}")
+        if strange := sorted(set(listed.classes) - set(found[TRAIN].classes)):
             raise LaunchError(f"{folder / split}: class {strange[0]!r} is not in train")
-    return len(classes), counts
+    for split, listed in found.items():
+        for name, problem in listed.empty().items():
+            told = f": {problem}" if problem else "; put some there or remove its folder"
+            raise LaunchError(f"{folder / split}: class {name!r} has no pictures that can be used{told}")
+        if say is not None and (left := "; ".join(filter(None, (listed.left_out_words(), listed.problem_words())))):
+            say.line(f"left out of {split}: {left}")
+    return len(found[TRAIN].classes), {split: len(listed.usable) for split, listed in found.items()}
+
+
+def _listed(folder: Path) -> Listing:
+    return listing(folder) if folder.is_dir() else Listing((), (), {})
+
+
+def _why(listed: Listing) -> str:
+    left = "; ".join(filter(None, (listed.left_out_words(), listed.problem_words())))
+    return f"; left out: {left}" if left else ""
 
 
 def files_of(folder: Path) -> dict[str, Path]:
-    """Every picture by its name below the set: SPLIT/CLASS/PICTURE."""
-    return {path.relative_to(folder).as_posix(): path for split in SPLITS for path in pictures_below(folder / split)}
+    """Every usable picture by its name below the set: SPLIT/CLASS/PICTURE."""
+    return {f"{split}/{found.name}": found.path for split in SPLITS for found in _listed(folder / split).usable}
 
 
 def send(target: Target, given: DataConfig, folder: Path, say: Terminal) -> uploads.Done:

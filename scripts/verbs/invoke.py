@@ -6,13 +6,13 @@ from typing import Any
 
 from rich.table import Table
 
+from contract.picture_listing import CONTENT_TYPES
 from scripts.aws.api import connect
 from scripts.aws.calls import Call
 from scripts.aws.invocation import Answer, ask_all, request
 from scripts.cli.terminal import Terminal, cell
 from scripts.cli.verb_config import InvokeConfig
 from scripts.errors import LaunchError, RunError
-from scripts.files.pictures import CONTENT_TYPES
 from scripts.output import emit
 
 

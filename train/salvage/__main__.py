@@ -15,6 +15,7 @@ import torch
 from contract import archive
 from contract.errors import ContractError
 from contract.manifest import digest
+from contract.picture_listing import class_folders
 from contract.preprocess import Preprocessing
 from train import config, hyperparameter_types
 from train.errors import ConfigError, SalvageError, TrainError
@@ -148,7 +149,7 @@ def _names(path: Path | None, count: int) -> tuple[str, ...]:
 def _folders(path: Path) -> list[str]:
     """The folders of the training pictures, sorted, as torchvision's ImageFolder numbers them."""
     folder = path / "train" if (path / "train").is_dir() else path
-    return sorted(inner.name for inner in folder.iterdir() if inner.is_dir() and not inner.name.startswith("."))
+    return class_folders(folder)
 
 
 def _listed(path: Path) -> list[str]:

@@ -57,9 +57,10 @@ def test_files_that_are_no_pictures_are_ignored_and_odd_ones_marked(tmp_path: Pa
         *("000.png", "old.gif", "secret.jpg", "broken.jpg", "inside.png", "etc", "pipe.png")
     }
     assert "deep/UPPER.JPG" in found
-    assert "outside its channel" in found["secret.jpg"] and "outside its channel" in found["etc"]
-    assert "outside its channel" in found["broken.jpg"]
+    assert "outside the folder" in found["secret.jpg"] and "outside the folder" in found["etc"]
+    assert "outside the folder" in found["broken.jpg"]
     assert "not a regular file" in found["pipe.png"]
+    assert "is a .gif file, which is not opened" in found["old.gif"]
     assert not found["inside.png"] and not found["000.png"]
 
 
