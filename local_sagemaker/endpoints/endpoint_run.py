@@ -244,7 +244,7 @@ class EndpointRun(RecordThread):
 
     def _retire(self, instances: list[Instance], meanwhile: Callable[[], None]) -> None:
         """Drains and stops instances that get no more requests; `meanwhile` keeps the rest going."""
-        worker = threading.Thread(target=drain_and_stop, args=(instances, DRAIN_PATIENCE), daemon=True)
+        worker = threading.Thread(target=drain_and_stop, args=(instances, DRAIN_PATIENCE, self._is_closed), daemon=True)
         worker.start()
         while worker.is_alive():
             meanwhile()
@@ -253,7 +253,7 @@ class EndpointRun(RecordThread):
     def _delete(self) -> None:
         self._router.set_route(self._name, None)
         for fleet in self._fleets():
-            drain_and_stop(fleet.all(), 0.0)
+            drain_and_stop(fleet.all(), 0.0, self._is_closed)
         remove_tree(self._context.root / "endpoints" / self._name)
         self._patiently(lambda: self._context.store.delete(KIND, self._name))
 

@@ -13,12 +13,14 @@ from ..containers.backends import Backends
 from ..context import Context
 from ..errors import AwsError
 from ..storage.full_disk import refused_by_disk
-from .instance import START_ERRORS, Instance
+from .instance import START_ERRORS, STOP_GRACE, Instance
 from .invocation import VariantTargets
 
 STARTUP_TIMEOUT = 480
 """Seconds until /ping has to answer 200, unless ContainerStartupHealthCheckTimeoutInSeconds says otherwise."""
 PING_PAUSE = 0.1
+HURRY_GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL when the server itself stops."""
 BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before an instance that died is replaced, by the number of deaths before it."""
 
@@ -195,12 +197,18 @@ class Fleet:
         return surplus
 
 
-def drain_and_stop(instances: list[Instance], patience: float) -> None:
-    """Waits up to `patience` seconds for requests that are being answered, then SIGTERM to all, 30 s, SIGKILL."""
+def drain_and_stop(instances: list[Instance], patience: float, hurry: Callable[[], bool]) -> None:
+    """Waits up to `patience` seconds for requests that are being answered, then SIGTERM to all, 30 s, SIGKILL.
+
+    As soon as `hurry` says so there is no more waiting: the server stops, and nothing may outlive it that no record names.
+    """
     deadline = time.monotonic() + patience
-    while any(instance.target.outstanding for instance in instances) and time.monotonic() < deadline:
+    while any(instance.target.outstanding for instance in instances) and time.monotonic() < deadline and not hurry():
         time.sleep(0.02)
     for instance in instances:
         instance.terminate()
     for instance in instances:
-        instance.stop()
+        until = time.monotonic() + STOP_GRACE
+        while instance.alive and time.monotonic() < until and not hurry():
+            time.sleep(0.02)
+        instance.stop(HURRY_GRACE if hurry() else 0.0)

@@ -1,7 +1,6 @@
 """One serving instance: a container, its port, its log, its health. What it serves is a Plan; why it runs is fleet.py's."""
 
 import contextlib
-import http.client
 import logging
 import secrets
 import time
@@ -18,6 +17,7 @@ from ..containers.folder_removal import remove_tree
 from ..context import Context
 from ..errors import AwsError
 from ..storage.full_disk import refused_by_disk
+from .health_check import is_healthy
 from .invocation import Target
 from .model_data import BadModelData, lay_out_model, model_source
 
@@ -130,14 +130,7 @@ class Instance:
     def ping(self) -> bool:
         """GET /ping; 200 within 2 s is healthy."""
         self.pinged = time.monotonic()
-        connection = http.client.HTTPConnection(self.target.address, timeout=PING_TIMEOUT)
-        try:
-            connection.request("GET", "/ping")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return is_healthy(self.target.address, PING_TIMEOUT)
 
     def maintain(self) -> bool:
         """Takes new log lines in, and pings when it is time; False when the instance is to be replaced."""
