@@ -25,7 +25,7 @@ from .context import Platform
 from .errors import AwsError, unknown_operation
 from .protocol import authorization, wire_json, wire_query, wire_rest
 from .protocol.authentication import bucket_of_host, check_scope, protocol_error, service_of
-from .protocol.bodies import read_body
+from .protocol.bodies import Bodies
 from .protocol.operation import Operation
 from .protocol.service_models import QUERY_SERVICES, error_status, find_operation_model, json_targets, operation_model
 from .protocol.signature import Claim, Signed, read_claim, verify
@@ -47,8 +47,9 @@ class HttpApi:
     def __init__(self, platform: Platform, pool: ThreadPoolExecutor) -> None:
         self._platform = platform
         self._pool = pool
-        self._s3 = S3Http(platform, self.in_thread)
-        self._registry = RegistryHttp(platform, self.in_thread)
+        self._bodies = Bodies()
+        self._s3 = S3Http(platform, self.in_thread, self._bodies)
+        self._registry = RegistryHttp(platform, self.in_thread, self._bodies)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The one handler."""
@@ -80,6 +81,8 @@ class HttpApi:
             traceback.print_exc(file=sys.stderr)
             message = "An internal error occurred in the local SageMaker. Its log has the traceback."
             return _refusal(request, protocol, AwsError("InternalFailure", message, 500), request_id)
+        finally:
+            self._bodies.release(request)
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Runs blocking work."""
@@ -150,7 +153,7 @@ class HttpApi:
     async def _verified_body(
         self, request: web.BaseRequest, signed: Signed, claim: Claim, platform: Platform, limit: int
     ) -> bytes:
-        body = await read_body(request, limit)
+        body = await self._bodies.read(request, limit)
         digest = hashlib.sha256(body) if len(body) < 1 << 18 else await self.in_thread(hashlib.sha256, body)
         verify(signed, claim, digest.hexdigest(), platform.caller.access_key, platform.caller.secret_key, time.time())
         return body

@@ -33,6 +33,7 @@ from .storage.store import RootLock, Store
 
 HOST = "127.0.0.1"
 THREADS = 32
+HEAD_SECONDS = 30.0  # for the head of a request; a connection that asks for nothing is closed then, too
 BUFFER_BYTES = 1 << 20  # of a body that is on its way to disk
 GRACE = 10.0  # seconds for requests that are being answered when the server is told to stop
 
@@ -61,7 +62,9 @@ async def _run(
     started: list[Lifecycle] = []
     front = HttpApi(platform, pool)
     # A body is stored as it was sent, so nothing is to be unzipped on the way.
-    server = web.Server(front.answer, auto_decompress=False, read_bufsize=BUFFER_BYTES, access_log=None)
+    server = web.Server(
+        front.answer, auto_decompress=False, read_bufsize=BUFFER_BYTES, access_log=None, keepalive_timeout=HEAD_SECONDS
+    )
     listening = None
     try:
         for part in parts:

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from ..context import Platform
 from ..errors import AwsError
-from ..protocol.bodies import pieces, read_body
+from ..protocol.bodies import Bodies
 from ..protocol.replies import send
 from ..protocol.wire_rest import FilePart, RestReply
 from ..storage import image_manifests
@@ -68,8 +68,9 @@ def render_error(error: AwsError) -> bytes:
 class RegistryHttp:
     """Answers the requests of registry clients."""
 
-    def __init__(self, platform: Platform, in_thread: InThread) -> None:
+    def __init__(self, platform: Platform, in_thread: InThread, bodies: Bodies) -> None:
         self._platform = platform
+        self._bodies = bodies
         self._registry = platform.registry
         self._in_thread = in_thread
         self._perform: Mapping[tuple[str, str], Callable[[Asked], Awaitable[RestReply]]] = {
@@ -126,7 +127,7 @@ class RegistryHttp:
         return RestReply(200, headers | {"Docker-Content-Digest": row["digest"]}, row["body"])
 
     async def _put_manifest(self, asked: Asked) -> RestReply:
-        body = await read_body(asked.http, image_manifests.BYTES)
+        body = await self._bodies.read(asked.http, image_manifests.BYTES)
         manifest = await self._in_thread(read_manifest, body, asked.headers.get("content-type", ""))
         tag = None if ":" in asked.reference else asked.reference
         if tag is None and need_digest(asked.reference) != manifest.digest:
@@ -188,7 +189,7 @@ class RegistryHttp:
         await self._in_thread(upload.claim)
         try:
             expected = _expected_end(asked.headers, upload.size)
-            async for piece in pieces(asked.http):
+            async for piece in self._bodies.pieces(asked.http):
                 await self._in_thread(upload.write, piece)
             if expected is not None and upload.size != expected:
                 raise AwsError("SIZE_INVALID", f"Content-Range ends at {expected - 1}, and the bytes at {upload.size - 1}.")

@@ -13,7 +13,7 @@ from aiohttp import web
 from ..context import Platform
 from ..errors import AwsError
 from ..protocol import wire_rest
-from ..protocol.bodies import pieces, read_body
+from ..protocol.bodies import Bodies
 from ..protocol.replies import send
 from ..protocol.service_models import operation_model
 from ..protocol.signature import SIGNATURE_FIELDS, VERSION_2_FIELDS, Claim, Signed, headers_in_query, verify
@@ -32,8 +32,9 @@ InThread = Callable[..., Awaitable[Any]]
 class S3Http:
     """Answers S3 requests."""
 
-    def __init__(self, platform: Platform, in_thread: InThread) -> None:
+    def __init__(self, platform: Platform, in_thread: InThread, bodies: Bodies) -> None:
         self._platform = platform
+        self._bodies = bodies
         self._in_thread = in_thread
 
     async def answer(
@@ -51,7 +52,7 @@ class S3Http:
             members = await self._in_thread(self._checked, platform, name, rest, b"")
             reply = await self._received(request, name, members, rest.headers, claim.payload)
         else:
-            body = await read_body(request, XML_BYTES)
+            body = await self._bodies.read(request, XML_BYTES)
             check_small(rest.headers, body, claim.payload)
             members = await self._in_thread(self._checked, platform, name, rest, body)
             reply = await self._in_thread(self._perform, name, members)
@@ -86,7 +87,7 @@ class S3Http:
         writer = await self._in_thread(self._platform.objects.blobs.new)
         try:
             incoming = Incoming(writer, headers, payload)
-            async for piece in pieces(request):
+            async for piece in self._bodies.pieces(request):
                 await self._in_thread(incoming.feed, piece)
             await self._in_thread(incoming.finish)
             return await self._in_thread(self._perform, name, members | {"Body": incoming})

@@ -8,17 +8,17 @@ import pytest
 from aiohttp import web
 
 from local_sagemaker.errors import AwsError
-from local_sagemaker.protocol.bodies import read_body
+from local_sagemaker.protocol.bodies import FREE_BYTES, Bodies
 
 LIMIT = 100
 
 
 async def sizes(body: bytes, *, chunked: bool) -> int:
-    """The length of what read_body gave, or the status it refused with."""
+    """The length of what Bodies.read gave, or the status it refused with."""
 
     async def answer(request: web.BaseRequest) -> web.Response:
         try:
-            return web.Response(text=str(len(await read_body(request, LIMIT))))
+            return web.Response(text=str(len(await Bodies().read(request, LIMIT))))
         except AwsError as error:
             return web.Response(status=error.status)
 
@@ -43,3 +43,38 @@ async def sizes(body: bytes, *, chunked: bool) -> int:
 @pytest.mark.parametrize(("size", "found"), [(0, 0), (LIMIT - 1, LIMIT - 1), (LIMIT, LIMIT), (LIMIT + 1, 413), (1 << 20, 413)])
 def test_a_body_may_be_as_long_as_the_limit_and_no_longer(size: int, found: int, chunked: bool) -> None:
     assert asyncio.run(sizes(b"x" * size, chunked=chunked)) == found
+
+
+@pytest.mark.parametrize(("size", "found"), [(FREE_BYTES, 200), (FREE_BYTES + 50, 200), (FREE_BYTES + 51, 503)])
+def test_all_bodies_together_have_a_budget_and_small_ones_are_free(size: int, found: int) -> None:
+    async def ask() -> int:
+        bodies, held = Bodies(budget=100), asyncio.Event()
+
+        async def answer(request: web.BaseRequest) -> web.Response:
+            try:
+                await bodies.read(request, 1 << 30)
+                if request.path == "/held":
+                    await held.wait()
+                return web.Response()
+            except AwsError as error:
+                return web.Response(status=error.status)
+            finally:
+                bodies.release(request)
+
+        runner = web.ServerRunner(web.Server(answer))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with aiohttp.ClientSession() as session:
+            first = asyncio.create_task(session.put(f"{url}/held", data=b"x" * (FREE_BYTES + 50)))
+            await asyncio.sleep(0.5)
+            async with session.put(f"{url}/now", data=b"x" * size) as response:
+                status = response.status
+            held.set()
+            assert (await first).status == 200
+            async with session.put(f"{url}/now", data=b"x" * (FREE_BYTES + 100)) as response:
+                assert response.status == 200, "what was held is released"
+        await runner.cleanup()
+        return status
+
+    assert asyncio.run(ask()) == found
