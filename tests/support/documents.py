@@ -60,4 +60,7 @@ def mentioned() -> Iterator[tuple[str, str]]:
     for document in DOCUMENTS:
         text = _FENCE.sub(lambda fence: "\n" * fence[0].count("\n"), document.read_text("utf-8"))
         for code in re.finditer(r"`((?:kennel|\.venv/bin/kennel|make)\s[^`]+)`", text):
-            yield f"{document.name}:{text.count(chr(10), 0, code.start()) + 1}", " ".join(code[1].split())
+            yield (
+                f"{document.name}:{text.count(chr(10), 0, code.start()) + 1}",
+                " ".join(code[1].replace("\\|", "|").split()),
+            )  # as a table has it
