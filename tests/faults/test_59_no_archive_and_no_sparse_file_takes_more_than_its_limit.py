@@ -134,7 +134,8 @@ def test_a_stop_ends_an_upload(server: LocalServer, what: str) -> None:
     assert job["TrainingJobStatus"] == "Stopped" and took < SECONDS
     wait_until(lambda: not (server.root / "jobs" / name).exists())
     keys = [entry["Key"] for entry in server.s3.list_objects_v2(Bucket="bucket").get("Contents", [])]
-    assert not [key for key in keys if name in key or key.startswith("checkpoints/")]
+    archive = f"{name}/output/{path.partition('/')[0]}.tar.gz"
+    assert not [key for key in keys if key.endswith(("/weights", archive))]
 
 
 def test_a_stop_reaches_the_program_while_a_checkpoint_goes_up(server: LocalServer) -> None:
