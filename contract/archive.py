@@ -21,6 +21,8 @@ from contract.errors import ArchiveError
 from contract.files import replacing
 
 _CHUNK = 1 << 20
+HEADER_BYTES = 1 << 20
+"""Of all headers of one member together: tarfile follows headers of headers, and the map of a sparse file, to their end."""
 _PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 
@@ -67,18 +69,18 @@ def unpack(archive: Path, folder: Path, limits: Limits = Limits()) -> None:
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         with gzip.open(archive, "rb") as zipped:
-            _extract(Bounded(zipped, limits.bytes + (limits.members + 32) * 4096), aside, limits)
+            _extract(_Members(zipped, limits.bytes + (limits.members + 32) * 4096), aside, limits)
         if folder.exists():
             folder.rmdir()
         aside.chmod(0o755)
         aside.rename(folder)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, RecursionError) as error:  # a header of headers of headers
         raise ArchiveError(f"{archive.name}: not a whole tar.gz ({str(error)[:120]})") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _extract(stream: "Bounded", folder: Path, limits: Limits) -> None:
+def _extract(stream: "_Members", folder: Path, limits: Limits) -> None:
     seen: dict[str, bool] = {}
     total = 0
     with tarfile.open(fileobj=stream, mode="r:") as tar:
@@ -95,7 +97,9 @@ def _extract(stream: "Bounded", folder: Path, limits: Limits) -> None:
             if member.isdir():
                 (folder / path).mkdir(parents=True, exist_ok=True)
             else:
+                stream.headers_left = None
                 _write(tar, member, folder / path)
+            stream.headers_left = HEADER_BYTES
             vars(tar)["members"].clear()  # tarfile remembers every header it has read
 
 
@@ -163,3 +167,19 @@ class Bounded(io.RawIOBase):
     def _check(self, position: int) -> None:
         if position > self._ceiling:
             raise ArchiveError(f"more than {self._ceiling:,} bytes unpacked")
+
+
+class _Members(Bounded):
+    """The same, and between two members no more than HEADER_BYTES are given out. `headers_left`: None for a file's bytes."""
+
+    def __init__(self, stream: gzip.GzipFile, ceiling: int) -> None:
+        super().__init__(stream, ceiling)
+        self.headers_left: int | None = HEADER_BYTES
+
+    def read(self, size: int = -1) -> bytes:
+        """Raises ArchiveError for longer headers, and as Bounded does."""
+        if self.headers_left is not None:
+            self.headers_left -= size
+            if self.headers_left < 0:
+                raise ArchiveError(f"the headers of a member are longer than {HEADER_BYTES:,} bytes")
+        return super().read(size)

@@ -56,6 +56,23 @@ def sparse() -> bytes:
     return gzip.compress(entry.tobuf(tarfile.GNU_FORMAT) + b"\0" * 10240)
 
 
+def endless(kind: bytes, content: bytes, count: int) -> bytes:
+    """A header of a header of a header."""
+    entry = tarfile.TarInfo("header")
+    entry.type, entry.size = kind, len(content)
+    padded = content + b"\0" * (-len(content) % 512)
+    return gzip.compress((entry.tobuf(tarfile.GNU_FORMAT) + padded) * count, 1)
+
+
+def sparse_map() -> bytes:
+    """A sparse file whose map goes on and on."""
+    first = bytearray(gzip.decompress(sparse())[:512])
+    first[482] = 1  # there is more of it
+    first[148:156] = b" " * 8
+    first[148:156] = b"%06o\0 " % sum(first)
+    return gzip.compress(bytes(first) + (b"00000000001\0" * 42 + b"\1" + b"\0" * 7) * 50_000, 1)
+
+
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "dot dot": lambda: build(member("../escaped")),
     "dot dot inside": lambda: build(member("a/../../escaped")),
@@ -75,6 +92,9 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "file over folder": lambda: build(member("a/b"), member("a")),
     "many": lambda: build(*(member(f"f{n}") for n in range(30))),
     "giant header": giant_header,
+    "headers without end": lambda: endless(tarfile.XHDTYPE, b"11 a=12345\n" * 90_000, 64),
+    "names without end": lambda: endless(tarfile.GNUTYPE_LONGNAME, b"n" * 1000, 60_000),
+    "sparse map without end": sparse_map,
     "zeros": zeros,
     "sparse": sparse,
     "cut short": lambda: build(member("a", os.urandom(5000)))[:-2000],
@@ -187,3 +207,20 @@ def test_a_limit_is_what_may_be_and_one_more_is_refused(count: int, size: int, w
     with pytest.raises(ArchiveError, match=words):
         unpack(archive, tmp_path / "out", SMALL)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_headers_of_one_member_have_a_limit(blocks: int, tmp_path: Path) -> None:
+    """A long comment, its own header and the member's: what tarfile reads before it gives the member."""
+    records = (1 << 20) - 2 * 512 + blocks * 512
+    comment = b"comment=" + b"x" * (records - len(f"{records} comment=\n")) + b"\n"
+    entry, named = tarfile.TarInfo("pax"), tarfile.TarInfo("named")
+    entry.type, entry.size = tarfile.XHDTYPE, records
+    body = entry.tobuf(tarfile.USTAR_FORMAT) + f"{records} ".encode() + comment + named.tobuf(tarfile.USTAR_FORMAT)
+    (tmp_path / "a.tgz").write_bytes(gzip.compress(body + b"\0" * 1024))
+    if not blocks:
+        unpack(tmp_path / "a.tgz", tmp_path / "out")
+        assert snapshot(tmp_path / "out") == {"named"}
+    else:
+        with pytest.raises(ArchiveError, match="the headers of a member are longer than 1,048,576 bytes"):
+            unpack(tmp_path / "a.tgz", tmp_path / "out")
