@@ -21,7 +21,12 @@ MAX_DECODED_PIXELS = 40_000_000
 """Pixels decoded at most: 120 MB of RGB. A JPEG that decodes at reduced size counts by its reduced size."""
 MAX_HEADER_PIXELS = 160_000_000
 """Pixels a header may claim, whatever it decodes to."""
+MAX_SCANNED_PIXELS = 1_000_000_000
+"""Pixels times scans of a progressive JPEG, at most: each scan goes over all of the picture, and costs its sender a few bytes.
+Honest pictures have about ten scans. One below a megapixel counts as a megapixel, for a scan also costs something by itself."""
 
+_START_OF_SCAN = b"\xff\xda"
+_PIECE = 1 << 20
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -72,6 +77,8 @@ def _judge_size(picture: Image.Image, shorter_side: int, max_pixels: int) -> Non
     if width * height > MAX_HEADER_PIXELS:
         raise PictureTooLargeError(f"picture claims {width:,} x {height:,} pixels; at most {MAX_HEADER_PIXELS:,} are accepted")
     progressive = picture.info.get("progressive") or picture.info.get("progression")
+    if progressive and (scans := _scans(picture)) * max(width * height, 1_000_000) > MAX_SCANNED_PIXELS:
+        raise PictureError(f"picture of {width:,} x {height:,} pixels has {scans:,} scans; an honest one has about ten")
     if picture.format == "JPEG":
         short = min(width, height)
         if short >= 4 * shorter_side:
@@ -81,6 +88,19 @@ def _judge_size(picture: Image.Image, shorter_side: int, max_pixels: int) -> Non
     pixels = width * height if progressive else picture.size[0] * picture.size[1]
     if pixels > max_pixels:
         raise PictureTooLargeError(f"picture has {width:,} x {height:,} pixels; at most {max_pixels:,} are decoded")
+
+
+def _scans(picture: Image.Image) -> int:
+    """How often a JPEG says that a scan starts; nothing is decoded. Its data cannot hold that mark, an embedded preview can."""
+    stream = getattr(picture, "fp", None)
+    assert stream is not None
+    place, count, last = stream.tell(), 0, b""
+    stream.seek(0)
+    while piece := stream.read(_PIECE):
+        count += (last + piece).count(_START_OF_SCAN)
+        last = piece[-1:]
+    stream.seek(place)
+    return count
 
 
 def _turn(picture: Image.Image) -> Image.Transpose | None:

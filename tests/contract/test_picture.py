@@ -2,13 +2,15 @@
 
 import io
 import json
+import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
 from contract.errors import PictureError, PictureFormatError, PictureTooLargeError
-from contract.picture import FORMATS, open_picture
+from contract.picture import FORMATS, MAX_SCANNED_PIXELS, open_picture
 from contract.preprocess import Preprocessing, crop_pixels
 
 RED, BLUE = (250, 10, 10), (10, 10, 250)
@@ -138,3 +140,45 @@ def test_a_message_never_carries_the_pictures_bytes() -> None:
         with pytest.raises(PictureError) as caught:
             open_picture(data, shorter_side=8)
         assert str(caught.value).isascii() and str(caught.value).isprintable() and "svg" not in str(caught.value)
+
+
+def many_scans(scans: int, width: int = 1000, height: int = 1000) -> bytes:
+    """A progressive JPEG, grey, with as many scans: the first one gives the picture, each other one changes nothing for a few
+    bytes, by runs of blocks without coefficients."""
+    blocks = -(-width // 8) * -(-height // 8)
+    sizes = struct.pack(">BHHBBBB", 8, height, width, 1, 1, 0x11, 0)
+    table = bytes([1] + [0] * 15)  # one code, of one bit
+    start = b"\xff\xd8" + _segment(0xDB, bytes([0] + [16] * 64)) + _segment(0xC2, sizes)
+    start += _segment(0xC4, b"\x00" + table + b"\x00") + _segment(0xC4, b"\x10" + table + b"\xe0")
+    first = _segment(0xDA, bytes([1, 1, 0x00, 0, 0, 0])) + bytes(-(-blocks // 8))
+    bits = ("0" + "10" * 7) * -(-blocks // 27_306)
+    bits += "0" * (-len(bits) % 8)
+    run = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
+    return start + first + (_segment(0xDA, bytes([1, 1, 0x00, 1, 63, 0])) + run) * (scans - 1) + b"\xff\xd9"
+
+
+def _segment(mark: int, body: bytes) -> bytes:
+    return bytes([0xFF, mark]) + struct.pack(">H", len(body) + 2) + body
+
+
+def test_a_progressive_picture_of_so_many_scans_is_decoded_and_of_one_more_is_not(tmp_path: Path) -> None:
+    scans = MAX_SCANNED_PIXELS // 1_000_000
+    for width in (1000, 100):
+        assert open_picture(many_scans(scans, width), shorter_side=256).size == (width, 1000)
+        path = tmp_path / "many.jpg"
+        path.write_bytes(many_scans(scans + 1, width))
+        for source in (path, path.read_bytes()):
+            with pytest.raises(PictureError, match=f"picture of {width:,} x 1,000 pixels has 1,001 scans"):
+                open_picture(source, shorter_side=256)
+
+
+def test_a_mark_between_two_pieces_of_a_file_is_counted() -> None:
+    whole = many_scans(1001)
+    at = whole.index(b"\xff\xda")
+    comment = b"x" * 60_000
+    padding = ((1 << 20) - 1 - at) // (len(comment) + 4)
+    last = (1 << 20) - 1 - at - padding * (len(comment) + 4) - 4
+    data = whole[:2] + _segment(0xFE, comment) * padding + _segment(0xFE, b"x" * last) + whole[2:]
+    assert data.index(b"\xff\xda") == (1 << 20) - 1
+    with pytest.raises(PictureError, match="1,001 scans"):
+        open_picture(data, shorter_side=256)
