@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local_sagemaker.containers.folder_removal import remove_tree
 from tests.support.hostile import DEEP_TREE, unremovable
 from tests.support.local_server import LocalServer, job_request, processing_request, wait_for_job, wait_for_processing, wait_until
 
@@ -42,6 +43,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     started.s3.create_bucket(Bucket="bucket")
     yield started
     started.stop()
+    for place in ("jobs", "processing"):
+        remove_tree(started.root / place)  # where a test failed: what clears old folders of tests cannot remove such a tree
 
 
 @pytest.mark.parametrize("tree", TREES)
