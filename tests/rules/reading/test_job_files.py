@@ -74,11 +74,11 @@ def test_in_s3_as_sagemaker_leaves_it(whole: Path, server: LocalServer, monkeypa
     }
     file = whole / "described.json"
     file.write_text(json.dumps(job))
-    job = find(str(file))
-    same(gather(job), gather(find(str(whole))))
-    assert thumbnails(job, ["test/001.Akita/a.png"])["test/001.Akita/a.png"].startswith("data:image/jpeg")
+    files = find(str(file))
+    same(gather(files), gather(find(str(whole))))
+    assert thumbnails(files, ["test/001.Akita/a.png"])["test/001.Akita/a.png"].startswith("data:image/jpeg")
     put(Bucket="bucket", Key="later/a-job/rule-output/Overfit/Overfit.json", Body=b"{}")
-    assert len(find(str(file), results="s3://bucket/later/").rules) == len(job.rule_outputs) + 1
+    assert len(find(str(file), results="s3://bucket/later/").rule_outputs) == len(files.rule_outputs) + 1
     plain = gather(find("s3://bucket/jobs/a-job"))
     assert plain["settings"]["hyperparameters"] == {"epochs": "3", "lr": "0.01"} and "absent" in plain["machine"]
     with pytest.raises(SourceError, match="nothing of a job is there"):
@@ -106,7 +106,7 @@ def test_a_profile_inside_the_outputs(whole: Path, tmp_path: Path) -> None:
 
 def test_a_folder_that_is_itself_a_part(whole: Path) -> None:
     assert find(str(whole / "output" / "tensors")).tensors and find(str(whole / "output" / "profiler")).profile
-    assert find(str(whole / "output" / "data")).files and find(str(whole / "model")).manifest
+    assert find(str(whole / "output" / "data")).output_files and find(str(whole / "model")).manifest
     assert not find(str(whole / "model")).tensors
 
 
