@@ -1,4 +1,4 @@
-"""Turns `local` or `aws` into boto3 clients. No other file knows which of them it talks to.
+"""A Target sends requests to AWS or to the local SageMaker. No other file knows which of them it talks to.
 
 local: the server of this checkout, started when it is not up, with the key that it made. aws: the person's own session.
 """

@@ -1,4 +1,4 @@
-"""A request to an AWS service, or a command, as data: what --dry-run prints and what is sent or run are the same values."""
+"""A Call is a request to an AWS service, a Command a program to run: --dry-run prints the values that are sent or run."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,12 +20,12 @@ class Call:
 class Command:
     """One command that is run here. `environment` is what it gets beside the person's own; never a secret.
 
-    `given` goes to its standard input, and is never shown.
+    `stdin` goes to its standard input, and is never shown.
     """
 
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    given: str = field(default="", repr=False)
+    stdin: str = field(default="", repr=False)
 
 
 def render(steps: Iterable[Call | Command]) -> str:

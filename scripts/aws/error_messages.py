@@ -1,4 +1,4 @@
-"""An error of botocore's, or of the system, as one line for a person: what, which value, what to do. Never a key."""
+"""An error of botocore or the system is told in one line: what failed, which value, what to do. A key is never in it."""
 
 import re
 from collections.abc import Mapping

@@ -35,74 +35,76 @@ def heads_only(hyperparameters: Mapping[str, str]) -> bool:
     return _dashed(hyperparameters).get("train-layers", "head") == "head"
 
 
-def place(given: TuneConfig) -> str:
+def place(config: TuneConfig) -> str:
     """The folder in S3 that features for this tuning are kept in."""
-    values = {name: value for name, value in _dashed(given.hyperparameters).items() if name in _VALUES}
-    asked = [values, dict(given.channels), given.settings.train_image]
-    return given.settings.uri(CHANNEL, hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16])
+    values = {name: value for name, value in _dashed(config.hyperparameters).items() if name in _VALUES}
+    asked = [values, dict(config.channels), config.settings.train_image]
+    return config.settings.uri(CHANNEL, hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16])
 
 
-def trial(given: TuneConfig) -> TuneConfig:
+def trial(config: TuneConfig) -> TuneConfig:
     """The tuning with features in place of pictures and weights."""
-    return replace(given, channels={CHANNEL: place(given)})
+    return replace(config, channels={CHANNEL: place(config)})
 
 
-def plan(given: TuneConfig) -> list[Call]:
+def plan(config: TuneConfig) -> list[Call]:
     """The listings, then the job: whether it is sent, the listings' answers decide."""
-    folders = [*given.channels.values(), place(given)]
-    return [*(uploads.listing(given.settings, _prefix(given, folder)) for folder in folders), _request(given)]
+    folders = [*config.channels.values(), place(config)]
+    return [*(uploads.listing(config.settings, _prefix(config, folder)) for folder in folders), _request(config)]
 
 
-def ensure(target: Target, given: TuneConfig, say: Output) -> None:
+def ensure(target: Target, config: TuneConfig, output: Output) -> None:
     """See that the features are there. Raises RunError when the job that should make them fails."""
-    folder, memory = place(given), _memory(given)
-    known, now = state.read(memory).get(folder), _seen(target, given)
+    folder, memory = place(config), _memory(config)
+    known, now = state.read(memory).get(folder), _seen(target, config)
     if now["files"] and known == now:
-        say.line(f"features {folder}: found, {_megabytes(target, given):.1f} MB")
+        output.line(f"features {folder}: found, {_megabytes(target, config):.1f} MB")
         return
     if now["files"]:
         changed = "they were not made here" if known is None else "they, the pictures or the weights changed"
-        say.line(f"features {folder}: {changed}; a job looks whether they can be used")
-    job = _job(given)
-    with waiting.left_running(f"features job {job.name}", given.settings, f"logs {job.name} --follow", f"stop {job.name}"):
-        name = idempotent.start(target, idempotent.FEATURES, job, _request(given), say)
-    with waiting.left_running(f"features job {name}", given.settings, f"logs {name} --follow", f"stop {name}"):
-        waiting.training_job(target, name, say, kennel_command(f"logs {name}", given.settings), told=_TOLD)
-    files = _seen(target, given)["files"]
+        output.line(f"features {folder}: {changed}; a job looks whether they can be used")
+    job = _job(config)
+    with waiting.left_running(f"features job {job.name}", config.settings, f"logs {job.name} --follow", f"stop {job.name}"):
+        name = idempotent.start(target, idempotent.FEATURES, job, _request(config), output)
+    with waiting.left_running(f"features job {name}", config.settings, f"logs {name} --follow", f"stop {name}"):
+        waiting.training_job(target, name, output, kennel_command(f"logs {name}", config.settings), told=_TOLD)
+    files = _seen(target, config)["files"]
     if not files:
-        shown = kennel_command(f"logs {name}", given.settings)
+        shown = kennel_command(f"logs {name}", config.settings)
         raise RunError(f"features job {name} left nothing in {folder}; {shown} shows all it printed")
     # Of what they are made as it was before: a change while the job ran must be seen next time.
     state.remember(memory, **{folder: now | {"files": files}})
 
 
-def forget(given: TuneConfig) -> None:
+def forget(config: TuneConfig) -> None:
     """No trial came to an end: let a job look at the features next time."""
-    state.remember(_memory(given), **{place(given): None})
+    state.remember(_memory(config), **{place(config): None})
 
 
-def _job(given: TuneConfig) -> JobConfig:
-    passed = {name: value for name, value in _dashed(given.hyperparameters).items() if name in _PASSED}
+def _job(config: TuneConfig) -> JobConfig:
+    passed = {name: value for name, value in _dashed(config.hyperparameters).items() if name in _PASSED}
     return JobConfig(
-        settings=given.settings,
-        name=f"{given.name}-features",
-        named=given.named,
-        previous=given.features_job,
-        channels=given.channels,
+        settings=config.settings,
+        name=f"{config.name}-features",
+        named=config.named,
+        previous=config.features_job,
+        channels=config.channels,
         hyperparameters=passed | {"task": "features"},
-        max_runtime=given.max_runtime,
-        spot=given.spot,
+        max_runtime=config.max_runtime,
+        spot=config.spot,
     )
 
 
-def _request(given: TuneConfig) -> Call:
-    return features_job(_job(given), place(given))
+def _request(config: TuneConfig) -> Call:
+    return features_job(_job(config), place(config))
 
 
-def _seen(target: Target, given: TuneConfig) -> dict[str, str]:
+def _seen(target: Target, config: TuneConfig) -> dict[str, str]:
     """What is there now: the features, and what they are made of, each as a digest of names, sizes and ETags."""
-    inputs = [row for folder in given.channels.values() for row in uploads.listed(target, given.settings, _prefix(given, folder))]
-    files = list(uploads.listed(target, given.settings, _prefix(given, place(given))))
+    inputs = [
+        row for folder in config.channels.values() for row in uploads.listed(target, config.settings, _prefix(config, folder))
+    ]
+    files = list(uploads.listed(target, config.settings, _prefix(config, place(config))))
     return {"inputs": _digest(inputs), "files": _digest(files) if files else ""}
 
 
@@ -111,16 +113,16 @@ def _digest(rows: list[dict[str, Any]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _megabytes(target: Target, given: TuneConfig) -> float:
-    return sum(row["Size"] for row in uploads.listed(target, given.settings, _prefix(given, place(given)))) / 1e6
+def _megabytes(target: Target, config: TuneConfig) -> float:
+    return sum(row["Size"] for row in uploads.listed(target, config.settings, _prefix(config, place(config)))) / 1e6
 
 
-def _prefix(given: TuneConfig, folder: str) -> str:
-    return folder.removeprefix(f"s3://{given.settings.bucket}/")
+def _prefix(config: TuneConfig, folder: str) -> str:
+    return folder.removeprefix(f"s3://{config.settings.bucket}/")
 
 
-def _memory(given: TuneConfig) -> Path:
-    return given.settings.home / f"features-{given.settings.target}.json"
+def _memory(config: TuneConfig) -> Path:
+    return config.settings.home / f"features-{config.settings.target}.json"
 
 
 def _dashed(hyperparameters: Mapping[str, str]) -> dict[str, str]:

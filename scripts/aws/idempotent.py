@@ -1,4 +1,4 @@
-"""Starting a thing once: what runs already is found and followed, and a request that was taken twice makes one thing."""
+"""Jobs are started idempotently: one that runs already is found and followed, and a request that is sent twice makes one job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -38,39 +38,39 @@ TUNING = Kind(
 )
 
 
-def start(target: Target, kind: Kind, given: JobConfig, call: Call, say: Output) -> str:
+def start(target: Target, kind: Kind, config: JobConfig, call: Call, output: Output) -> str:
     """Send the create request, or find what it would make; returns the name of the job that now exists.
 
     Raises LaunchError when a job of that name, or the one that runs, was asked for something else.
     """
-    if given.follow:
-        if target.find("sagemaker", kind.describe, **{kind.name_field: given.name}) is None:
-            raise LaunchError(f"--follow {given.name}: no {kind.what} of this name; kennel status lists them")
-        return given.name
-    if not given.named and given.previous and _runs(target, kind, given.previous, call, say):
-        return given.previous
+    if config.follow:
+        if target.find("sagemaker", kind.describe, **{kind.name_field: config.name}) is None:
+            raise LaunchError(f"--follow {config.name}: no {kind.what} of this name; kennel status lists them")
+        return config.name
+    if not config.named and config.previous and _runs(target, kind, config.previous, call, output):
+        return config.previous
     # Written down first: whatever happens to the answer, the next command finds the job.
-    before = state.read(given.settings.state)
-    state.remember(given.settings.state, **{kind.remembered: given.name})
+    before = state.read(config.settings.state)
+    state.remember(config.settings.state, **{kind.remembered: config.name})
     try:
         target.send(call)
-        say.line(f"{kind.what} {given.name} started")
+        output.line(f"{kind.what} {config.name} started")
     except ClientError as error:
         if not is_taken(error):
-            state.put_back(given.settings.state, {kind.remembered: given.name}, before)  # refused: there is no such job
+            state.put_back(config.settings.state, {kind.remembered: config.name}, before)  # refused: there is no such job
             raise
-        found = target.ask("sagemaker", kind.describe, **{kind.name_field: given.name})
-        _refuse_another(kind, given.name, found, call)
-        say.line(f"{kind.what} {given.name} exists ({found[kind.status_field]}): following it")
-    return given.name
+        found = target.ask("sagemaker", kind.describe, **{kind.name_field: config.name})
+        _refuse_another(kind, config.name, found, call)
+        output.line(f"{kind.what} {config.name} exists ({found[kind.status_field]}): following it")
+    return config.name
 
 
-def _runs(target: Target, kind: Kind, name: str, call: Call, say: Output) -> bool:
+def _runs(target: Target, kind: Kind, name: str, call: Call, output: Output) -> bool:
     found = target.find("sagemaker", kind.describe, **{kind.name_field: name})
     if found is None or found[kind.status_field] not in RUNNING:
         return False
     _refuse_another(kind, name, found, call)
-    say.line(f"{kind.what} {name} runs already: following it")
+    output.line(f"{kind.what} {name} runs already: following it")
     return True
 
 

@@ -1,4 +1,4 @@
-"""The local SageMaker of this checkout: started in the background, found again, pointed at, stopped. Not what it does.
+"""The local SageMaker of this checkout is started in the background, found again and stopped from here.
 
 It is a program of its own; this file knows its command line and the server.json that it writes.
 """

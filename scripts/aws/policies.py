@@ -1,4 +1,4 @@
-"""The least IAM policies that what we send needs: the execution role's, its trust, and the launcher's. It changes nothing.
+"""This module writes the least IAM policies that our requests need: the execution role's, its trust, and the launcher's.
 
 Names of jobs, models and endpoints start with `kennel` and the policies stop there.
 """

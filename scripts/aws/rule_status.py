@@ -1,4 +1,4 @@
-"""What a rule came to, as the API says it of a training job's rules and of Processing jobs that evaluate one. It asks nobody."""
+"""The evaluation status of rules is read from the descriptions of training jobs, and of Processing jobs that evaluate one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

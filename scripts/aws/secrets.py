@@ -1,4 +1,4 @@
-"""Finds what looks like a secret in hyperparameters, environment variables and tags. They are stored and shown in the clear.
+"""This module finds what looks like a secret in hyperparameters, variables and tags, which are stored and shown in the clear.
 
 A match refuses the launch before any request. The message lists names only, never a value.
 """

@@ -1,4 +1,4 @@
-"""A folder to a prefix in S3: only what changed, in parallel; what is gone here goes there too. One way, no other place.
+"""A folder is uploaded to a prefix in S3: only what changed, in parallel; what is gone here is deleted there too.
 
 An object is unchanged when its size is the same and its ETag is the file's MD5. With a KMS key ETags are no MD5s: there it is
 unchanged when its ETag is still the one that our own upload of the same MD5 was answered with.
@@ -45,7 +45,7 @@ def plan(settings: Settings, prefix: str, files: Mapping[str, Path]) -> Iterator
         yield _put(settings, prefix + name, path)
 
 
-def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, Path], say: Output) -> Done:
+def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, Path], output: Output) -> Done:
     """`files`: names below `prefix`, which is ours alone and ends with a slash. Raises LaunchError for a file too large."""
     for path in files.values():
         if path.stat().st_size > _LARGEST:
@@ -53,7 +53,7 @@ def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, 
     there = {row["Key"]: row for row in listed(target, settings, prefix)}
     memory = settings.home / f"uploaded-{settings.target}.json"
     known = state.read(memory)
-    with say.progress("uploading", "files") as show, ThreadPoolExecutor(THREADS) as pool:
+    with output.progress("uploading", "files") as show, ThreadPoolExecutor(THREADS) as pool:
 
         def send(name: str) -> tuple[str, str, str, int]:
             key, path = prefix + name, files[name]

@@ -49,19 +49,19 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def training_job(target: Target, name: str, say: Output, logs_command: str, told: re.Pattern[str] = _METRIC) -> Description:
+def training_job(target: Target, name: str, output: Output, logs_command: str, told: re.Pattern[str] = _METRIC) -> Description:
     """Wait until a training job and the evaluation of its rules have ended well. Raises RunError with its reason otherwise.
 
     `told`: which of its lines are shown.
     """
-    seen, rules, tail = _Transitions(say), _Rules(say), logs.of_training_job(target, name)
+    seen, rules, tail = _Transitions(output), _Rules(output), logs.of_training_job(target, name)
 
     def look(show: Callable[[str], None]) -> tuple[bool, Description]:
         found = target.ask("sagemaker", "DescribeTrainingJob", TrainingJobName=name)
         seen.tell(found)
         for _, line in tail.lines():
             if told.search(line):
-                say.line(f"   {line}")
+                output.line(f"   {line}")
             show(f"   {line}")
         ended = found["TrainingJobStatus"] not in ("InProgress", "Stopping")
         waits_for = rules.tell(found)
@@ -69,7 +69,7 @@ def training_job(target: Target, name: str, say: Output, logs_command: str, told
             show(f"   waiting for rules: {', '.join(waits_for)}")
         return ended and not waits_for, found
 
-    found = _wait(target, say, look)
+    found = _wait(target, output, look)
     status = found["TrainingJobStatus"]
     if status != "Completed":
         reason = hide(found.get("FailureReason") or "no reason given")
@@ -78,7 +78,7 @@ def training_job(target: Target, name: str, say: Output, logs_command: str, told
     return found
 
 
-def tuning_job(target: Target, name: str, say: Output, logs_command: str) -> Description:
+def tuning_job(target: Target, name: str, output: Output, logs_command: str) -> Description:
     """Wait until a tuning job has ended, with a line for each of its training jobs. Raises RunError unless it ended well."""
     told: set[str] = set()
     children = {"HyperParameterTuningJobName": name, "SortBy": "CreationTime", "SortOrder": "Ascending", "MaxResults": 100}
@@ -91,11 +91,11 @@ def tuning_job(target: Target, name: str, say: Output, logs_command: str) -> Des
             ended = row["TrainingJobStatus"] in ("Completed", "Stopped", "Failed")
             if ended and row["TrainingJobName"] not in told:
                 told.add(row["TrainingJobName"])
-                say.line(f"   {len(told):>3} of {jobs}   {_result(row)}")
+                output.line(f"   {len(told):>3} of {jobs}   {_result(row)}")
         show(f"   {counts.get('InProgress', 0)} running, {len(told)} of {jobs} ended")
         return status not in ("InProgress", "Stopping"), found
 
-    found = _wait(target, say, look)
+    found = _wait(target, output, look)
     status = found["HyperParameterTuningJobStatus"]
     if status != "Completed":
         reason = hide(found.get("FailureReason") or ("stopped before its end" if status == "Stopped" else "no reason given"))
@@ -103,7 +103,7 @@ def tuning_job(target: Target, name: str, say: Output, logs_command: str) -> Des
     return found
 
 
-def endpoint(target: Target, name: str, say: Output, logs_command: str) -> Description:
+def endpoint(target: Target, name: str, output: Output, logs_command: str) -> Description:
     """Wait until an endpoint is InService. Raises RunError with its reason otherwise."""
     last = [""]
 
@@ -112,19 +112,19 @@ def endpoint(target: Target, name: str, say: Output, logs_command: str) -> Descr
         status = found["EndpointStatus"]
         if status != last[0]:
             last[0] = status
-            say.line(f"   {status}")
+            output.line(f"   {status}")
         return status in ("InService", "Failed", "OutOfService", "UpdateRollbackFailed"), found
 
-    found = _wait(target, say, look)
+    found = _wait(target, output, look)
     if found["EndpointStatus"] != "InService":
         reason = hide(found.get("FailureReason") or "no reason given")
         raise RunError(f"endpoint {name} {found['EndpointStatus']}: {reason}; {logs_command} shows all it printed")
     return found
 
 
-def _wait(target: Target, say: Output, look: Callable[[Callable[[str], None]], tuple[bool, Description]]) -> Description:
+def _wait(target: Target, output: Output, look: Callable[[Callable[[str], None]], tuple[bool, Description]]) -> Description:
     start = time.monotonic()
-    with say.changing() as show:
+    with output.changing() as show:
         while True:
             ended, found = look(lambda text: show(f"{text}   {time.monotonic() - start:.0f} s"))
             if ended:
@@ -136,14 +136,14 @@ def _wait(target: Target, say: Output, look: Callable[[Callable[[str], None]], t
 class _Transitions:
     """Tells each secondary state of a training job once."""
 
-    say: Output
+    output: Output
     told: int = field(default=0)
 
     def tell(self, found: Description) -> None:
         states = found.get("SecondaryStatusTransitions", [])
         for state in states[self.told :]:
             message = f": {state['StatusMessage']}" if state.get("StatusMessage") else ""
-            self.say.line(f"   {state['Status']}{hide(message)}")
+            self.output.line(f"   {state['Status']}{hide(message)}")
         self.told = max(self.told, len(states))
 
 
@@ -151,7 +151,7 @@ class _Transitions:
 class _Rules:
     """Tells once, and at once, of each rule that has found something or could not be evaluated."""
 
-    say: Output
+    output: Output
     told: set[str] = field(default_factory=set)
 
     def tell(self, found: Description) -> list[str]:
@@ -160,7 +160,7 @@ class _Rules:
         for one in statuses:
             if one.rule not in self.told and not one.live and one.status != "NoIssuesFound":
                 self.told.add(one.rule)
-                self.say.line(one.line, style=one.style)
+                self.output.line(one.line, style=one.style)
         return [one.rule for one in statuses if one.live]
 
 

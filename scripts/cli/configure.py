@@ -16,7 +16,7 @@ from scripts.aws import settings as where
 from scripts.aws.job_config import Config
 from scripts.aws.settings import HOME
 from scripts.cli.configure_jobs import deploy, rules, train, tune
-from scripts.cli.validation import Given, check_splits, check_weights, checked_name, pairs, set_name
+from scripts.cli.validation import ParsedCommand, check_splits, check_weights, checked_name, pairs, set_name
 from scripts.cli.verb_config import (
     RESNET18,
     UDACITY,
@@ -59,19 +59,19 @@ def build(line: argparse.Namespace, now: datetime) -> Config:
     settings = where.read(name, home, flags, known)
     settings = where.read(name, home, flags, known | catalog.known(settings))
     secrets.refuse(tag=dict(pair.partition("=")[::2] for pair in settings.tags))
-    return BUILDERS[line.verb](Given(line, settings, state.read(settings.state), f"{now:%Y%m%d-%H%M%S}"))
+    return BUILDERS[line.verb](ParsedCommand(line, settings, state.read(settings.state), f"{now:%Y%m%d-%H%M%S}"))
 
 
-def _data(given: Given) -> DataConfig:
-    line = given.line
-    given.settings.need("region", "bucket")
+def _data(parsed: ParsedCommand) -> DataConfig:
+    line = parsed.line
+    parsed.settings.need("region", "bucket")
     if line.folder is not None:
         check_splits("--folder", line.folder)
     name = line.data_name or (set_name(line.folder) if line.folder else "dogs" if line.udacity or line.url else "drawn")
     if not _SET_NAME.fullmatch(name):
         raise LaunchError(f"--data-name {name}: need letters, digits, dots and dashes, at most 63 of them")
     return DataConfig(
-        settings=given.settings,
+        settings=parsed.settings,
         name=name,
         folder=line.folder,
         url=UDACITY if line.udacity else line.url,
@@ -80,41 +80,41 @@ def _data(given: Given) -> DataConfig:
     )
 
 
-def _weights(given: Given) -> WeightsConfig:
-    given.settings.need("region", "bucket")
-    if given.line.file is not None:
-        check_weights("weights", given.line.file)
-    return WeightsConfig(settings=given.settings, file=given.line.file, url=given.line.url or RESNET18)
+def _weights(parsed: ParsedCommand) -> WeightsConfig:
+    parsed.settings.need("region", "bucket")
+    if parsed.line.file is not None:
+        check_weights("weights", parsed.line.file)
+    return WeightsConfig(settings=parsed.settings, file=parsed.line.file, url=parsed.line.url or RESNET18)
 
 
-def _invoke(given: Given) -> InvokeConfig:
-    given.settings.need("region")
+def _invoke(parsed: ParsedCommand) -> InvokeConfig:
+    parsed.settings.need("region")
     found: list[Path] = []
-    for path in given.line.pictures:
+    for path in parsed.line.pictures:
         if not path.exists():
             raise LaunchError(f"{path}: no such picture or folder")
         found += pictures_below(path) if path.is_dir() else [path]
     if not found:
-        raise LaunchError(f"{given.line.pictures[0]}: no picture in this folder; need .jpg, .png or .webp files")
+        raise LaunchError(f"{parsed.line.pictures[0]}: no picture in this folder; need .jpg, .png or .webp files")
     return InvokeConfig(
-        settings=given.settings,
-        endpoint=given.endpoint(),
+        settings=parsed.settings,
+        endpoint=parsed.endpoint(),
         pictures=tuple(found),
-        top=max(1, given.line.top),
-        json=given.line.json,
+        top=max(1, parsed.line.top),
+        json=parsed.line.json,
     )
 
 
-def _logs(given: Given) -> LogsConfig:
-    given.settings.need("region")
-    name = given.line.name or given.state.get("training_job") or given.state.get("tuning_job")
+def _logs(parsed: ParsedCommand) -> LogsConfig:
+    parsed.settings.need("region")
+    name = parsed.line.name or parsed.state.get("training_job") or parsed.state.get("tuning_job")
     if not name:
         raise LaunchError("logs: nothing was started from here yet; give the name of a job or an endpoint")
-    return LogsConfig(settings=given.settings, name=checked_name("logs", name, 63), follow=given.line.follow)
+    return LogsConfig(settings=parsed.settings, name=checked_name("logs", name, 63), follow=parsed.line.follow)
 
 
-def _report(given: Given) -> ReportConfig:
-    line, last = given.line, [given.state.get(kind) for kind in ("training_job", "tuning_job")]
+def _report(parsed: ParsedCommand) -> ReportConfig:
+    line, last = parsed.line, [parsed.state.get(kind) for kind in ("training_job", "tuning_job")]
     place = line.place or (last[1] if line.tuning else last[0] or last[1])
     if not place:
         raise LaunchError("nothing was started from here yet; give a job's name, a folder or an s3:// prefix")
@@ -123,10 +123,10 @@ def _report(given: Given) -> ReportConfig:
     names = [re.sub(r"[^a-zA-Z0-9.-]+", "-", one.rstrip("/").rpartition("/")[2]) for one in (place, line.compare) if one]
     name = "-beside-".join(name.strip("-.") or "job" for name in names) + "-tuning" * line.tuning
     return ReportConfig(
-        settings=given.settings,
+        settings=parsed.settings,
         place=place,
         other=line.compare,
-        output=line.output or given.settings.home / "reports" / name,
+        output=line.output or parsed.settings.home / "reports" / name,
         pictures=line.pictures,
         tuning=line.tuning,
         everything=line.all,
@@ -134,17 +134,17 @@ def _report(given: Given) -> ReportConfig:
     )
 
 
-def _down(given: Given) -> DownConfig:
-    given.settings.need("region")
-    endpoint = given.endpoint()
-    ours = given.state if given.state.get("endpoint") == endpoint else {}
-    return DownConfig(settings=given.settings, endpoint=endpoint, config=ours.get("endpoint_config"), model=ours.get("model"))
+def _down(parsed: ParsedCommand) -> DownConfig:
+    parsed.settings.need("region")
+    endpoint = parsed.endpoint()
+    ours = parsed.state if parsed.state.get("endpoint") == endpoint else {}
+    return DownConfig(settings=parsed.settings, endpoint=endpoint, config=ours.get("endpoint_config"), model=ours.get("model"))
 
 
-def _demo(given: Given) -> DemoConfig:
-    line = given.line
-    given.settings.need("region", "role_arn", "bucket", "train_image", "serve_image", "train_instance", "serve_instance")
-    rules = builtin_rules.chosen(None, given.settings)
+def _demo(parsed: ParsedCommand) -> DemoConfig:
+    line = parsed.line
+    parsed.settings.need("region", "role_arn", "bucket", "train_image", "serve_image", "train_instance", "serve_instance")
+    rules = builtin_rules.chosen(None, parsed.settings)
     if line.data is not None:
         check_splits("DATA", line.data)
     if line.weights is not None:
@@ -152,7 +152,7 @@ def _demo(given: Given) -> DemoConfig:
     if not 1 <= line.parallel <= line.jobs <= 750:
         raise LaunchError(f"--jobs {line.jobs} --parallel {line.parallel}: need 1 to 750 jobs, and no more at a time than in all")
     return DemoConfig(
-        settings=given.settings,
+        settings=parsed.settings,
         data=line.data,
         weights=line.weights,
         seed=line.seed,
@@ -161,35 +161,35 @@ def _demo(given: Given) -> DemoConfig:
         chosen=pairs(line.set),
         rules=rules,
         keep=line.keep,
-        moment=given.moment,
-        previous={key: name for key, name in given.state.items() if key.endswith("_job") and name.startswith("kennel-demo-")},
+        moment=parsed.moment,
+        previous={key: name for key, name in parsed.state.items() if key.endswith("_job") and name.startswith("kennel-demo-")},
     )
 
 
-def _lint_image(given: Given) -> LintImageConfig:
-    model = given.line.model
+def _lint_image(parsed: ParsedCommand) -> LintImageConfig:
+    model = parsed.line.model
     if model is not None and not model.is_file():
         raise LaunchError(f"--model {model}: no such file; a training job's model.tar.gz is what it takes")
-    return LintImageConfig(settings=given.settings, image=given.line.image, model=model, processing=given.line.processing)
+    return LintImageConfig(settings=parsed.settings, image=parsed.line.image, model=model, processing=parsed.line.processing)
 
 
-def _images(given: Given, pushed: bool) -> BuildConfig | PushConfig:
-    line = given.line
+def _images(parsed: ParsedCommand, pushed: bool) -> BuildConfig | PushConfig:
+    line = parsed.line
     if strangers := [image for image in line.images if image not in IMAGES]:
         raise LaunchError(f"{strangers[0]}: no image of ours; choose from {', '.join(IMAGES)}")
     chosen = tuple(image for image in IMAGES if image in line.images) or IMAGES
     if pushed:
-        given.settings.need("region")
-        return PushConfig(settings=given.settings, images=chosen)
+        parsed.settings.need("region")
+        return PushConfig(settings=parsed.settings, images=chosen)
     ca = line.ca or config.ca_of_environment()
     for what, file in (("--ca", ca), ("--pip", line.pip)):
         if file is not None and not file.is_file():
             raise LaunchError(f"{what} {file}: no such file")
-    return BuildConfig(settings=given.settings, images=chosen, base=line.base, ca=ca, pip=line.pip)
+    return BuildConfig(settings=parsed.settings, images=chosen, base=line.base, ca=ca, pip=line.pip)
 
 
-def _salvage(given: Given) -> SalvageConfig:
-    line, settings = given.line, given.settings
+def _salvage(parsed: ParsedCommand) -> SalvageConfig:
+    line, settings = parsed.line, parsed.settings
     for what, path in (("", line.file), ("--classes ", line.classes)):
         if path is not None and not path.exists():
             raise LaunchError(f"{what}{path}: no such file")
@@ -204,18 +204,18 @@ def _salvage(given: Given) -> SalvageConfig:
     )
 
 
-def _policies(given: Given) -> Config:
-    given.settings.need("region", "role_arn", "bucket")
-    return Config(settings=given.settings)
+def _policies(parsed: ParsedCommand) -> Config:
+    parsed.settings.need("region", "role_arn", "bucket")
+    return Config(settings=parsed.settings)
 
 
-def _plain(given: Given) -> Config:
-    return Config(settings=given.settings)
+def _plain(parsed: ParsedCommand) -> Config:
+    return Config(settings=parsed.settings)
 
 
-BUILDERS: Mapping[str, Callable[[Given], Config]] = {
-    "build": lambda given: _images(given, pushed=False),
-    "push": lambda given: _images(given, pushed=True),
+BUILDERS: Mapping[str, Callable[[ParsedCommand], Config]] = {
+    "build": lambda parsed: _images(parsed, pushed=False),
+    "push": lambda parsed: _images(parsed, pushed=True),
     "data": _data,
     "weights": _weights,
     "tune": tune,
@@ -225,14 +225,14 @@ BUILDERS: Mapping[str, Callable[[Given], Config]] = {
     "invoke": _invoke,
     "logs": _logs,
     "report": _report,
-    "status": lambda given: StatusConfig(settings=given.settings, json=given.line.json),
+    "status": lambda parsed: StatusConfig(settings=parsed.settings, json=parsed.line.json),
     "down": _down,
     "policies": _policies,
     "demo": _demo,
     "env": _plain,
     "lint-image": _lint_image,
-    "salvage": lambda given: _salvage(given),
-    "doctor": lambda given: DoctorConfig(settings=given.settings, endpoint_url=config.endpoint_url()),
-    "up": lambda given: UpConfig(settings=given.settings, port=given.line.port),
-    "stop": lambda given: StopConfig(settings=given.settings, job=given.line.job),
+    "salvage": lambda parsed: _salvage(parsed),
+    "doctor": lambda parsed: DoctorConfig(settings=parsed.settings, endpoint_url=config.endpoint_url()),
+    "up": lambda parsed: UpConfig(settings=parsed.settings, port=parsed.line.port),
+    "stop": lambda parsed: StopConfig(settings=parsed.settings, job=parsed.line.job),
 }

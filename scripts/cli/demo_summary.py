@@ -1,4 +1,4 @@
-"""What the endpoint said beside what training said of the same pictures, from the files that training left in S3."""
+"""The demo compares the endpoint's answers with what training predicted for the same pictures, from its files in S3."""
 
 import csv
 import shutil

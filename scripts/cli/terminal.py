@@ -1,4 +1,4 @@
-"""What a person reads while a launcher works: lines, one line that changes on a terminal, and the next command to type.
+"""A Terminal shows a person what a launcher does: lines, one line that changes in place, and the next command to type.
 
 Standard output is for people and for --dry-run's JSON; errors go to standard error, one line each.
 """

@@ -1,4 +1,4 @@
-"""What the person gave, and the checks that several verbs make of it: names, pairs, folders. It builds no config."""
+"""The checks that several verbs make of a parsed command line: names, pairs and folders. Configs are built in configure.py."""
 
 import argparse
 import re
@@ -17,8 +17,8 @@ _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What the builders read: the parsed line, the settings, the state and the moment that names are made of."""
+class ParsedCommand:
+    """The parsed command line with the settings, the state of this checkout, and the moment that names are made of."""
 
     line: argparse.Namespace
     settings: Settings

@@ -1,4 +1,4 @@
-"""One file from a web server: resumed where it broke off, with progress, complete or not there. It knows no dogs."""
+"""A file is fetched from a web server: resumed where it broke off, and at its place only when it is complete."""
 
 import http.client
 import time
@@ -16,13 +16,13 @@ _CHUNK = 1 << 18
 _TIMEOUT = 60.0
 
 
-def fetch(url: str, to: Path, say: Output) -> Path:
+def fetch(url: str, to: Path, output: Output) -> Path:
     """The file at `to`, fetched unless it is there. What has come lies in `to`.part with the server's ETag in its name's end.
 
     Raises LaunchError for an address that is wrong, RunError when the server or the network fails for good.
     """
     if to.exists():
-        say.line(f"{to} is there ({to.stat().st_size / 1e6:.1f} MB)")
+        output.line(f"{to} is there ({to.stat().st_size / 1e6:.1f} MB)")
         return to
     if urlsplit(url).scheme not in ("http", "https"):
         raise LaunchError(f"--url {url}: need an http or https address")
@@ -30,7 +30,7 @@ def fetch(url: str, to: Path, say: Output) -> Path:
     part, tag = to.with_name(to.name + ".part"), to.with_name(to.name + ".part.etag")
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _get(url, part, tag, say)
+            _get(url, part, tag, output)
             break
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code != 429:
@@ -41,14 +41,14 @@ def fetch(url: str, to: Path, say: Output) -> Path:
         have = part.stat().st_size if part.exists() else 0
         if attempt == ATTEMPTS:
             raise RunError(f"{url}: {problem}; {have / 1e6:.1f} MB are kept in {part}, the same command goes on from there")
-        say.line(f"{url}: {problem}; going on from {have / 1e6:.1f} MB")
+        output.line(f"{url}: {problem}; going on from {have / 1e6:.1f} MB")
         time.sleep(0.2 * 2**attempt)
     part.replace(to)
     tag.unlink(missing_ok=True)
     return to
 
 
-def _get(url: str, part: Path, tag: Path, say: Output) -> None:
+def _get(url: str, part: Path, tag: Path, output: Output) -> None:
     """One request for what is missing. Raises OSError or HTTPException when it breaks off."""
     have = part.stat().st_size if part.exists() and tag.exists() else 0
     headers = {"Accept-Encoding": "identity"}
@@ -71,7 +71,7 @@ def _get(url: str, part: Path, tag: Path, say: Output) -> None:
         length = response.headers.get("Content-Length")
         total = start + int(length) if length else None
         with part.open("ab" if resumed else "wb") as file:
-            with say.progress(f"fetching {part.name.removesuffix('.part')}", "bytes") as show:
+            with output.progress(f"fetching {part.name.removesuffix('.part')}", "bytes") as show:
                 _copy(response, file.write, start, lambda done: show(done, total or done))
     if total is not None and part.stat().st_size != total:
         raise ConnectionError(f"broke off at {part.stat().st_size:,} of {total:,} bytes")

@@ -1,4 +1,4 @@
-"""A zip of pictures, unpacked so that nothing in it can do harm: only pictures, only below the folder, only so many bytes."""
+"""A zip of pictures is unpacked so that nothing in it can do harm: only pictures, below one folder, within limits of bytes."""
 
 import shutil
 import stat
@@ -29,7 +29,7 @@ class Limits:
     bytes_all: int = 16 << 30
 
 
-def unzip(archive: Path, folder: Path, say: Output, limits: Limits = Limits()) -> None:
+def unzip(archive: Path, folder: Path, output: Output, limits: Limits = Limits()) -> None:
     """Unpack SPLIT/CLASS/PICTURE into `folder`, which is absent; folders above the splits are dropped, other files left out.
 
     Raises LaunchError naming the member and what is wrong with it; nothing is left then.
@@ -42,7 +42,7 @@ def unzip(archive: Path, folder: Path, say: Output, limits: Limits = Limits()) -
             if not members:
                 raise LaunchError(f"{archive}: no picture in it below {', '.join(SPLITS)}")
             left = limits.bytes_all
-            with say.progress("unpacking", "pictures") as show:
+            with output.progress("unpacking", "pictures") as show:
                 for count, (member, path) in enumerate(members, start=1):
                     left -= _write(archive, opened, member, aside / path, min(limits.bytes_each, left))
                     show(count, len(members))

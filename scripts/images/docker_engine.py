@@ -62,9 +62,9 @@ def client() -> Client:
     raise LaunchError(f"docker: no such command; {_INSTALL}")
 
 
-def ask(*arguments: str, given: bytes | None = None) -> bytes:
-    """What `docker ARGUMENTS` prints. `given` goes to its standard input. Raises Refused."""
-    done = subprocess.run([program(), *arguments], input=given or b"", capture_output=True)
+def ask(*arguments: str, stdin: bytes | None = None) -> bytes:
+    """What `docker ARGUMENTS` prints. `stdin` goes to its standard input. Raises Refused."""
+    done = subprocess.run([program(), *arguments], input=stdin or b"", capture_output=True)
     if done.returncode:
         raise Refused(f"docker {arguments[0]}: {last_line(done.stderr.decode('utf-8', 'replace')) or done.returncode}")
     # `docker logs` keeps a container's two streams apart; what it printed is both.
@@ -108,7 +108,7 @@ def lines(command: Command, log: Path | None = None) -> Iterator[str]:
         assert process.stdin is not None and process.stdout is not None  # both are pipes
         try:
             with suppress(BrokenPipeError):  # it ended before it read; its exit status says why
-                process.stdin.write(command.given)
+                process.stdin.write(command.stdin)
                 process.stdin.close()
             for line in process.stdout:
                 said = [*said[-200:], line.rstrip()]

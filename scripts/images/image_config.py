@@ -1,4 +1,4 @@
-"""An image's own configuration against the SageMaker contract. Pure: `docker image inspect` and history in, findings out.
+"""An image's configuration is checked against the SageMaker contract, from `docker image inspect` and its history alone.
 
 Whether its programs behave is lint_image.py's. An image passes here and fails there when it only looks right.
 """

@@ -1,4 +1,4 @@
-"""One container of an image that is being looked at: its own /opt/ml, no mounts, gone afterwards. Judges nothing.
+"""A TrialContainer runs an image that is being checked, with an /opt/ml of its own and no mounts, and is removed afterwards.
 
 Files go in and come out as `docker cp` carries them, so the engine may be anywhere and nothing owned by root is left here.
 """
@@ -40,7 +40,7 @@ class TrialContainer:
         self._id, self._port, self._files = made.decode().strip(), port, files
 
     def __enter__(self) -> Self:
-        docker_engine.ask("cp", "-", f"{self._id}:/", given=_tar(self._files))
+        docker_engine.ask("cp", "-", f"{self._id}:/", stdin=_tar(self._files))
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -49,7 +49,7 @@ class TrialContainer:
 
     def put(self, archive: Path, folder: str) -> None:
         """Unpacks a .tar or .tar.gz into a folder of the container."""
-        docker_engine.ask("cp", "-", f"{self._id}:{folder}", given=archive.read_bytes())
+        docker_engine.ask("cp", "-", f"{self._id}:{folder}", stdin=archive.read_bytes())
 
     def start(self) -> str | None:
         """Starts it; the engine's words where there is no such program."""

@@ -40,35 +40,35 @@ class Base:
     found: Mapping[str, Any] | None
 
 
-def plan(given: BuildConfig) -> list[Command]:
-    return commands(given, base(given))
+def plan(config: BuildConfig) -> list[Command]:
+    return commands(config, base(config))
 
 
-def run(given: BuildConfig, say: Terminal) -> int:
+def run(config: BuildConfig, output: Terminal) -> int:
     """Build one image after the other; say what each is, and how large."""
-    below = base(given)
+    below = base(config)
     about = f"{below.found['Id']}, {_megabytes(below.found['Size'])}" if below.found else "to be pulled"
-    say.line(f"base {below.name} ({about})")
-    for image, command in zip(given.images, commands(given, below), strict=True):
+    output.line(f"base {below.name} ({about})")
+    for image, command in zip(config.images, commands(config, below), strict=True):
         began = time.monotonic()
-        _build(given, image, command, below, say)
+        _build(config, image, command, below, output)
         found = docker_engine.inspect(catalog.name(image))
         if found is None:
             raise LaunchError(f"{catalog.name(image)}: built, but not in the engine; use a buildx builder that loads its images")
         entry = {"image": found["Id"], "base": below.name, "built": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-        state.remember(catalog.built(given.settings), **{image: entry})
+        state.remember(catalog.built(config.settings), **{image: entry})
         size, seconds = _megabytes(found["Size"]), time.monotonic() - began
-        say.line(f"{catalog.name(image):<18} {found['Id'][7:19]}  {size:>8}, in {seconds:.1f} s")
+        output.line(f"{catalog.name(image):<18} {found['Id'][7:19]}  {size:>8}, in {seconds:.1f} s")
     ahead = [("push", "send them to the target's registry"), ("demo", "the whole story in them")]
-    say.next(replace(given.settings, backend="docker"), *ahead[: 2 if given.settings.target == "local" else 1])
+    output.next(replace(config.settings, backend="docker"), *ahead[: 2 if config.settings.target == "local" else 1])
     return 0
 
 
-def base(given: BuildConfig) -> Base:
+def base(config: BuildConfig) -> Base:
     """The base that was asked for; else one that was made here; else the public one of versions.json."""
     public = versions()["base"]  # before an engine is asked: without a checkout there is nothing to build
-    if given.base:
-        return Base(given.base, docker_engine.inspect(given.base))
+    if config.base:
+        return Base(config.base, docker_engine.inspect(config.base))
     if own := docker_engine.inspect(OWN_BASE):
         return Base(OWN_BASE, own)
     return Base(public, docker_engine.inspect(public))
@@ -82,13 +82,13 @@ def versions(root: Path = PROJECT) -> Mapping[str, Any]:
         raise LaunchError(f"{root / VERSIONS}: no such file; build from a checkout") from None
 
 
-def commands(given: BuildConfig, below: Base) -> list[Command]:
+def commands(config: BuildConfig, below: Base) -> list[Command]:
     """What is run for each image, in their order."""
     docker = docker_engine.client()
     pinned = ["--build-arg", f"BASE_IMAGE={below.name}", "--build-arg", f"PYTHON={versions()['python']}"]
     # SageMaker runs one manifest of Docker's own kind; a buildx client would wrap it into an index with attestations.
     plain = ["--provenance=false", "--sbom=false"] if docker.buildx else []
-    secrets = [part for name, file in (("ca", given.ca), ("pip", given.pip)) if file for part in _secret(name, file)]
+    secrets = [part for name, file in (("ca", config.ca), ("pip", config.pip)) if file for part in _secret(name, file)]
     marks = [part for key, value in labels(below) for part in ("--label", f"{key}={value}")]
     fixed = ["--progress", "plain", "--platform", "linux/amd64", "--file", str(PROJECT / "docker" / "Dockerfile")]
     return [
@@ -109,7 +109,7 @@ def commands(given: BuildConfig, below: Base) -> list[Command]:
             + [str(PROJECT)],
             {"DOCKER_BUILDKIT": "1"},
         )
-        for image in given.images
+        for image in config.images
     ]
 
 
@@ -131,10 +131,10 @@ def labels(below: Base) -> Iterator[tuple[str, str]]:
         yield "org.opencontainers.image.source", f"https://{source.hostname}{source.path}"
 
 
-def _build(given: BuildConfig, image: str, command: Command, below: Base, say: Terminal) -> None:
-    said, log = "", given.settings.home / f"build-{image}.log"
+def _build(config: BuildConfig, image: str, command: Command, below: Base, output: Terminal) -> None:
+    said, log = "", config.settings.home / f"build-{image}.log"
     try:
-        with say.changing(f"building {catalog.name(image)} (what it says is in {log})") as show:
+        with output.changing(f"building {catalog.name(image)} (what it says is in {log})") as show:
             for said in docker_engine.lines(command, log):
                 if step := _STEP.match(said):
                     show(f"{image}: {step['step']} {step['what']}")

@@ -16,43 +16,43 @@ from scripts.files.download import fetch
 from scripts.files.unzip import SPLITS, unzip
 
 
-def plan(given: DataConfig) -> list[Call]:
+def plan(config: DataConfig) -> list[Call]:
     """Of a set that is not on this disk yet only the listing is known."""
-    folder = given.folder or _place(given)
-    return list(uploads.plan(given.settings, _prefix(given), files_of(folder) if folder.is_dir() else {}))
+    folder = config.folder or _place(config)
+    return list(uploads.plan(config.settings, _prefix(config), files_of(folder) if folder.is_dir() else {}))
 
 
-def run(given: DataConfig, say: Terminal) -> int:
-    folder = gather(given, say)
-    send(connect(given.settings), given, folder, say)
-    say.next(given.settings, ("weights", "pretrained weights, for photographs"), ("tune", "search the hyperparameters"))
+def run(config: DataConfig, output: Terminal) -> int:
+    folder = gather(config, output)
+    send(connect(config.settings), config, folder, output)
+    output.next(config.settings, ("weights", "pretrained weights, for photographs"), ("tune", "search the hyperparameters"))
     return 0
 
 
-def gather(given: DataConfig, say: Terminal) -> Path:
+def gather(config: DataConfig, output: Terminal) -> Path:
     """The folder with the pictures, fetched or drawn when it has to be. Raises LaunchError when it is not what it should be."""
-    folder = given.folder or _place(given)
-    if given.url and not folder.is_dir():
-        archive = fetch(given.url, given.settings.home / "downloads" / f"{given.name}.zip", say)
-        unzip(archive, folder, say)
-    elif given.folder is None and not given.url:
+    folder = config.folder or _place(config)
+    if config.url and not folder.is_dir():
+        archive = fetch(config.url, config.settings.home / "downloads" / f"{config.name}.zip", output)
+        unzip(archive, folder, output)
+    elif config.folder is None and not config.url:
         from scripts.drawing import draw
 
-        with say.progress("drawing", "pictures") as show:
-            draw.write_set(folder, seed=given.seed, progress=show)
-    classes, counts = count(folder, say)
-    if given.expected and (classes, sum(counts.values())) != given.expected:
-        wanted = f"{given.expected[0]} classes and {given.expected[1]:,} pictures"
+        with output.progress("drawing", "pictures") as show:
+            draw.write_set(folder, seed=config.seed, progress=show)
+    classes, counts = count(folder, output)
+    if config.expected and (classes, sum(counts.values())) != config.expected:
+        wanted = f"{config.expected[0]} classes and {config.expected[1]:,} pictures"
         raise LaunchError(
             f"{folder}: {classes} classes and {sum(counts.values()):,} pictures where {wanted} belong; "
             f"remove {folder} and {folder}.zip, then fetch them again"
         )
-    say.line(f"{classes} classes: {', '.join(f'{number:,} {split}' for split, number in counts.items())}   ({folder})")
+    output.line(f"{classes} classes: {', '.join(f'{number:,} {split}' for split, number in counts.items())}   ({folder})")
     return folder
 
 
-def count(folder: Path, say: Terminal | None = None) -> tuple[int, Mapping[str, int]]:
-    """Classes, and pictures of each split; `say` is told what is left out. Raises LaunchError for a split or class without."""
+def count(folder: Path, output: Terminal | None = None) -> tuple[int, Mapping[str, int]]:
+    """Classes, and pictures of each split; `output` is told what is left out. Raises LaunchError for a split or class without."""
     found = {split: _listed(folder / split) for split in SPLITS}
     for split, listed in found.items():
         if not listed.usable:
@@ -63,8 +63,8 @@ def count(folder: Path, say: Terminal | None = None) -> tuple[int, Mapping[str, 
         for name, problem in listed.empty().items():
             told = f": {problem}" if problem else "; put some there or remove its folder"
             raise LaunchError(f"{folder / split}: class {name!r} has no pictures that can be used{told}")
-        if say is not None and (left := "; ".join(filter(None, (listed.left_out_words(), listed.problem_words())))):
-            say.line(f"left out of {split}: {left}")
+        if output is not None and (left := "; ".join(filter(None, (listed.left_out_words(), listed.problem_words())))):
+            output.line(f"left out of {split}: {left}")
     return len(found[TRAIN].classes), {split: len(listed.usable) for split, listed in found.items()}
 
 
@@ -82,21 +82,21 @@ def files_of(folder: Path) -> dict[str, Path]:
     return {f"{split}/{found.name}": found.path for split in SPLITS for found in _listed(folder / split).usable}
 
 
-def send(target: Target, given: DataConfig, folder: Path, say: Terminal) -> uploads.Done:
+def send(target: Target, config: DataConfig, folder: Path, output: Terminal) -> uploads.Done:
     """Upload what changed and remember the set for tune and train."""
-    with state.changing(given.settings.state) as remembered:
-        remembered["uploading"] = sorted({*remembered.get("uploading", []), given.name})
-    done = uploads.upload(target, given.settings, _prefix(given), files_of(folder), say)
-    say.line(f"s3://{given.settings.bucket}/{_prefix(given)}: {done}")
-    with state.changing(given.settings.state) as remembered:
-        remembered["data"] = given.name
-        remembered["uploading"] = [name for name in remembered.get("uploading", []) if name != given.name]
+    with state.changing(config.settings.state) as remembered:
+        remembered["uploading"] = sorted({*remembered.get("uploading", []), config.name})
+    done = uploads.upload(target, config.settings, _prefix(config), files_of(folder), output)
+    output.line(f"s3://{config.settings.bucket}/{_prefix(config)}: {done}")
+    with state.changing(config.settings.state) as remembered:
+        remembered["data"] = config.name
+        remembered["uploading"] = [name for name in remembered.get("uploading", []) if name != config.name]
     return done
 
 
-def _place(given: DataConfig) -> Path:
-    return given.settings.home / "data" / given.name
+def _place(config: DataConfig) -> Path:
+    return config.settings.home / "data" / config.name
 
 
-def _prefix(given: DataConfig) -> str:
-    return given.settings.key("data", given.name)
+def _prefix(config: DataConfig) -> str:
+    return config.settings.key("data", config.name)

@@ -35,129 +35,134 @@ ENDPOINT = "kennel-demo"
 class Story:
     """What is known so far; becomes summary.json."""
 
-    given: DemoConfig
-    say: Terminal
+    config: DemoConfig
+    output: Terminal
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
-        return self.given.settings.home / "demo"
+        return self.config.settings.home / "demo"
 
     @contextmanager
     def step(self, name: str, text: str) -> Iterator[None]:
-        self.say.line(f"{len(self.seconds) + 1}. {text}", style="bold")
+        self.output.line(f"{len(self.seconds) + 1}. {text}", style="bold")
         start = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - start, 2)
 
 
-def plan(given: DemoConfig) -> list[Call]:
+def plan(config: DemoConfig) -> list[Call]:
     """The requests that create things; the uploads and the questions are those of the verbs data and invoke."""
-    final = _final(given, best={})
-    return [*tune.plan(_search(given)), *train.plan(final), *deploy.plan(_fleet(given, final.name)), *down.plan(_teardown(given))]
+    final = _final(config, best={})
+    return [
+        *tune.plan(_search(config)),
+        *train.plan(final),
+        *deploy.plan(_fleet(config, final.name)),
+        *down.plan(_teardown(config)),
+    ]
 
 
-def run(given: DemoConfig, say: Terminal) -> int:
+def run(config: DemoConfig, output: Terminal) -> int:
     """Every step in turn; the endpoint goes at the end whatever happens, and so does a server that this demo started."""
-    story, was_asleep = Story(given, say), asleep(given.settings)
-    target = connect(given.settings)
+    story, was_asleep = Story(config, output), asleep(config.settings)
+    target = connect(config.settings)
     with story.step("data", "Pictures, to S3"):
         folder = _upload(story, target)
-    with story.step("tune", f"A tuning job: {given.jobs} training jobs, {given.parallel} at a time"):
-        search = _search(given)
-        best = tune.wait(target, search, tune.start(target, search, say), say)
+    with story.step("tune", f"A tuning job: {config.jobs} training jobs, {config.parallel} at a time"):
+        search = _search(config)
+        best = tune.wait(target, search, tune.start(target, search, output), output)
     with story.step("train", "The final training, with the best hyperparameters, debugger hooks and rules"):
-        final = _final(given, best["hyperparameters"])
-        job = train.wait(target, final, train.start(target, final, say), say)
-        story.facts["rules"] = rule_status.facts(train.look_inside(target, final, job, say))
+        final = _final(config, best["hyperparameters"])
+        job = train.wait(target, final, train.start(target, final, output), output)
+        story.facts["rules"] = rule_status.facts(train.look_inside(target, final, job, output))
     try:
         with story.step("deploy", "An endpoint"):
-            deploy.deploy(target, _fleet(given, job["TrainingJobName"]), say)
+            deploy.deploy(target, _fleet(config, job["TrainingJobName"]), output)
         with story.step("invoke", "Every test picture asked through InvokeEndpoint"):
             answers = _ask(story, target, pictures_below(folder / "test"))
     finally:
         with story.step("down", "Teardown"):
-            if not given.keep:
-                down.remove(target, _teardown(given), say)
+            if not config.keep:
+                down.remove(target, _teardown(config), output)
     story.facts |= demo_summary.facts(target, job, answers, story.folder)
     story.facts |= {"hyperparameters": dict(final.hyperparameters), "best": best} | _jobs(target, best, job)
     with story.step("report", "Reports of the training and of the search"):
-        wanted = {"training": _report(given, job["TrainingJobName"]), "tuning": _report(given, best["tuning_job"], tuning=True)}
-        story.facts["reports"] = {kind: str(report.write(one, say, target)) for kind, one in wanted.items()}
+        wanted = {"training": _report(config, job["TrainingJobName"]), "tuning": _report(config, best["tuning_job"], tuning=True)}
+        story.facts["reports"] = {kind: str(report.write(one, output, target)) for kind, one in wanted.items()}
     _finish(story, answers)
-    if was_asleep and not given.keep:
-        local_server.stop(given.settings)
+    if was_asleep and not config.keep:
+        local_server.stop(config.settings)
     return 0
 
 
 def _upload(story: Story, target: Target) -> Path:
-    given, say = story.given, story.say
-    source = DataConfig(settings=given.settings, name=_set_name(given), folder=given.data, seed=given.seed)
-    folder = data.gather(source, say)
-    data.send(target, source, folder, say)
+    config, output = story.config, story.output
+    source = DataConfig(settings=config.settings, name=_set_name(config), folder=config.data, seed=config.seed)
+    folder = data.gather(source, output)
+    data.send(target, source, folder, output)
     classes, counts = data.count(folder)
     story.facts |= {"data": str(folder), "pictures": dict(counts), "classes": classes}
-    if given.weights:
-        weights.send(target, WeightsConfig(settings=given.settings, file=given.weights), given.weights, say)
+    if config.weights:
+        weights.send(target, WeightsConfig(settings=config.settings, file=config.weights), config.weights, output)
     else:
-        state.remember(given.settings.state, weights=None)
+        state.remember(config.settings.state, weights=None)
     return folder
 
 
-def _set_name(given: DemoConfig) -> str:
-    return set_name(given.data) if given.data else "drawn"
+def _set_name(config: DemoConfig) -> str:
+    return set_name(config.data) if config.data else "drawn"
 
 
-def _job(given: DemoConfig) -> dict[str, Any]:
-    slug = weights.slug(given.weights) if given.weights else None
-    found = {"settings": given.settings, "channels": channels(given.settings, _set_name(given), slug), "max_runtime": 7200}
-    return found | {"name": f"{ENDPOINT}-{given.moment}"}
+def _job(config: DemoConfig) -> dict[str, Any]:
+    slug = weights.slug(config.weights) if config.weights else None
+    found = {"settings": config.settings, "channels": channels(config.settings, _set_name(config), slug), "max_runtime": 7200}
+    return found | {"name": f"{ENDPOINT}-{config.moment}"}
 
 
-def _search(given: DemoConfig) -> TuneConfig:
-    start = PRETRAINED | FEATURES_TRIAL if given.weights else SCRATCH | SCRATCH_TRIAL
+def _search(config: DemoConfig) -> TuneConfig:
+    start = PRETRAINED | FEATURES_TRIAL if config.weights else SCRATCH | SCRATCH_TRIAL
     return TuneConfig(
         by_features=heads_only(start),
-        features_job=given.previous.get("features_job"),
-        hyperparameters=start | {"seed": str(given.seed)},
-        previous=given.previous.get("tuning_job"),
-        jobs=given.jobs,
-        parallel=given.parallel,
-        seed=given.seed,
-        **without_test(_job(given)),
+        features_job=config.previous.get("features_job"),
+        hyperparameters=start | {"seed": str(config.seed)},
+        previous=config.previous.get("tuning_job"),
+        jobs=config.jobs,
+        parallel=config.parallel,
+        seed=config.seed,
+        **without_test(_job(config)),
     )
 
 
-def _final(given: DemoConfig, best: dict[str, str]) -> TrainConfig:
-    start = PRETRAINED if given.weights else SCRATCH
+def _final(config: DemoConfig, best: dict[str, str]) -> TrainConfig:
+    start = PRETRAINED if config.weights else SCRATCH
     return TrainConfig(
-        hyperparameters=start | {"seed": str(given.seed)} | best | dict(given.chosen),
-        previous=given.previous.get("training_job"),
-        rules=given.rules,
-        **_job(given),
+        hyperparameters=start | {"seed": str(config.seed)} | best | dict(config.chosen),
+        previous=config.previous.get("training_job"),
+        rules=config.rules,
+        **_job(config),
     )
 
 
-def _fleet(given: DemoConfig, job: str) -> DeployConfig:
-    model = given.settings.uri("jobs", job, "output") + "model.tar.gz"
-    name = f"{ENDPOINT}-{given.moment}"
-    return DeployConfig(settings=given.settings, endpoint=ENDPOINT, name=name, model_data=model, job=job)
+def _fleet(config: DemoConfig, job: str) -> DeployConfig:
+    model = config.settings.uri("jobs", job, "output") + "model.tar.gz"
+    name = f"{ENDPOINT}-{config.moment}"
+    return DeployConfig(settings=config.settings, endpoint=ENDPOINT, name=name, model_data=model, job=job)
 
 
-def _teardown(given: DemoConfig) -> DownConfig:
-    name = f"{ENDPOINT}-{given.moment}"
-    return DownConfig(settings=given.settings, endpoint=ENDPOINT, config=name, model=name)
+def _teardown(config: DemoConfig) -> DownConfig:
+    name = f"{ENDPOINT}-{config.moment}"
+    return DownConfig(settings=config.settings, endpoint=ENDPOINT, config=name, model=name)
 
 
-def _report(given: DemoConfig, job: str, *, tuning: bool = False) -> ReportConfig:
-    folder = given.settings.home / "reports" / (f"{job}-tuning" if tuning else job)
-    return ReportConfig(settings=given.settings, place=job, output=folder, tuning=tuning)
+def _report(config: DemoConfig, job: str, *, tuning: bool = False) -> ReportConfig:
+    folder = config.settings.home / "reports" / (f"{job}-tuning" if tuning else job)
+    return ReportConfig(settings=config.settings, place=job, output=folder, tuning=tuning)
 
 
 def _ask(story: Story, target: Target, pictures: list[Path]) -> list[invocation.Answer]:
     answers = []
-    with story.say.progress("asking", "pictures") as show:
+    with story.output.progress("asking", "pictures") as show:
         for answer in invocation.ask_all(target, ENDPOINT, pictures):
             if answer.error:
                 raise RunError(f"{answer.picture}: the endpoint refused it: {answer.error}")
@@ -174,24 +179,24 @@ def _jobs(target: Target, best: state.BestTrial, job: dict[str, Any]) -> dict[st
 
 
 def _finish(story: Story, answers: list[invocation.Answer]) -> None:
-    facts, say, settings = story.facts, story.say, story.given.settings
+    facts, output, settings = story.facts, story.output, story.config.settings
     machine = {"cpus": len(os.sched_getaffinity(0)), "python": platform.python_version(), "system": platform.platform()}
     facts |= {"seconds": story.seconds, "machine": machine}
     summary = story.folder / "summary.json"
     state.write(summary, facts)
-    say.table(demo_summary.table(answers))
+    output.table(demo_summary.table(answers))
     right = facts["accuracy"]
-    say.line(
+    output.line(
         f"test accuracy {right['test_by_http']:.3f} through InvokeEndpoint, {right['test_by_training']:.3f} said training; "
         f"{facts['same_answer_as_training']['same']} of {len(answers)} answers the same"
     )
-    say.line(
+    output.line(
         f"{facts['answer_milliseconds']['p50']:.1f} ms an answer at {invocation.CONNECTIONS} connections (median), "
         f"{facts['seconds_per_step']:.3f} s a training step, {sum(story.seconds.values()):.0f} s in all"
     )
-    say.line(f"\nwritten  {summary}")
-    say.line(f"report   {facts['reports']['training']}")
-    say.line(f"report   {facts['reports']['tuning']}")
-    say.next(settings, ("deploy", "the same model again, to stay"), ("invoke PICTURE", "one picture, one answer"))
-    if story.given.data is None:
-        say.line("      make demo DATA=folder WEIGHTS=resnet18.pth   the same on photographs")
+    output.line(f"\nwritten  {summary}")
+    output.line(f"report   {facts['reports']['training']}")
+    output.line(f"report   {facts['reports']['tuning']}")
+    output.next(settings, ("deploy", "the same model again, to stay"), ("invoke PICTURE", "one picture, one answer"))
+    if story.config.data is None:
+        output.line("      make demo DATA=folder WEIGHTS=resnet18.pth   the same on photographs")

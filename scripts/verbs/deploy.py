@@ -27,81 +27,81 @@ _UNDO = {
 }
 
 
-def plan(given: DeployConfig) -> list[Call]:
+def plan(config: DeployConfig) -> list[Call]:
     """For an endpoint that is not there yet: a dry run asks nobody."""
-    return [*(uploads.plan(given.settings, *_upload(given)) if given.model else ()), *create_endpoint(given)]
+    return [*(uploads.plan(config.settings, *_upload(config)) if config.model else ()), *create_endpoint(config)]
 
 
-def run(given: DeployConfig, say: Terminal) -> int:
-    deploy(connect(given.settings), given, say)
-    if not given.detach:
-        say.next(given.settings, ("invoke PICTURE", "ask it about a picture"), ("down", "remove it"))
+def run(config: DeployConfig, output: Terminal) -> int:
+    deploy(connect(config.settings), config, output)
+    if not config.detach:
+        output.next(config.settings, ("invoke PICTURE", "ask it about a picture"), ("down", "remove it"))
     return 0
 
 
-def deploy(target: Target, given: DeployConfig, say: Terminal) -> None:
+def deploy(target: Target, config: DeployConfig, output: Terminal) -> None:
     """Make the endpoint and wait until it serves. Raises RunError with the reason; nothing of this run is left then."""
-    settings = given.settings
-    _check_job(target, given)
+    settings = config.settings
+    _check_job(target, config)
     catalog.check(target, settings, settings.serve_image)
-    there = target.find("sagemaker", "DescribeEndpoint", EndpointName=given.endpoint)
-    if there and _serves(target, there, given):
-        say.line(f"endpoint {given.endpoint} has this model already ({there['EndpointStatus']})")
-        _wait(target, given, say)
+    there = target.find("sagemaker", "DescribeEndpoint", EndpointName=config.endpoint)
+    if there and _serves(target, there, config):
+        output.line(f"endpoint {config.endpoint} has this model already ({there['EndpointStatus']})")
+        _wait(target, config, output)
         return
     if there and there["EndpointStatus"] == "Failed":
         raise LaunchError(
-            f"endpoint {given.endpoint} is Failed; remove it with {kennel_command('down', settings)}, then deploy again"
+            f"endpoint {config.endpoint} is Failed; remove it with {kennel_command('down', settings)}, then deploy again"
         )
-    if given.model:
-        uploads.upload(target, settings, *_upload(given), say)
-    calls = create_endpoint(given)
+    if config.model:
+        uploads.upload(target, settings, *_upload(config), output)
+    calls = create_endpoint(config)
     if there:
-        calls[-1] = update_endpoint(given)
+        calls[-1] = update_endpoint(config)
     made: list[Call] = []
     before = state.read(settings.state)
     # Written down first: whatever happens to this program, `kennel down` knows what to remove.
-    mine = {"endpoint": given.endpoint, "endpoint_config": given.name, "model": given.name}
+    mine = {"endpoint": config.endpoint, "endpoint_config": config.name, "model": config.name}
     state.remember(settings.state, **mine)
     try:
         for call in calls:
             made.append(call)
             _make(target, call)
-        say.line(f"endpoint {given.endpoint} {'goes over to' if there else 'starts with'} {given.model_data}")
-        if given.detach:
-            say.next(settings, ("status", "see whether it serves"), ("down", "remove it"))
+        output.line(f"endpoint {config.endpoint} {'goes over to' if there else 'starts with'} {config.model_data}")
+        if config.detach:
+            output.next(settings, ("status", "see whether it serves"), ("down", "remove it"))
             return
-        found = _wait(target, given, say)
-        if found["EndpointConfigName"] != given.name:
+        found = _wait(target, config, output)
+        if found["EndpointConfigName"] != config.name:
             reason = found.get("FailureReason") or "the new fleet never got healthy"
-            raise RunError(f"endpoint {given.endpoint} went back to the model it had: {reason}")
+            raise RunError(f"endpoint {config.endpoint} went back to the model it had: {reason}")
     except LeftRunning:
         raise
     except (LaunchError, ClientError, BotoCoreError, KeyboardInterrupt):
-        if _sweep(target, given, made, say):
+        if _sweep(target, config, made, output):
             state.put_back(settings.state, mine, before)
         raise
     if there:
-        down.remove_config(target, there["EndpointConfigName"], say)
+        down.remove_config(target, there["EndpointConfigName"], output)
 
 
-def _upload(given: DeployConfig) -> tuple[str, dict[str, Path]]:
-    assert given.model is not None
-    return model_file.to_upload(given.settings, given.model_data, given.model)
+def _upload(config: DeployConfig) -> tuple[str, dict[str, Path]]:
+    assert config.model is not None
+    return model_file.to_upload(config.settings, config.model_data, config.model)
 
 
-def _check_job(target: Target, given: DeployConfig) -> None:
+def _check_job(target: Target, config: DeployConfig) -> None:
     """A model of a job that has not ended well does not exist: say so before anything is made."""
-    if given.job is None:
+    if config.job is None:
         return
-    found = target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=given.job)
+    found = target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=config.job)
     if found is None:
-        raise LaunchError(f"--job {given.job}: no training job of this name; kennel status lists them")
+        raise LaunchError(f"--job {config.job}: no training job of this name; kennel status lists them")
     if found["TrainingJobStatus"] not in ("Completed", "Stopped"):
-        raise LaunchError(f"--job {given.job}: is {found['TrainingJobStatus']} and has no model; see kennel logs {given.job}")
+        raise LaunchError(f"--job {config.job}: is {found['TrainingJobStatus']} and has no model; see kennel logs {config.job}")
 
 
-def _serves(target: Target, there: dict[str, Any], given: DeployConfig) -> bool:
+def _serves(target: Target, there: dict[str, Any], config: DeployConfig) -> bool:
     """Whether the endpoint serves, or will serve, just what is asked for."""
     if there["EndpointStatus"] not in ("InService", "Creating", "Updating"):
         return False
@@ -110,7 +110,7 @@ def _serves(target: Target, there: dict[str, Any], given: DeployConfig) -> bool:
         return False
     variant = fleet["ProductionVariants"][0]
     model = target.find("sagemaker", "DescribeModel", ModelName=variant["ModelName"])
-    wanted = (given.model_data, given.settings.serve_image, given.settings.serve_instance, given.instances)
+    wanted = (config.model_data, config.settings.serve_image, config.settings.serve_instance, config.instances)
     container = (model or {}).get("PrimaryContainer", {})
     has = (container.get("ModelDataUrl"), container.get("Image"), variant["InstanceType"], variant["InitialInstanceCount"])
     return has == wanted
@@ -125,13 +125,13 @@ def _make(target: Target, call: Call) -> None:
             raise
 
 
-def _wait(target: Target, given: DeployConfig, say: Terminal) -> dict[str, Any]:
-    logs_command = kennel_command(f"logs {given.endpoint}", given.settings)
-    with waiting.left_running(f"endpoint {given.endpoint}", given.settings, "deploy", "down"):
-        return waiting.endpoint(target, given.endpoint, say, logs_command)
+def _wait(target: Target, config: DeployConfig, output: Terminal) -> dict[str, Any]:
+    logs_command = kennel_command(f"logs {config.endpoint}", config.settings)
+    with waiting.left_running(f"endpoint {config.endpoint}", config.settings, "deploy", "down"):
+        return waiting.endpoint(target, config.endpoint, output, logs_command)
 
 
-def _sweep(target: Target, given: DeployConfig, made: list[Call], say: Terminal) -> bool:
+def _sweep(target: Target, config: DeployConfig, made: list[Call], output: Terminal) -> bool:
     """Remove what this run made, newest first; what cannot be removed is named with the command that does it.
 
     True when nothing is left.
@@ -147,11 +147,10 @@ def _sweep(target: Target, given: DeployConfig, made: list[Call], say: Terminal)
                 down.remove_endpoint(target, name)
             else:
                 target.find("sagemaker", operation, **{field: name})
-            say.line(f"removed {operation.removeprefix('Delete')} {name}")
+            output.line(f"removed {operation.removeprefix('Delete')} {name}")
         except (LaunchError, ClientError, BotoCoreError):
             left.append(f"{operation.removeprefix('Delete')} {name}")
     if left:
-        say.line(
-            f"not removed: {', '.join(left)}; {kennel_command(f'down --endpoint {given.endpoint}', given.settings)} removes them"
-        )
+        removes = kennel_command(f"down --endpoint {config.endpoint}", config.settings)
+        output.line(f"not removed: {', '.join(left)}; {removes} removes them")
     return not left

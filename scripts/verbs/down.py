@@ -14,61 +14,61 @@ from scripts.files import state
 GONE_SECONDS = 300.0
 
 
-def plan(given: DownConfig) -> list[Call]:
+def plan(config: DownConfig) -> list[Call]:
     """The requests, as far as names are remembered; others are asked of the endpoint itself."""
     calls = [
-        Call("sagemaker", "DescribeEndpoint", {"EndpointName": given.endpoint}),
-        Call("sagemaker", "DeleteEndpoint", {"EndpointName": given.endpoint}),
+        Call("sagemaker", "DescribeEndpoint", {"EndpointName": config.endpoint}),
+        Call("sagemaker", "DeleteEndpoint", {"EndpointName": config.endpoint}),
     ]
-    if given.config:
-        calls.append(Call("sagemaker", "DeleteEndpointConfig", {"EndpointConfigName": given.config}))
-    if given.model:
-        calls.append(Call("sagemaker", "DeleteModel", {"ModelName": given.model}))
+    if config.config:
+        calls.append(Call("sagemaker", "DeleteEndpointConfig", {"EndpointConfigName": config.config}))
+    if config.model:
+        calls.append(Call("sagemaker", "DeleteModel", {"ModelName": config.model}))
     return calls
 
 
-def run(given: DownConfig, say: Terminal) -> int:
-    remove(connect(given.settings), given, say)
-    say.next(given.settings, ("status", "what still runs"), ("deploy", "another endpoint"))
+def run(config: DownConfig, output: Terminal) -> int:
+    remove(connect(config.settings), config, output)
+    output.next(config.settings, ("status", "what still runs"), ("deploy", "another endpoint"))
     return 0
 
 
-def remove(target: Target, given: DownConfig, say: Terminal) -> None:
+def remove(target: Target, config: DownConfig, output: Terminal) -> None:
     """Endpoint first, as it is what costs; then the configs and models that were its own."""
-    configs = {given.config} if given.config else set()
-    found = target.find("sagemaker", "DescribeEndpoint", EndpointName=given.endpoint)
+    configs = {config.config} if config.config else set()
+    found = target.find("sagemaker", "DescribeEndpoint", EndpointName=config.endpoint)
     if found:
         configs.add(found["EndpointConfigName"])
-        remove_endpoint(target, given.endpoint)
-        say.line(f"removed Endpoint {given.endpoint}")
+        remove_endpoint(target, config.endpoint)
+        output.line(f"removed Endpoint {config.endpoint}")
     else:
-        say.line(f"Endpoint {given.endpoint} was not there")
-    models = {name for config in configs for name in remove_config(target, config, say)}
-    if given.model and given.model not in models:
-        _remove_model(target, given.model, say)
-    with state.changing(given.settings.state) as remembered:
-        if remembered.get("endpoint") == given.endpoint:
+        output.line(f"Endpoint {config.endpoint} was not there")
+    models = {name for config in configs for name in remove_config(target, config, output)}
+    if config.model and config.model not in models:
+        _remove_model(target, config.model, output)
+    with state.changing(config.settings.state) as remembered:
+        if remembered.get("endpoint") == config.endpoint:
             for key in ("endpoint", "endpoint_config", "model"):
                 remembered.pop(key, None)
 
 
-def remove_config(target: Target, name: str, say: Terminal) -> list[str]:
+def remove_config(target: Target, name: str, output: Terminal) -> list[str]:
     """Remove an endpoint config and the models it names; returns their names."""
     found = target.find("sagemaker", "DescribeEndpointConfig", EndpointConfigName=name)
     if not found:
         return []
     target.find("sagemaker", "DeleteEndpointConfig", EndpointConfigName=name)
-    say.line(f"removed EndpointConfig {name}")
+    output.line(f"removed EndpointConfig {name}")
     models = [variant["ModelName"] for variant in found["ProductionVariants"]]
     for model in models:
-        _remove_model(target, model, say)
+        _remove_model(target, model, output)
     return models
 
 
-def _remove_model(target: Target, name: str, say: Terminal) -> None:
+def _remove_model(target: Target, name: str, output: Terminal) -> None:
     if target.find("sagemaker", "DescribeModel", ModelName=name):
         target.find("sagemaker", "DeleteModel", ModelName=name)
-        say.line(f"removed Model {name}")
+        output.line(f"removed Model {name}")
 
 
 def remove_endpoint(target: Target, endpoint: str) -> None:

@@ -9,12 +9,12 @@ from scripts.cli.terminal import Terminal
 from scripts.output import emit
 
 
-def plan(given: Config) -> list[Call]:
+def plan(config: Config) -> list[Call]:
     return []
 
 
-def run(given: Config, say: Terminal) -> int:
+def run(config: Config, output: Terminal) -> int:
     """Print export lines for a shell; the server is started when it is not up."""
-    for name, value in local_server.environment(given.settings, local_server.ensure(given.settings)).items():
+    for name, value in local_server.environment(config.settings, local_server.ensure(config.settings)).items():
         emit(f"export {name}={shlex.quote(value)}")
     return 0

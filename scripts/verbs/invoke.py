@@ -16,29 +16,29 @@ from scripts.errors import LaunchError, RunError
 from scripts.output import emit
 
 
-def plan(given: InvokeConfig) -> list[Call]:
+def plan(config: InvokeConfig) -> list[Call]:
     return [
-        request(given.endpoint, picture, CONTENT_TYPES.get(picture.suffix.lower(), "application/x-image"))
-        for picture in given.pictures
+        request(config.endpoint, picture, CONTENT_TYPES.get(picture.suffix.lower(), "application/x-image"))
+        for picture in config.pictures
     ]
 
 
-def run(given: InvokeConfig, say: Terminal) -> int:
-    target = connect(given.settings)
-    if target.find("sagemaker", "DescribeEndpoint", EndpointName=given.endpoint) is None:
-        raise LaunchError(f"--endpoint {given.endpoint}: no endpoint of this name; kennel deploy makes one")
+def run(config: InvokeConfig, output: Terminal) -> int:
+    target = connect(config.settings)
+    if target.find("sagemaker", "DescribeEndpoint", EndpointName=config.endpoint) is None:
+        raise LaunchError(f"--endpoint {config.endpoint}: no endpoint of this name; kennel deploy makes one")
     answers = []
-    with say.progress("asking", "pictures") as show:
-        for answer in ask_all(target, given.endpoint, given.pictures):
+    with output.progress("asking", "pictures") as show:
+        for answer in ask_all(target, config.endpoint, config.pictures):
             answers.append(answer)
-            show(len(answers), len(given.pictures))
-            if given.json:
-                emit(json.dumps(_line(answer, given.top)))
-    if not given.json:
-        say.table(_table(answers, given.top))
+            show(len(answers), len(config.pictures))
+            if config.json:
+                emit(json.dumps(_line(answer, config.top)))
+    if not config.json:
+        output.table(_table(answers, config.top))
         waits = sorted(answer.seconds for answer in answers)
-        say.line(f"{len(answers)} pictures, {1000 * waits[len(waits) // 2]:.1f} ms each (median)")
-        say.next(given.settings, ("logs " + given.endpoint, "what the endpoint printed"), ("down", "remove the endpoint"))
+        output.line(f"{len(answers)} pictures, {1000 * waits[len(waits) // 2]:.1f} ms each (median)")
+        output.next(config.settings, ("logs " + config.endpoint, "what the endpoint printed"), ("down", "remove the endpoint"))
     refused = sum(answer.error is not None for answer in answers)
     if refused:
         raise RunError(f"{refused} of {len(answers)} pictures were refused by the endpoint")

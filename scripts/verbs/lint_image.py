@@ -34,32 +34,34 @@ _JOB = {
 }
 
 
-def plan(given: LintImageConfig) -> list[Call]:
+def plan(config: LintImageConfig) -> list[Call]:
     """Nothing is sent to any service."""
     return []
 
 
-def run(given: LintImageConfig, say: Terminal) -> int:
+def run(config: LintImageConfig, output: Terminal) -> int:
     """Every check. Exit 1 when one of them fails."""
-    failed = say.results(findings(given))
-    what = f"{given.image}: {failed} finding(s) to mend" if failed else f"{given.image}: fit for SageMaker, as far as was looked"
-    say.line(f"\n{what}", style="red" if failed else "green")
+    failed = output.results(findings(config))
+    what = (
+        f"{config.image}: {failed} finding(s) to mend" if failed else f"{config.image}: fit for SageMaker, as far as was looked"
+    )
+    output.line(f"\n{what}", style="red" if failed else "green")
     return 1 if failed else 0
 
 
-def findings(given: LintImageConfig) -> Iterator[CheckResult]:
+def findings(config: LintImageConfig) -> Iterator[CheckResult]:
     """All findings, as they come. Raises LaunchError when the engine or the image is not there."""
     try:
-        image = json.loads(docker_engine.ask("image", "inspect", given.image))[0]
+        image = json.loads(docker_engine.ask("image", "inspect", config.image))[0]
     except docker_engine.Refused as error:
-        raise LaunchError(f"{given.image}: {error}; docker pull it, or build it with make build") from None
-    steps = docker_engine.ask("history", "--no-trunc", "--format", "{{.CreatedBy}}", given.image).decode().splitlines()
+        raise LaunchError(f"{config.image}: {error}; docker pull it, or build it with make build") from None
+    steps = docker_engine.ask("history", "--no-trunc", "--format", "{{.CreatedBy}}", config.image).decode().splitlines()
     yield from image_config.check(image, steps)
-    if given.processing:
+    if config.processing:
         return
     roles = 0
     for look in (_training, _serving):
-        found = list(look(given, image))
+        found = list(look(config, image))
         roles += bool(found)
         yield from found
     if not roles:
@@ -70,10 +72,10 @@ def findings(given: LintImageConfig) -> Iterator[CheckResult]:
         )
 
 
-def _training(given: LintImageConfig, image: dict[str, Any]) -> Iterator[CheckResult]:
+def _training(config: LintImageConfig, image: dict[str, Any]) -> Iterator[CheckResult]:
     """`IMAGE train` on a job without data: nothing when the image does not train."""
     files = {f"input/config/{name}.json": json.dumps(body).encode() for name, body in _JOB.items()}
-    with TrialContainer(given.image, ["train"], files) as trial:
+    with TrialContainer(config.image, ["train"], files) as trial:
         if trial.start() is not None:
             return
         handler, code = _watch(trial, TRAIN_SECONDS)
@@ -154,9 +156,9 @@ def _stops(trial: TrialContainer, program: str) -> CheckResult:
     return CheckResult("ok", f"`{program}` ends {time.monotonic() - begin:.1f} s after SIGTERM, exit status {code}")
 
 
-def _serving(given: LintImageConfig, image: dict[str, Any]) -> Iterator[CheckResult]:
+def _serving(config: LintImageConfig, image: dict[str, Any]) -> Iterator[CheckResult]:
     """`IMAGE serve`, without a model and with one: nothing when the image does not serve."""
-    with TrialContainer(given.image, ["serve"], {}, port=PORT) as trial:
+    with TrialContainer(config.image, ["serve"], {}, port=PORT) as trial:
         if trial.start() is not None:
             return
         status, code = _until_answered(trial, IDLE_SECONDS)
@@ -176,16 +178,16 @@ def _serving(given: LintImageConfig, image: dict[str, Any]) -> Iterator[CheckRes
             yield CheckResult("ok", f"`serve` without a model ends with {code}: {trial.last_words()[:100]}")
         else:
             yield CheckResult("ok", f"/ping is not 200 without a model ({IDLE_SECONDS:.0f} s)")
-    if given.model is None:
+    if config.model is None:
         yield CheckResult("warn", "`serve` with a model: not looked at", "give one: --model model.tar.gz")
         return
-    yield from _with_model(given, given.model, image)
+    yield from _with_model(config, config.model, image)
 
 
-def _with_model(given: LintImageConfig, model: Path, image: dict[str, Any]) -> Iterator[CheckResult]:
+def _with_model(config: LintImageConfig, model: Path, image: dict[str, Any]) -> Iterator[CheckResult]:
     moved = (image["Config"].get("Labels") or {}).get(image_config.BIND_TO_PORT) == "true"
     port = OTHER_PORT if moved else PORT
-    with TrialContainer(given.image, ["serve"], {}, {"SAGEMAKER_BIND_TO_PORT": str(port)} if moved else {}, port) as trial:
+    with TrialContainer(config.image, ["serve"], {}, {"SAGEMAKER_BIND_TO_PORT": str(port)} if moved else {}, port) as trial:
         trial.put(model, "/opt/ml/model")
         begin = time.monotonic()
         trial.start()

@@ -38,31 +38,31 @@ def _tail(target: Target, name: str, kind: str) -> Tail:
     return Tail(target, f"{ENDPOINTS}{name}")
 
 
-def plan(given: LogsConfig) -> list[Call]:
+def plan(config: LogsConfig) -> list[Call]:
     return [
-        Call("sagemaker", "DescribeTrainingJob", {"TrainingJobName": given.name}),
-        Call("logs", "DescribeLogStreams", {"logGroupName": TRAINING, "logStreamNamePrefix": f"{given.name}/"}),
+        Call("sagemaker", "DescribeTrainingJob", {"TrainingJobName": config.name}),
+        Call("logs", "DescribeLogStreams", {"logGroupName": TRAINING, "logStreamNamePrefix": f"{config.name}/"}),
     ]
 
 
-def run(given: LogsConfig, say: Terminal) -> int:
+def run(config: LogsConfig, output: Terminal) -> int:
     """Print what there is; with `follow`, go on until the job has ended (an endpoint: until Ctrl-C)."""
-    target = connect(given.settings)
-    found = _described(target, given.name)
-    if found is None and not any(True for _ in _tail(target, given.name, "endpoint").lines()):
-        raise LaunchError(f"{given.name}: no job or endpoint of this name; kennel status lists them")
+    target = connect(config.settings)
+    found = _described(target, config.name)
+    if found is None and not any(True for _ in _tail(target, config.name, "endpoint").lines()):
+        raise LaunchError(f"{config.name}: no job or endpoint of this name; kennel status lists them")
     kind = found[0] if found else "endpoint"
-    tail, count = _tail(target, given.name, kind), 0
+    tail, count = _tail(target, config.name, kind), 0
     while True:
         # Asked before the lines are read: what is printed until the end is read once more after it.
-        found = _described(target, given.name)
+        found = _described(target, config.name)
         for stream, line in tail.lines():
             count += 1
             if not emit(f"{stream.partition('/')[0][-12:]} {line}" if kind == "tuning" else line):
                 return 0
-        if not given.follow or found is None or not found[1]:
+        if not config.follow or found is None or not found[1]:
             break
         time.sleep(target.poll)
     if not count:
-        say.line(f"{given.name}: nothing printed yet")
+        output.line(f"{config.name}: nothing printed yet")
     return 0

@@ -10,13 +10,13 @@ from scripts.images import catalog
 from scripts.output import emit
 
 
-def plan(given: Config) -> list[Call]:
+def plan(config: Config) -> list[Call]:
     return []
 
 
-def run(given: Config, say: Terminal) -> int:
+def run(config: Config, output: Terminal) -> int:
     """Print the policies as JSON, by what they are for."""
-    settings = given.settings
+    settings = config.settings
     found = {
         "execution-role-trust": policies.trust(settings),
         "execution-role": policies.execution_role(settings, catalog.repositories()),

@@ -39,38 +39,38 @@ class Login:
     password: str
 
 
-def plan(given: PushConfig) -> list[Call | Command]:
+def plan(config: PushConfig) -> list[Call | Command]:
     """For repositories that are not there yet: a dry run asks nobody, so what the API would answer is in angle brackets."""
     steps: list[Call | Command] = [_TOKEN]
-    for image in given.images:
+    for image in config.images:
         repository, tag = catalog.name(image), "<image ID>"
-        steps += [_describe(image), create_repository(given, image), put_lifecycle_policy(image), _asked(repository, tag)]
-        steps += _sending(catalog.local(given.settings, image), f"<registry>/<repository>:{tag}", Login("AWS", ""), _PRIVATE)
+        steps += [_describe(image), create_repository(config, image), put_lifecycle_policy(image), _asked(repository, tag)]
+        steps += _sending(catalog.local(config.settings, image), f"<registry>/<repository>:{tag}", Login("AWS", ""), _PRIVATE)
         steps.append(_asked(repository, tag))
     return steps
 
 
-def run(given: PushConfig, say: Terminal) -> int:
+def run(config: PushConfig, output: Terminal) -> int:
     """Push each, read back what the registry has of it, and remember that for jobs and endpoints."""
-    inspected = {image: docker_engine.inspect(catalog.local(given.settings, image)) for image in given.images}
+    inspected = {image: docker_engine.inspect(catalog.local(config.settings, image)) for image in config.images}
     local = {image: found for image, found in inspected.items() if found is not None}
-    if missing := [image for image in given.images if image not in local]:
+    if missing := [image for image in config.images if image not in local]:
         raise LaunchError(
             f"{', '.join(map(catalog.name, missing))}: not in the engine; build with kennel build {' '.join(missing)}"
         )
-    target = connect(given.settings)
+    target = connect(config.settings)
     token = target.send(_TOKEN)["authorizationData"][0]["authorizationToken"]
     login = Login(*base64.b64decode(token).decode().split(":", 1))
     for image, found in local.items():
-        entry = _push(target, image, found, _repository(target, given, image), login, say)
-        state.remember(catalog.pushed(given.settings), **{image: entry})
-    say.next(replace(given.settings, backend="docker"), ("train", "train in the image"), ("deploy", "serve with it"))
+        entry = _push(target, image, found, _repository(target, config, image), login, output)
+        state.remember(catalog.pushed(config.settings), **{image: entry})
+    output.next(replace(config.settings, backend="docker"), ("train", "train in the image"), ("deploy", "serve with it"))
     return 0
 
 
-def create_repository(given: PushConfig, image: str) -> Call:
+def create_repository(config: PushConfig, image: str) -> Call:
     """CreateRepository: a tag never goes over to another image, and what is pushed is scanned."""
-    settings = given.settings
+    settings = config.settings
     encryption = {"encryptionType": "KMS", "kmsKey": settings.kms_key} if settings.kms_key else {"encryptionType": "AES256"}
     request = {
         "repositoryName": catalog.name(image),
@@ -103,12 +103,12 @@ def _rule(priority: int, status: str, count: Mapping[str, Any]) -> dict[str, Any
     return {"rulePriority": priority, "selection": {"tagStatus": status, **count}, "action": {"type": "expire"}}
 
 
-def _repository(target: Target, given: PushConfig, image: str) -> str:
+def _repository(target: Target, config: PushConfig, image: str) -> str:
     """The repository's URI, of one that is made when it is not there."""
     found = target.find("ecr", "DescribeRepositories", **_describe(image).request)
     if found is None:
         try:
-            made = target.send(create_repository(given, image))["repository"]
+            made = target.send(create_repository(config, image))["repository"]
             target.send(put_lifecycle_policy(image))
             return made["repositoryUri"]
         except ClientError as error:
@@ -118,11 +118,11 @@ def _repository(target: Target, given: PushConfig, image: str) -> str:
     return found["repositories"][0]["repositoryUri"]
 
 
-def _push(target: Target, image: str, local: Mapping[str, Any], uri: str, login: Login, say: Terminal) -> dict[str, Any]:
+def _push(target: Target, image: str, local: Mapping[str, Any], uri: str, login: Login, output: Terminal) -> dict[str, Any]:
     """Send one image unless the registry has it; what the registry then has must be it. Returns its entry in the record."""
     repository, tag = catalog.name(image), local["Id"].removeprefix("sha256:")[:16]
     before = catalog.manifest(target, repository, imageTag=tag)
-    sent = _send(image, local["Id"], f"{uri}:{tag}", login, say) if before is None else set()
+    sent = _send(image, local["Id"], f"{uri}:{tag}", login, output) if before is None else set()
     after = before or catalog.manifest(target, repository, imageTag=tag)
     if after is None or local["Id"] not in (after["config"], after["digest"]):
         has = after["config"] if after else "nothing"
@@ -130,7 +130,7 @@ def _push(target: Target, image: str, local: Mapping[str, Any], uri: str, login:
     layers = [layer.removeprefix("sha256:")[:12] for layer in local["RootFS"]["Layers"]]
     size = sum(size for layer, size in zip(layers, after["sizes"], strict=True) if layer in sent)
     said = f"{size / 1e6:,.2f} of {sum(after['sizes']) / 1e6:,.0f} MB sent" if before is None else "was there"
-    say.line(f"{uri}@{after['digest']}  {said}")
+    output.line(f"{uri}@{after['digest']}  {said}")
     return {
         "uri": f"{uri}@{after['digest']}",
         "repository": repository,
@@ -142,10 +142,10 @@ def _push(target: Target, image: str, local: Mapping[str, Any], uri: str, login:
     }
 
 
-def _send(image: str, local: str, reference: str, login: Login, say: Terminal) -> set[str]:
+def _send(image: str, local: str, reference: str, login: Login, output: Terminal) -> set[str]:
     """docker push; returns the first twelve digits of each layer that was sent."""
     sent = set()
-    with tempfile.TemporaryDirectory(prefix="kennel-login-") as folder, say.changing(f"pushing {reference}") as show:
+    with tempfile.TemporaryDirectory(prefix="kennel-login-") as folder, output.changing(f"pushing {reference}") as show:
         for command in _sending(local, reference, login, folder):
             for line in docker_engine.lines(command):
                 show(f"{image}: {line}")
@@ -161,7 +161,7 @@ def _sending(local: str, reference: str, login: Login, folder: str) -> list[Comm
     place = {"DOCKER_CONFIG": folder} | ({"DOCKER_HOST": host} if (host := docker_engine.host()) else {})
     sign_in = [docker, "login", "--username", login.user, "--password-stdin", reference.partition("/")[0]]
     return [
-        Command(sign_in, place, given=login.password),
+        Command(sign_in, place, stdin=login.password),
         Command([docker, "tag", local, reference], place),
         Command([docker, "push", reference], place),
     ]

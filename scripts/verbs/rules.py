@@ -14,42 +14,42 @@ from scripts.cli.terminal import Terminal
 from scripts.errors import LaunchError
 
 
-def plan(given: RulesConfig) -> list[Call]:
-    return [create_rule_job(given, rule) for rule in given.rules]
+def plan(config: RulesConfig) -> list[Call]:
+    return [create_rule_job(config, rule) for rule in config.rules]
 
 
-def run(given: RulesConfig, say: Terminal) -> int:
-    target = connect(given.settings)
-    found = target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=given.job)
+def run(config: RulesConfig, output: Terminal) -> int:
+    target = connect(config.settings)
+    found = target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=config.job)
     if found is None:
-        raise LaunchError(f"{given.job}: no training job of this name; kennel status lists them")
+        raise LaunchError(f"{config.job}: no training job of this name; kennel status lists them")
     if found["TrainingJobStatus"] in rule_status.LIVE:
-        raise LaunchError(f"{given.job}: still {found['TrainingJobStatus']}; its rules look at a training that has ended")
-    evaluate(target, given, say)
-    say.next(given.settings, (f"logs {rule_job_name(given, given.rules[0])}", "what an evaluator printed"))
+        raise LaunchError(f"{config.job}: still {found['TrainingJobStatus']}; its rules look at a training that has ended")
+    evaluate(target, config, output)
+    output.next(config.settings, (f"logs {rule_job_name(config, config.rules[0])}", "what an evaluator printed"))
     return 0
 
 
-def evaluate(target: Target, given: RulesConfig, say: Terminal) -> list[RuleStatus]:
+def evaluate(target: Target, config: RulesConfig, output: Terminal) -> list[RuleStatus]:
     """Starts the jobs and waits for them, with a line for each rule."""
-    jobs = {rule.name: rule_job_name(given, rule) for rule in given.rules}
-    for call in plan(given):
+    jobs = {rule.name: rule_job_name(config, rule) for rule in config.rules}
+    for call in plan(config):
         try:
             target.send(call)
         except ClientError as error:
             if not is_taken(error):  # a job that an earlier try has started is this one
                 raise
-    say.line(f"Processing jobs {given.name}-... started: {', '.join(jobs)} on training job {given.job}")
+    output.line(f"Processing jobs {config.name}-... started: {', '.join(jobs)} on training job {config.job}")
     found: dict[str, RuleStatus] = {}
     stop = f"stop {next(iter(jobs.values()))}"
-    with waiting.left_running(f"Processing jobs {given.name}-...", given.settings, "status", stop), say.changing() as show:
+    with waiting.left_running(f"Processing jobs {config.name}-...", config.settings, "status", stop), output.changing() as show:
         while len(found) < len(jobs):
             for rule in jobs.keys() - found.keys():
                 job = target.ask("sagemaker", "DescribeProcessingJob", ProcessingJobName=jobs[rule])
                 one = rule_status.of_processing_job(rule, job)
                 if not one.live:
                     found[rule] = one
-                    say.line(one.line, style=one.style)
+                    output.line(one.line, style=one.style)
             show(f"   {len(found)} of {len(jobs)}")
             time.sleep(target.poll if len(found) < len(jobs) else 0)
     return [found[rule] for rule in jobs]

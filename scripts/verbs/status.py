@@ -57,34 +57,34 @@ class Row:
     runs: bool
 
 
-def plan(given: StatusConfig) -> list[Call]:
+def plan(config: StatusConfig) -> list[Call]:
     """The first page of each list."""
-    kinds = (*JOBS, *(ON_AWS if given.settings.target == "aws" else ()))
+    kinds = (*JOBS, *(ON_AWS if config.settings.target == "aws" else ()))
     calls = [call for kind in kinds for call in [*(_listing(kind, state) for state in kind.running), _ended(kind)]]
     return [*calls, _listing(ENDPOINTS)]
 
 
-def run(given: StatusConfig, say: Terminal) -> int:
-    target = connect(given.settings)
+def run(config: StatusConfig, output: Terminal) -> int:
+    target = connect(config.settings)
     kinds = {kind.operation: kind for kind in (*JOBS, *ON_AWS, ENDPOINTS)}
     found: dict[tuple[str, str], Row] = {}
-    for call in plan(given):
+    for call in plan(config):
         for row in _rows(target, kinds[call.operation], call):
             found[row.kind, row.name] = row  # a job may have ended between two lists: the later one counts
     rows = sorted(found.values(), key=lambda row: (row.runs, row.since), reverse=True)
-    if given.json:
+    if config.json:
         emit(json.dumps([asdict(row) for row in rows], indent=2))
         return 0
     if not rows:
-        say.line("nothing here yet")
-        say.next(given.settings, ("data", "a set of pictures"), ("demo", "the whole story"))
+        output.line("nothing here yet")
+        output.next(config.settings, ("data", "a set of pictures"), ("demo", "the whole story"))
         return 0
-    say.table(_table(rows))
-    _rules(target, [row.name for row in rows if row.kind == "training job"][:LOOKED_AT], say)
+    output.table(_table(rows))
+    _rules(target, [row.name for row in rows if row.kind == "training job"][:LOOKED_AT], output)
     running = [row for row in rows if row.runs]
     hints = [(f"stop {row.name}", "stop this job") for row in running if row.kind in ("tuning job", "training job")][:1]
     hints += [(f"down --endpoint {row.name}", "remove this endpoint") for row in running if row.kind == "endpoint"]
-    say.next(given.settings, *(hints or [("train", "train a model")]))
+    output.next(config.settings, *(hints or [("train", "train a model")]))
     return 0
 
 
@@ -124,11 +124,11 @@ def _table(rows: list[Row]) -> Table:
     return table
 
 
-def _rules(target: Target, jobs: list[str], say: Terminal) -> None:
+def _rules(target: Target, jobs: list[str], output: Terminal) -> None:
     """The rules of the newest training job that has any."""
     for job in jobs:
         if statuses := rule_status.of_training_job(target.ask("sagemaker", "DescribeTrainingJob", TrainingJobName=job)):
-            say.line(f"rules of {job}")
+            output.line(f"rules of {job}")
             for one in statuses:
-                say.line(one.line, style=one.style)
+                output.line(one.line, style=one.style)
             return

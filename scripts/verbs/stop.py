@@ -8,20 +8,20 @@ from scripts.cli.verb_config import StopConfig
 from scripts.errors import LaunchError
 
 
-def plan(given: StopConfig) -> list[Call]:
-    return [_stop_training(given.job)] if given.job else []
+def plan(config: StopConfig) -> list[Call]:
+    return [_stop_training(config.job)] if config.job else []
 
 
-def run(given: StopConfig, say: Terminal) -> int:
-    if given.job is None:
-        say.line("local SageMaker stopped" if local_server.stop(given.settings) else "local SageMaker was not up")
+def run(config: StopConfig, output: Terminal) -> int:
+    if config.job is None:
+        output.line("local SageMaker stopped" if local_server.stop(config.settings) else "local SageMaker was not up")
         return 0
-    stop_job(connect(given.settings), given.job, say)
-    say.next(given.settings, (f"logs {given.job}", "what it printed"), ("status", "what runs"))
+    stop_job(connect(config.settings), config.job, output)
+    output.next(config.settings, (f"logs {config.job}", "what it printed"), ("status", "what runs"))
     return 0
 
 
-def stop_job(target: Target, name: str, say: Terminal) -> None:
+def stop_job(target: Target, name: str, output: Terminal) -> None:
     """Ask for the stop of a job: training, tuning or processing. Raises LaunchError when there is none of that name."""
     if found := target.find("sagemaker", "DescribeTrainingJob", TrainingJobName=name):
         status, call = found["TrainingJobStatus"], _stop_training(name)
@@ -34,9 +34,9 @@ def stop_job(target: Target, name: str, say: Terminal) -> None:
         raise LaunchError(f"{name}: no training or tuning job of this name; kennel status lists them")
     if status == "InProgress":
         target.send(call)
-        say.line(f"{name}: stopping; it has two minutes to save what it has")
+        output.line(f"{name}: stopping; it has two minutes to save what it has")
     else:
-        say.line(f"{name}: {status} already")
+        output.line(f"{name}: {status} already")
 
 
 def _stop_training(name: str) -> Call:

@@ -14,21 +14,21 @@ from scripts.images import catalog
 from scripts.verbs import rules
 
 
-def plan(given: TrainConfig) -> list[Call]:
-    return [create_training_job(given)]
+def plan(config: TrainConfig) -> list[Call]:
+    return [create_training_job(config)]
 
 
-def run(given: TrainConfig, say: Terminal) -> int:
-    target = connect(given.settings)
-    name = start(target, given, say)
-    if given.detach:
+def run(config: TrainConfig, output: Terminal) -> int:
+    target = connect(config.settings)
+    name = start(target, config, output)
+    if config.detach:
         hints = [(f"logs {name} --follow", "watch it"), (f"stop {name}", "stop it")]
-        later = given.rules and not given.settings.debugger
-        say.next(given.settings, *hints, *([(f"rules {name}", "after its end: look into it")] if later else []))
+        later = config.rules and not config.settings.debugger
+        output.next(config.settings, *hints, *([(f"rules {name}", "after its end: look into it")] if later else []))
         return 0
-    look_inside(target, given, wait(target, given, name, say), say)
-    say.next(
-        given.settings,
+    look_inside(target, config, wait(target, config, name, output), output)
+    output.next(
+        config.settings,
         ("deploy", "put the model behind an endpoint"),
         ("report", "what happened in it, as a page"),
         ("logs", "all it printed"),
@@ -36,35 +36,37 @@ def run(given: TrainConfig, say: Terminal) -> int:
     return 0
 
 
-def start(target: Target, given: TrainConfig, say: Terminal) -> str:
+def start(target: Target, config: TrainConfig, output: Terminal) -> str:
     """Start the training job, or find the one that runs; returns its name."""
-    settings = given.settings
-    if given.tuned_by:
-        say.line(f"hyperparameters of tuning job {given.tuned_by} ({settings.home / 'best.json'}; --no-best leaves them aside)")
-    if not given.follow:
+    settings = config.settings
+    if config.tuned_by:
+        output.line(
+            f"hyperparameters of tuning job {config.tuned_by} ({settings.home / 'best.json'}; --no-best leaves them aside)"
+        )
+    if not config.follow:
         catalog.check(target, settings, settings.train_image)
-    with waiting.left_running(f"training job {given.name}", settings, f"train --follow {given.name}", f"stop {given.name}"):
-        return idempotent.start(target, idempotent.TRAINING, given, plan(given)[0], say)
+    with waiting.left_running(f"training job {config.name}", settings, f"train --follow {config.name}", f"stop {config.name}"):
+        return idempotent.start(target, idempotent.TRAINING, config, plan(config)[0], output)
 
 
-def wait(target: Target, given: TrainConfig, name: str, say: Terminal) -> waiting.Description:
+def wait(target: Target, config: TrainConfig, name: str, output: Terminal) -> waiting.Description:
     """Wait for the training job; returns its description, as DescribeTrainingJob gives it."""
-    settings = given.settings
+    settings = config.settings
     with waiting.left_running(f"training job {name}", settings, f"train --follow {name}", f"stop {name}"):
-        found = waiting.training_job(target, name, say, kennel_command(f"logs {name}", settings))
+        found = waiting.training_job(target, name, output, kennel_command(f"logs {name}", settings))
     for row in found.get("FinalMetricDataList", []):
-        say.line(f"   {row['MetricName']:<26} {row['Value']:.4f}")
-    say.line(f"model  {found['ModelArtifacts']['S3ModelArtifacts']}")
+        output.line(f"   {row['MetricName']:<26} {row['Value']:.4f}")
+    output.line(f"model  {found['ModelArtifacts']['S3ModelArtifacts']}")
     return found
 
 
-def look_inside(target: Target, given: TrainConfig, found: dict[str, Any], say: Terminal) -> list[RuleStatus]:
+def look_inside(target: Target, config: TrainConfig, found: dict[str, Any], output: Terminal) -> list[RuleStatus]:
     """What the rules of an ended job came to; those that could not go along with it are evaluated now."""
     name = found["TrainingJobName"]
-    if given.rules and not given.settings.debugger:
-        own = RulesConfig(settings=given.settings, name=f"{name[:32].rstrip('-')}-rules", job=name, rules=given.rules)
-        return rules.evaluate(target, own, say)
+    if config.rules and not config.settings.debugger:
+        own = RulesConfig(settings=config.settings, name=f"{name[:32].rstrip('-')}-rules", job=name, rules=config.rules)
+        return rules.evaluate(target, own, output)
     statuses = rule_status.of_training_job(found)
     for one in statuses:
-        say.line(one.line, style=one.style)
+        output.line(one.line, style=one.style)
     return statuses

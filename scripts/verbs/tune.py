@@ -15,50 +15,50 @@ from scripts.files import state
 from scripts.images import catalog
 
 
-def plan(given: TuneConfig) -> list[Call]:
-    if given.by_features:
-        return [*features.plan(given), create_tuning_job(features.trial(given))]
-    return [create_tuning_job(given)]
+def plan(config: TuneConfig) -> list[Call]:
+    if config.by_features:
+        return [*features.plan(config), create_tuning_job(features.trial(config))]
+    return [create_tuning_job(config)]
 
 
-def run(given: TuneConfig, say: Terminal) -> int:
-    target = connect(given.settings)
-    name = start(target, given, say)
-    if given.detach:
-        say.next(given.settings, (f"tune --follow {name}", "wait for it"), (f"stop {name}", "stop it"))
+def run(config: TuneConfig, output: Terminal) -> int:
+    target = connect(config.settings)
+    name = start(target, config, output)
+    if config.detach:
+        output.next(config.settings, (f"tune --follow {name}", "wait for it"), (f"stop {name}", "stop it"))
         return 0
-    wait(target, given, name, say)
-    say.next(given.settings, ("train", "the final training, with these"))
+    wait(target, config, name, output)
+    output.next(config.settings, ("train", "the final training, with these"))
     return 0
 
 
-def start(target: Target, given: TuneConfig, say: Terminal) -> str:
+def start(target: Target, config: TuneConfig, output: Terminal) -> str:
     """Start the tuning job, or find the one that runs; returns its name."""
-    settings = given.settings
-    if given.by_features and not given.follow:
-        features.ensure(target, given, say)
-    again = f"tune --follow {given.name}"
-    if not given.follow:
+    settings = config.settings
+    if config.by_features and not config.follow:
+        features.ensure(target, config, output)
+    again = f"tune --follow {config.name}"
+    if not config.follow:
         catalog.check(target, settings, settings.train_image)
-    with waiting.left_running(f"tuning job {given.name}", settings, again, f"stop {given.name}"):
-        return idempotent.start(target, idempotent.TUNING, given, plan(given)[-1], say)
+    with waiting.left_running(f"tuning job {config.name}", settings, again, f"stop {config.name}"):
+        return idempotent.start(target, idempotent.TUNING, config, plan(config)[-1], output)
 
 
-def wait(target: Target, given: TuneConfig, name: str, say: Terminal) -> state.BestTrial:
+def wait(target: Target, config: TuneConfig, name: str, output: Terminal) -> state.BestTrial:
     """Wait for the tuning job and remember the hyperparameters of its best training job in best.json, for training."""
-    settings = given.settings
+    settings = config.settings
     try:
         with waiting.left_running(f"tuning job {name}", settings, f"tune --follow {name}", f"stop {name}"):
-            found = waiting.tuning_job(target, name, say, kennel_command(f"logs {name}", settings))
+            found = waiting.tuning_job(target, name, output, kennel_command(f"logs {name}", settings))
         best = _best(name, found)
     except RunError:
-        if given.by_features:
-            features.forget(given)
+        if config.by_features:
+            features.forget(config)
         raise
     state.write(settings.home / "best.json", best)
     shown = "  ".join(f"{key} {value}" for key, value in sorted(best["hyperparameters"].items()))
-    say.line(f"best   {best['training_job']}   {best['objective']['name']} {best['objective']['value']:.4f}")
-    say.line(f"       {shown}   ({settings.home / 'best.json'})")
+    output.line(f"best   {best['training_job']}   {best['objective']['name']} {best['objective']['value']:.4f}")
+    output.line(f"       {shown}   ({settings.home / 'best.json'})")
     return best
 
 

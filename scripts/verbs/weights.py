@@ -18,25 +18,25 @@ from scripts.files.download import fetch
 _HASH = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
 
 
-def plan(given: WeightsConfig) -> list[Call]:
-    file = given.file or _place(given)
-    return list(uploads.plan(given.settings, _prefix(given, file), {file.name: file}))
+def plan(config: WeightsConfig) -> list[Call]:
+    file = config.file or _place(config)
+    return list(uploads.plan(config.settings, _prefix(config, file), {file.name: file}))
 
 
-def run(given: WeightsConfig, say: Terminal) -> int:
-    send(connect(given.settings), given, gather(given, say), say)
-    say.next(given.settings, ("tune", "search the hyperparameters of a new head"), ("train", "train one"))
+def run(config: WeightsConfig, output: Terminal) -> int:
+    send(connect(config.settings), config, gather(config, output), output)
+    output.next(config.settings, ("tune", "search the hyperparameters of a new head"), ("train", "train one"))
     return 0
 
 
-def gather(given: WeightsConfig, say: Terminal) -> Path:
+def gather(config: WeightsConfig, output: Terminal) -> Path:
     """The file, fetched when none was given. Raises LaunchError when it is not the file that its name says."""
-    if given.file is not None:
-        return given.file
-    expected = _HASH.search(_place(given).name)
+    if config.file is not None:
+        return config.file
+    expected = _HASH.search(_place(config).name)
     if expected is None:
-        raise LaunchError(f"--url {given.url}: its name has no hash, as resnet18-f37072fd.pth has; give it as a file")
-    file = fetch(given.url, _place(given), say)
+        raise LaunchError(f"--url {config.url}: its name has no hash, as resnet18-f37072fd.pth has; give it as a file")
+    file = fetch(config.url, _place(config), output)
     found = digest(file)
     if not found.startswith(expected[1]):
         what = weights_file.problem(file)
@@ -45,21 +45,21 @@ def gather(given: WeightsConfig, say: Terminal) -> Path:
     return file
 
 
-def send(target: Target, given: WeightsConfig, file: Path, say: Terminal) -> uploads.Done:
+def send(target: Target, config: WeightsConfig, file: Path, output: Terminal) -> uploads.Done:
     """Upload the file unless it is there, and remember it for tune and train."""
-    prefix = _prefix(given, file)
-    done = uploads.upload(target, given.settings, prefix, {file.name: file}, say)
-    say.line(f"s3://{given.settings.bucket}/{prefix}: {done}")
-    state.remember(given.settings.state, weights=slug(file))
+    prefix = _prefix(config, file)
+    done = uploads.upload(target, config.settings, prefix, {file.name: file}, output)
+    output.line(f"s3://{config.settings.bucket}/{prefix}: {done}")
+    state.remember(config.settings.state, weights=slug(file))
     return done
 
 
-def _place(given: WeightsConfig) -> Path:
-    return given.settings.home / "downloads" / PurePosixPath(urlsplit(given.url).path).name
+def _place(config: WeightsConfig) -> Path:
+    return config.settings.home / "downloads" / PurePosixPath(urlsplit(config.url).path).name
 
 
-def _prefix(given: WeightsConfig, file: Path) -> str:
-    return given.settings.key("weights", slug(file))
+def _prefix(config: WeightsConfig, file: Path) -> str:
+    return config.settings.key("weights", slug(file))
 
 
 def slug(file: Path) -> str:
