@@ -68,8 +68,8 @@ test: $(VENV)/.ready ## all tests that need no Docker engine, two files at a tim
 	$(TWO) tests/train --ignore=tests/train/data/test_loader.py
 	$(TWO) --ignore=tests/train
 
-check: $(VENV)/.ready ## lint, format and the shape of the project
-	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(RUN) -m pytest -q tests/test_structure.py
+check: $(VENV)/.ready ## lint, format, types and the shape of the project
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(RUN) -m pytest -q tests/test_structure.py
 
 mutants: $(VENV)/.ready ## plants a fault at each limit, one at a time: the tests of that limit have to find it (ARGS=file for some)
 	$(RUN) tests/mutants.py $(ARGS)

@@ -68,8 +68,8 @@ class _Removal:
         finally:
             os.close(self._at)
 
-    def keep(self, name: str, why: str) -> None:
-        """Notes what stays."""
+    def keep(self, name: str, why: str | None) -> None:
+        """Notes what stays, and the reason in the words of the system."""
         if len(self.left) < NAMED:
             path = "/".join([*(level.name for level in self._levels[1:]), name][1:])  # the first is the folder itself
             self.left.append(f"{UntrustedFolder(self._folder).shown(path)}: {why}")

@@ -179,12 +179,11 @@ class ProcessBackend:
 
     def find(self, folder: Path) -> ProcessContainer | None:
         """The container of this folder, from its container.json."""
-        note = note_of(folder)
+        note = note_of(folder)  # which a program that is not isolated may have written
         pid, started, port = note.get("pid"), note.get("started"), note.get("port")
-        whole = isinstance(pid, int) and 0 < pid < 1 << 31 and isinstance(started, float) and isinstance(port, int | None)
-        return (
-            ProcessContainer(folder, pid, started, port) if whole else None
-        )  # a program that is not isolated may have written it
+        if not (isinstance(pid, int) and 0 < pid < 1 << 31 and isinstance(started, float) and isinstance(port, int | None)):
+            return None
+        return ProcessContainer(folder, pid, started, port)
 
 
 def free_port() -> int:

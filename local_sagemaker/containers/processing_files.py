@@ -47,10 +47,10 @@ def prepare_files(
         base.make(folder)
     for one in request.get("ProcessingInputs", []):
         source = one["S3Input"]
-        folder = base / below_ml(source["LocalPath"])
-        folder.make()
+        inputs_folder = base / below_ml(source["LocalPath"])
+        inputs_folder.make()
         if record["training_job_arn"] is None:  # a rule's evaluator gets what is there, and what comes, while it runs
-            place_prefix(objects, source["S3Uri"], folder, what=f"input {one['InputName']!r}", link=link)
+            place_prefix(objects, source["S3Uri"], inputs_folder, what=f"input {one['InputName']!r}", link=link)
     body = {"ProcessingJobArn": record["arn"], **request}
     resources = {
         "current_host": HOST,

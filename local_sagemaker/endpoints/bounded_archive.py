@@ -5,6 +5,7 @@ share a budget. Members are files (not sparse ones), folders and links with name
 """
 
 import gzip
+import io
 import os
 import tarfile
 import zlib
@@ -95,10 +96,10 @@ def _members(stream: "_Bounded", limits: ArchiveLimits) -> Iterator[Member]:
             content = tar.extractfile(found) if kind == "file" else None
             yield Member(found.name, kind, bool(found.mode & 0o100), found.linkname, content)
             stream.next_member()
-            tar.members.clear()  # tarfile keeps every header that it has read
+            vars(tar)["members"].clear()  # tarfile keeps every header that it has read
 
 
-class _Bounded:
+class _Bounded(io.RawIOBase):
     """A stream that gives headers up to the budget of one member, and content piece by piece."""
 
     def __init__(self, stream: gzip.GzipFile, limits: ArchiveLimits) -> None:
