@@ -11,8 +11,8 @@ import pytest
 from smdebug.profiler.analysis.utils.profiler_data_to_pandas import PandasFrame
 from smdebug.profiler.system_metrics_reader import LocalSystemMetricsReader
 
-from contract.layout import Layout
 from local_sagemaker.containers.system_metrics import SystemMetrics
+from local_sagemaker.containers.untrusted_folder import UntrustedFolder
 from tests.support.train_jobs import ROOT, Container, Ended, ended, wait_until
 
 
@@ -53,7 +53,7 @@ def canary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def synced(tmp_path_factory: pytest.TempPathFactory, canary: Path) -> Job:
     """A job with smdebug's hook whose platform has a profiler: its own samples lie in output/profiler/system."""
     base = tmp_path_factory.mktemp("synced") / "ml"
-    platform = SystemMetrics(Layout(base).profiler, "algo-1", 100)
+    platform = SystemMetrics(UntrustedFolder(base, ("output", "profiler")), "algo-1", 100)
     for second in range(20):
         platform.sample(1_700_000_000.0 + second)
     command = f"__import__('os').system('touch {canary}')"
