@@ -67,7 +67,9 @@ FAULTS = (
     off_by_one("local_sagemaker/s3/buckets.py", "if len(names) > limit else None", *S3),
     off_by_one("local_sagemaker/logs/cloudwatch_logs.py", "for _, message in events) > PAGE_BYTES:", *LOGS),
     off_by_one("local_sagemaker/logs/cloudwatch_logs.py", "if len(items) > start + limit else None", *LOGS),
-    off_by_one("local_sagemaker/protocol/bodies.py", "if size > limit:", "tests/local_sagemaker/protocol/test_bodies.py"),
+    off_by_one(
+        "local_sagemaker/protocol/bodies.py", "len(body) + len(piece) > limit:", "tests/local_sagemaker/protocol/test_bodies.py"
+    ),
     off_by_one("local_sagemaker/protocol/signature.py", "now > claim.expires:", *SIGNATURE),
     off_by_one("local_sagemaker/protocol/signature.py", "abs(now - _seconds(claim.moment)) > SKEW:", *SIGNATURE),
     off_by_one("local_sagemaker/protocol/signature.py", "int(length) > _EXPIRES_LIMIT:", *SIGNATURE),

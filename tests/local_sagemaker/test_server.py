@@ -20,8 +20,7 @@ import pytest
 
 from local_sagemaker.config import read_config
 from local_sagemaker.errors import StartError
-from local_sagemaker.protocol import bodies
-from local_sagemaker.s3 import http as front_s3
+from local_sagemaker.s3 import http as s3_http
 from tests.support.local_server import ROOT, LocalServer
 
 
@@ -94,7 +93,7 @@ def test_it_is_light_and_quick(server: LocalServer) -> None:
 
 
 def test_a_body_over_the_limit_is_refused_unread(server: LocalServer) -> None:
-    assert bodies.read_body and front_s3.XML_BYTES == 8 * 1024**2
+    assert s3_http.XML_BYTES == 8 * 1024**2
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
     connection.putrequest("POST", "/")
     for name, value in {
