@@ -42,7 +42,7 @@ class Workers:
         self._lost_loading = 0
         """Workers that ended while they loaded, since one last got ready."""
         self._last_ready = 0.0
-        """When `sweep` last saw one that is ready; 0 before the first."""
+        """When one was last known to be ready; 0 before the first."""
         self._ending = False
 
     @property
@@ -65,9 +65,9 @@ class Workers:
         With several requests, half as long: each is asked again alone and has the other half for it.
         """
         now = time.monotonic()
-        if self.ready or not self._last_ready:
-            self._last_ready = now if self.ready else 0.0
-        elif now - self._last_ready >= self._config.worker_timeout:
+        if self.ready:
+            self._last_ready = now
+        elif self._last_ready and now - self._last_ready >= self._config.worker_timeout:
             self._fatal(f"no worker has been ready for {self._config.worker_timeout:g} s; its log says what became of them")
         for worker in self._workers:
             limit = self._config.request_timeout / (2 if len(worker.requests) > 1 else 1)
@@ -124,6 +124,7 @@ class Workers:
 
     def loaded(self, worker: WorkerConnection) -> None:
         self._lost_loading = 0
+        self._last_ready = time.monotonic()  # `sweep` may not see one that dies at once
         self._dispatcher.add(worker)
 
     def refused(self, reason: str) -> None:

@@ -81,12 +81,20 @@ def test_fifty_threads_create_the_same_endpoint(server: LocalServer) -> None:
     found = outcomes([create] * 50)
     print(f"CreateEndpoint by 50 threads: {dict(found)}")
     assert found == {"ok": 1, "ValidationException": 49}
-    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
-        server.sagemaker.delete_endpoint(EndpointName="same")
     assert wait_for_endpoint(server, "same")["EndpointStatus"] == "InService"
     assert container_count(server.root) == 1
     deleted = outcomes([lambda: server.sagemaker.delete_endpoint(EndpointName="same")] * 10)
     assert deleted["ok"] == 1
+    wait_until(lambda: container_count(server.root) == 0)
+
+
+def test_an_endpoint_that_comes_up_cannot_be_deleted(server: LocalServer) -> None:
+    """Its container answers a second after it was started, which is when the deletion is asked for."""
+    server.sagemaker.create_endpoint(EndpointName="coming", EndpointConfigName=make_config(server, "late", MODE="late"))
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        server.sagemaker.delete_endpoint(EndpointName="coming")
+    assert wait_for_endpoint(server, "coming")["EndpointStatus"] == "InService"
+    server.sagemaker.delete_endpoint(EndpointName="coming")
     wait_until(lambda: container_count(server.root) == 0)
 
 

@@ -179,7 +179,8 @@ def test_a_tuning_job_goes_on(server: LocalServer) -> None:
 
 def test_a_stop_of_the_server_does_not_wait_for_room(server: LocalServer) -> None:
     server.sagemaker.create_training_job(**job_request("left", HyperParameters={"wait": "60"}))
-    wait_until(lambda: server.sagemaker.describe_training_job(TrainingJobName="left")["SecondaryStatus"] == "Training")
+    printed = server.root / "jobs" / "left" / "algo-1" / "log"
+    wait_until(lambda: printed.exists() and printed.stat().st_size)  # a job that has started nothing is started anew
     with full_disk(server):
         asked = time.monotonic()
         server.process.terminate()
