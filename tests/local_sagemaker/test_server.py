@@ -92,20 +92,24 @@ def test_it_is_light_and_quick(server: LocalServer) -> None:
     assert statistics.median(times) < 25, "5 ms on a quiet machine"
 
 
-def test_a_body_over_the_limit_is_refused_unread(server: LocalServer) -> None:
+@pytest.mark.parametrize(("known", "status"), [(False, 403), (True, 413)], ids=["a strange key", "the owner's key"])
+def test_a_body_over_the_limit_is_refused_unread(known: bool, status: int, server: LocalServer) -> None:
+    """The key is looked at first, the size next, and the signature, which is a wrong one, when the body is there."""
     assert s3_http.XML_BYTES == 8 * 1024**2
+    key = json.loads((server.root / "server.json").read_text())["access_key"] if known else "AKIASTRANGE"
+    now = time.gmtime()
+    scope = f"{key}/{time.strftime('%Y%m%d', now)}/us-east-1/sagemaker/aws4_request"
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
     connection.putrequest("POST", "/")
     for name, value in {
         "X-Amz-Target": "SageMaker.ListModels",
         "Content-Length": str(10**12),
-        "Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/sagemaker/aws4_request,"
-        " SignedHeaders=host;x-amz-date;x-amz-target, Signature=" + "0" * 64,
-        "X-Amz-Date": "20260101T000000Z",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date;x-amz-target, Signature={'0' * 64}",
+        "X-Amz-Date": time.strftime("%Y%m%dT%H%M%SZ", now),
     }.items():
         connection.putheader(name, value)
     connection.endheaders()
-    assert connection.getresponse().status == 413
+    assert connection.getresponse().status == status
     connection.close()
 
 
