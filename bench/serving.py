@@ -29,7 +29,7 @@ from contract import cgroup, manifest
 from contract.picture import open_picture
 from contract.precision import PRECISIONS, Precision
 from contract.preprocess import crop_pixels, prepare
-from serve import engine
+from serve import engine, engine_openvino
 from tests.support import artefact
 from tests.support.server import Server
 
@@ -60,11 +60,12 @@ def main() -> int:
     machine = described()
     base = _artefact(given.weights, given.pictures / "train")
     with contextlib.ExitStack() as stack:
-        servers = {name: stack.enter_context(Server(base, **ON_CPU, KENNEL_PRECISION=name)) for name in PRECISIONS}
+        precisions = _precisions()
+        servers = {name: stack.enter_context(Server(base, **ON_CPU, KENNEL_PRECISION=name)) for name in precisions}
         fast = servers["int8"]
         start_up = first_answer(base, photographs[0], **ON_CPU)
         contenders = [served(f"serve, {name}", "photographs", photographs, server) for name, server in servers.items()]
-        contenders += [_loop_of(name, base, photographs) for name in PRECISIONS]
+        contenders += [_loop_of(name, base, photographs) for name in precisions]
         for name, start in PEERS.items():
             if name not in given.without:
                 peer = stack.enter_context(start(given.weights, photographs[0]))
@@ -92,6 +93,12 @@ def main() -> int:
     results.write("serving", facts)
     _print(rows, growth, facts)
     return 0
+
+
+def _precisions() -> list[str]:
+    """Those that a CPU of this kind serves in; bfloat16 takes one that computes in it."""
+    capabilities = engine_openvino.ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return [name for name in PRECISIONS if name in engine_openvino.fast_precisions(capabilities) | {"int8"}]
 
 
 def _artefact(weights: Path, train: Path) -> Path:

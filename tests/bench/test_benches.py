@@ -45,6 +45,7 @@ def dogs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.timeout(600)  # a CPU without bfloat16 takes minutes for what a GPU is measured at
 @pytest.mark.parametrize("name", SMALL)
 def test_a_benchmark_runs_to_its_end(name: str, dogs: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", f"bench.{name}", *SMALL[name].format(dogs=dogs).split()]
