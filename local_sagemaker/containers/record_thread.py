@@ -6,6 +6,7 @@ does is its subclass's `_run`.
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class RecordThread:
+class RecordThread(ABC):
     """The life of one resource from here to its end. `kind`: of its record, which is called `name`."""
 
     def __init__(self, context: Context, kind: str, name: str) -> None:
@@ -50,8 +51,9 @@ class RecordThread:
         """The record has changed (a stop was asked for): look at once."""
         self._wake.set()
 
+    @abstractmethod
     def _run(self, adopt: bool) -> None:
-        raise NotImplementedError
+        """Does what there is to do, in the thread; with `adopt`, from where the last server left it."""
 
     def _record(self) -> Record:
         record = self._context.store.get(self._kind, self._name)
