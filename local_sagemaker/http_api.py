@@ -143,8 +143,6 @@ class HttpApi:
             if error.code == "AccessDenied":
                 raise
             raise AwsError("ValidationError", error.message) from None  # the runtime API has a name of its own for it
-        if self._platform.endpoints is None:
-            raise unknown_operation("sagemaker-runtime", "InvokeEndpoint")
         result = await self._platform.endpoints.invoke(labels["EndpointName"], signed.headers, body)
         response = web.Response(status=result.status, body=result.body, headers=dict(result.headers))
         response.headers["x-amzn-RequestId"] = request_id
