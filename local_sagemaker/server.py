@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,28 +59,43 @@ async def _run(
     platform: Platform, parts: Sequence[Lifecycle], listener: socket.socket, pool: ThreadPoolExecutor, stop: asyncio.Event
 ) -> None:
     loop = asyncio.get_running_loop()
-    started: list[Lifecycle] = []
     front = HttpApi(platform, pool)
     # A body is stored as it was sent, so nothing is to be unzipped on the way.
     server = web.Server(
         front.answer, auto_decompress=False, read_bufsize=BUFFER_BYTES, access_log=None, keepalive_timeout=HEAD_SECONDS
     )
-    listening = None
-    try:
-        for part in parts:
-            started.append(part)
-            await asyncio.to_thread(part.start)
+    async with contextlib.AsyncExitStack() as cleanup:
+        cleanup.callback((platform.root / "server.json").unlink, missing_ok=True)
+        await cleanup.enter_async_context(running(parts))
+        cleanup.push_async_callback(server.shutdown, GRACE)
+        cleanup.callback(server.pre_shutdown)  # closes the connections that wait for a request
         listening = await loop.create_server(server, sock=listener)
+        cleanup.callback(listening.close)
         _announce(platform)
         await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def running(parts: Sequence[Lifecycle]) -> AsyncIterator[None]:
+    """Starts the parts in their order; at the end stops each that was begun, in reverse, whatever another one raises.
+
+    Raises an ExceptionGroup of what stopping them raised.
+    """
+    begun: list[Lifecycle] = []
+    try:
+        for part in parts:
+            begun.append(part)
+            await asyncio.to_thread(part.start)
+        yield
     finally:
-        if listening is not None:
-            listening.close()
-        server.pre_shutdown()  # closes the connections that wait for a request
-        await server.shutdown(GRACE)
-        for part in reversed(started):
-            await asyncio.to_thread(part.stop)
-        (platform.root / "server.json").unlink(missing_ok=True)
+        errors: list[Exception] = []
+        for part in reversed(begun):
+            try:
+                await asyncio.to_thread(part.stop)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("parts of the server did not stop as they should", errors)
 
 
 def _listen(port: int) -> socket.socket:

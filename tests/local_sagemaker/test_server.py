@@ -4,6 +4,7 @@ Covers local_sagemaker.server, local_sagemaker.config, local_sagemaker.http_api,
 local_sagemaker.context.
 """
 
+import asyncio
 import http.client
 import json
 import os
@@ -21,6 +22,7 @@ import pytest
 from local_sagemaker.config import read_config
 from local_sagemaker.errors import StartError
 from local_sagemaker.s3 import http as s3_http
+from local_sagemaker.server import running
 from tests.support.local_server import ROOT, LocalServer
 
 
@@ -72,6 +74,41 @@ def test_it_announces_itself_and_stops_cleanly(tmp_path: Path) -> None:
     server.start()
     assert server._keys == keys, "a root keeps its keys"
     server.stop()
+
+
+class Part:
+    """A part of a server that writes down what it is told, and fails at it where `fails` says so."""
+
+    def __init__(self, name: str, told: list[str], fails: str = "") -> None:
+        self.name, self.told, self.fails = name, told, fails
+
+    def start(self) -> None:
+        self.tell("start")
+
+    def stop(self) -> None:
+        self.tell("stop")
+
+    def tell(self, what: str) -> None:
+        self.told.append(f"{what} {self.name}")
+        if what == self.fails:
+            raise RuntimeError(f"{self.name} cannot {what}")
+
+
+@pytest.mark.parametrize("fails", ["stop", "start"])
+def test_every_part_is_stopped_whatever_another_raises(fails: str) -> None:
+    told: list[str] = []
+    parts = [Part("a", told), Part("b", told, "stop"), Part("c", told), Part("d", told, fails)]
+
+    async def run_them() -> None:
+        async with running(parts):
+            told.append("serve")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(run_them())
+    assert [line for line in told if "stop" in line] == ["stop d", "stop c", "stop b", "stop a"]
+    assert ("serve" in told) == (fails == "stop")
+    said = [*map(str, caught.value.exceptions), str(caught.value.__context__)]
+    assert "b cannot stop" in said and f"d cannot {fails}" in said, "no error is lost"
 
 
 def test_a_taken_port_is_named(server: LocalServer, tmp_path: Path) -> None:
