@@ -266,7 +266,10 @@ class EndpointRun(RecordThread):
             instance.terminate()
         deadline = time.monotonic() + grace
         for instance in fleet.all():
-            instance.stop(max(0.0, deadline - time.monotonic()))
+            try:
+                instance.stop(max(0.0, deadline - time.monotonic()))
+            except Exception:  # the others are to be stopped whatever it is, and the thread has to live to delete the endpoint
+                log.exception("instance %s of endpoint %s", instance.state["id"], self._name)
 
     def _fleets(self) -> list[Fleet]:
         return [self._blue, *([self._green] if self._green is not None else [])]

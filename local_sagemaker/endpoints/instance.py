@@ -14,6 +14,7 @@ from ..containers.backend import NOT_ISOLATED, Backend, CannotStart, Container, 
 from ..containers.backends import Backends
 from ..containers.container_log import STOP_PATIENCE, LogFollower, tail
 from ..containers.folder_removal import remove_tree
+from ..containers.untrusted_folder import Refused
 from ..context import Context
 from ..errors import AwsError
 from ..storage.full_disk import refused_by_disk
@@ -142,9 +143,16 @@ class Instance:
         return self.alive and self.bad_pings < BAD_PINGS
 
     def read_log(self) -> None:
-        """Takes new log lines in; what a full disk refuses is taken in later. An instance's health does not depend on that."""
-        with self._full_disk_matters_not():
-            self._follower.poll()
+        """Takes new log lines in; what a full disk refuses is taken in later. An instance's health does not depend on that.
+
+        A container that has put something else in the place of its log is ended; `last_words` says so.
+        """
+        try:
+            with self._full_disk_matters_not():
+                self._follower.poll()
+        except (Refused, PermissionError):
+            if self.running is not None:
+                self.running.kill()
         self.state["offset"] = self._follower.offset
 
     def say(self, text: str) -> None:
@@ -154,7 +162,7 @@ class Instance:
 
     def _read_rest(self) -> None:
         until = time.monotonic() + STOP_PATIENCE
-        with self._full_disk_matters_not():
+        with self._full_disk_matters_not(), contextlib.suppress(Refused, OSError):
             while self._follower.rest(until) is not None:
                 self.state["offset"] = self._follower.offset
 

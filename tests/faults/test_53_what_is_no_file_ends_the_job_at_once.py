@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.support.local_server import (
     LocalServer,
+    ask,
     job_request,
     log_lines,
+    make_endpoint,
     processing_request,
     wait_for_job,
     wait_for_processing,
@@ -86,6 +89,34 @@ def test_the_log_of_a_container_may_be_nothing_else_either(server: LocalServer, 
     server.sagemaker.create_training_job(**job_request(name, HyperParameters={"python": json.dumps(code), "wait": "30"}))
     job = wait_for_job(server, name, SECONDS)
     assert job["TrainingJobStatus"] == "Failed" and f"/log is {kind}" in job["FailureReason"], job
+
+
+SWAP = "import os; log = base.parents[1] / 'log'; log.unlink(); os.mkfifo(log)"
+
+
+def test_an_endpoint_whose_log_is_none_serves_on_with_another_instance(server: LocalServer) -> None:
+    assert make_endpoint(server, "swapped")["EndpointStatus"] == "InService"
+    before = ask(server, "swapped", "pid")
+    ask(server, "swapped", f"python {SWAP}")
+
+    def replaced() -> bool:
+        try:
+            return ask(server, "swapped", "pid") != before
+        except ClientError:
+            return False
+
+    wait_until(replaced, SECONDS)
+    events = server.logs.filter_log_events(logGroupName="/aws/sagemaker/Endpoints/swapped")["events"]
+    assert [event for event in events if "[platform] replaced" in event["message"] and "/log is a FIFO" in event["message"]]
+    server.sagemaker.delete_endpoint(EndpointName="swapped")
+    wait_until(lambda: not server.sagemaker.list_endpoints(NameContains="swapped")["Endpoints"], SECONDS)
+
+
+def test_an_endpoint_that_comes_up_without_a_log_fails_with_the_path(server: LocalServer) -> None:
+    found = make_endpoint(server, "unlogged", MODE="never", START=SWAP)
+    assert found["EndpointStatus"] == "Failed" and "/log is a FIFO" in found["FailureReason"], found
+    server.sagemaker.delete_endpoint(EndpointName="unlogged")
+    wait_until(lambda: not server.sagemaker.list_endpoints(NameContains="unlogged")["Endpoints"], SECONDS)
 
 
 def test_things_among_the_files_of_a_folder_are_left_out_and_told(server: LocalServer) -> None:

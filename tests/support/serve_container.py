@@ -1,9 +1,9 @@
 """A tiny serving image that keeps the contract. Its environment says how it comes up, the request's body what it answers.
 
 MODE: ok; never (says 503 to /ping); exit (ends at once, with a last word); late (serves after 1 s). WEIGHTS is the file of
-the model whose text it answers to `who`. With BROKEN set it is healthy and answers 500 to everything. Bodies: who; pid;
-headers; environment; status CODE TEXT; sleep SECONDS; die (no answer); half (dies in the middle of its answer); big BYTES;
-sick (from now on /ping fails).
+the model whose text it answers to `who`. With BROKEN set it is healthy and answers 500 to everything. START is code to run
+first, which knows `base`. Bodies: who; pid; python CODE (which knows `base`); headers; environment; status CODE TEXT; sleep
+SECONDS; die (no answer); half (dies in the middle of its answer); big BYTES; sick (from now on /ping fails).
 """
 
 import json
@@ -16,7 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 MODE = os.environ.get("MODE", "ok")
-MODEL = Path(os.environ["SAGEMAKER_BASE_DIR"]) / "model"
+base = Path(os.environ["SAGEMAKER_BASE_DIR"])
+MODEL = base / "model"
 healthy = MODE != "never"
 
 
@@ -44,6 +45,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_pid(self, rest: str) -> None:
         self.reply(200, str(os.getpid()).encode())
+
+    def answer_python(self, rest: str) -> None:
+        exec(rest, {"base": base})
+        self.reply(200, b"done")
 
     def answer_headers(self, rest: str) -> None:
         self.reply(200, json.dumps({name.lower(): value for name, value in self.headers.items()}).encode())
@@ -99,6 +104,7 @@ class Server(ThreadingHTTPServer):
 
 def main() -> None:
     print(f"container up with {' '.join(sys.argv[1:])} in mode {MODE}", flush=True)
+    exec(os.environ.get("START", ""), {"base": base})
     if MODE == "exit":
         sys.exit("RuntimeError: no weights here")
     if MODE == "late":
