@@ -18,7 +18,11 @@ STOP_PATIENCE = 0.5
 
 @dataclass
 class LogFollower:
-    """Follows one file into one log stream. `offset` (bytes) is how far it came: keep it, and go on after a restart."""
+    """Follows one file into one log stream. `offset` (bytes) is how far it came: keep it, and go on after a restart.
+
+    The stream itself knows how much of the file it has. So what a killed server appended, and had no time to keep the offset of,
+    is returned once more and not appended twice.
+    """
 
     events: Events
     group: str
@@ -27,23 +31,27 @@ class LogFollower:
     offset: int = 0
     behind: bool = False
     """Whether there may be more at once than the last call took."""
+    _in_stream: int | None = None
+    """How many bytes of the file were in the stream when this server first looked."""
 
     def poll(self, *, final: bool = False) -> list[str]:
         """The lines that were completed since the last call, up to CHUNK bytes of them; all are appended to the stream.
 
         `final` takes the last line without its end, too. A line longer than CHUNK comes in pieces.
         """
-        chunk = self._read()
-        self.behind = len(chunk) == CHUNK
+        again = max(0, self._appended() - self.offset)
+        chunk = self._read(min(again, CHUNK) or CHUNK)
+        self.behind = again > 0 or len(chunk) == CHUNK
         end = chunk.rfind(b"\n") + 1
-        if final and not self.behind:
+        if 0 < again == len(chunk) or (final and not self.behind):
             end = len(chunk)
-        elif not end and self.behind:
+        elif not end and len(chunk) == CHUNK:
             end = chunk.rfind(b"\r") + 1 or CHUNK  # a progress bar is cut between two of its states
         if not end:
             return []
         found = [line.rstrip("\r") for line in chunk[:end].decode("utf-8", "replace").removesuffix("\n").split("\n")]
-        self.events.append(self.group, self.stream, found)
+        if not again:
+            self.events.append(self.group, self.stream, found, followed=self.offset + end)
         self.offset += end
         return found
 
@@ -52,13 +60,19 @@ class LogFollower:
 
         After `until` (as time.monotonic counts) only its end is taken; the log stream says how much is left out.
         """
-        left = self._size() - self.offset
+        begin = max(self.offset, self._appended())
+        left = self._size() - begin
         if time.monotonic() >= until and left > CHUNK:
             skipped = left - CHUNK
             note = f"[platform] {skipped:,} bytes of the log are left out here: they came faster than they can be kept."
-            self.events.append(self.group, self.stream, [note])
-            self.offset += skipped
+            self.events.append(self.group, self.stream, [note], followed=begin + skipped)
+            self.offset = begin + skipped
         return self.poll(final=True) or None
+
+    def _appended(self) -> int:
+        if self._in_stream is None:
+            self._in_stream = self.events.followed(self.group, self.stream)
+        return self._in_stream
 
     def _size(self) -> int:
         try:
@@ -67,11 +81,11 @@ class LogFollower:
         except FileNotFoundError:
             return 0
 
-    def _read(self) -> bytes:
+    def _read(self, size: int) -> bytes:
         try:
             with UntrustedFolder(self.path.parent).reader(self.path.name) as file:
                 file.seek(self.offset)
-                return file.read(CHUNK)
+                return file.read(size)
         except FileNotFoundError:
             return b""
 

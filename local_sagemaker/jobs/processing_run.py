@@ -108,6 +108,7 @@ class ProcessingRun(JobThread):
             link=backend.mounts_read_only,
         )
         started = self._update(processing_state.begin)
+        self._context.events.follow_anew(GROUP, started["stream"])  # a job of this name may have had it, in the same second
         if isolated and not backend.isolates_network:
             self._context.events.append(GROUP, started["stream"], [f"[platform] {NOT_ISOLATED}"])
         return backend.start(self._spec(seen_base, isolated))

@@ -65,7 +65,10 @@ class TrainingContainers:
             for channel in self._request.get("InputDataConfig", []):
                 data, link = self.base(host) / "input/data", self._backend.mounts_read_only
                 download_channel(self._context.objects, channel, data, number, len(self.hosts), link=link)
-        self._follow(begin())
+        record = begin()
+        for stream in record["streams"].values():  # a job of this name may have had the same, in the same second
+            self._context.events.follow_anew(GROUP, stream)
+        self._follow(record)
         if "CheckpointConfig" in self._request:
             for sync in self._syncs[: len(self.hosts)]:
                 sync.restore()

@@ -267,6 +267,7 @@ class TrainingRun(JobThread):
 
     def _end_without_upload(self) -> None:
         """A stop was asked for while something was uploaded: what is not there yet stays away."""
+        self._context.keys.withdraw(self._holder)
         if self._abandoned:
             return self._fail(f"InternalServerError: {self._abandoned[0]}")
         self._update(lambda record, now: training_state.finish(record, "Stopped", now))

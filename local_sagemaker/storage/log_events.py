@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS streams (
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, at INTEGER NOT NULL, ingested INTEGER NOT NULL, message TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS followed (stream INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS events_in_order ON events (stream, at, id);
 """
 LINE_BYTES = 262_118  # what CloudWatch Logs takes for one event, less its overhead
@@ -49,14 +50,32 @@ class Events:
         self._database, self.notice = open_or_set_aside(root / "events.db", SCHEMA, _check)
         self._clock = clock
 
-    def append(self, group: str, stream: str, lines: Iterable[str], at: float | None = None) -> None:
+    def append(
+        self, group: str, stream: str, lines: Iterable[str], at: float | None = None, *, followed: int | None = None
+    ) -> None:
         """Adds lines to a stream, making group and stream as needed: for programs of this server, not for the wire.
 
         `at` is their time in epoch seconds, now when None. Call it with many lines at once. Lines longer than CloudWatch
-        takes are cut, and end by saying so.
+        takes are cut, and end by saying so. `followed`: with these lines the stream has so many bytes of the log file that it
+        follows; both are written or neither is.
         """
         moment = int((self._clock() if at is None else at) * 1000)
-        self.put(group, stream, [(moment, line) for line in lines], create=True)
+        with self._database.transaction():
+            self.put(group, stream, [(moment, line) for line in lines], create=True)
+            if followed is not None:
+                number = self._stream(group, stream)["id"]
+                self._database.execute("INSERT OR REPLACE INTO followed VALUES (?, ?)", (number, followed))
+
+    def followed(self, group: str, stream: str) -> int:
+        """How many bytes of the log file that a stream follows are in it; 0 where the stream is not there."""
+        sql = "SELECT followed.bytes FROM followed JOIN streams ON streams.id = stream WHERE log_group = ? AND name = ?"
+        row = self._database.row(sql, (group, stream))
+        return row["bytes"] if row else 0
+
+    def follow_anew(self, group: str, stream: str) -> None:
+        """From now on a stream, if it is there, follows another log file, of which it has nothing yet."""
+        where = "stream IN (SELECT id FROM streams WHERE log_group = ? AND name = ?)"
+        self._database.execute(f"DELETE FROM followed WHERE {where}", (group, stream))
 
     def put(self, group: str, stream: str, events: Sequence[tuple[int, str]], *, create: bool = False) -> None:
         """Adds (epoch milliseconds, line) pairs. Raises ResourceNotFoundException unless `create`."""
@@ -104,7 +123,9 @@ class Events:
         """Removes a group with all in it."""
         with self._database.transaction():
             self.need_group(group)
-            self._database.execute("DELETE FROM events WHERE stream IN (SELECT id FROM streams WHERE log_group = ?)", (group,))
+            for table in ("events", "followed"):
+                streams = "SELECT id FROM streams WHERE log_group = ?"
+                self._database.execute(f"DELETE FROM {table} WHERE stream IN ({streams})", (group,))
             self._database.execute("DELETE FROM streams WHERE log_group = ?", (group,))
             self._database.execute("DELETE FROM groups WHERE name = ?", (group,))
 
@@ -112,7 +133,8 @@ class Events:
         """Removes a stream with its lines."""
         with self._database.transaction():
             number = self._stream(group, stream)["id"]
-            self._database.execute("DELETE FROM events WHERE stream = ?", (number,))
+            for table in ("events", "followed"):
+                self._database.execute(f"DELETE FROM {table} WHERE stream = ?", (number,))
             self._database.execute("DELETE FROM streams WHERE id = ?", (number,))
 
     def groups(self) -> list[Row]:
@@ -183,6 +205,8 @@ def _check(database: Database) -> None:
     for row in database.rows("SELECT * FROM streams"):
         if not isinstance(row["created"], float) or not isinstance(row["bytes"], int):
             raise ValueError(f"the log stream {row['name']!r} is not what was written")
+    if database.row("SELECT 1 FROM followed WHERE typeof(bytes) <> 'integer' OR bytes < 0"):
+        raise ValueError("how much of a log file was followed is not what was written")
     wrong = "typeof(at) <> 'integer' OR typeof(ingested) <> 'integer' OR typeof(message) <> 'text'"
     if database.row(f"SELECT 1 FROM events WHERE {wrong} LIMIT 1"):
         raise ValueError("a log event is not what was written")

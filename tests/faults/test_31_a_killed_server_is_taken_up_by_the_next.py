@@ -3,6 +3,7 @@
 The next server reconciles in 5 s: adopted, or failed with the reason; no orphan, no port kept. Of local_sagemaker.reconcile.
 """
 
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import psutil
 import pytest
 from botocore.exceptions import HTTPClientError
 
+from local_sagemaker.storage.store import Store
 from tests.support.local_server import (
     PROCESSING_IMAGE,
     LocalServer,
@@ -133,6 +135,40 @@ def test_a_processing_job_and_the_evaluator_of_a_rule_are_adopted(server: LocalS
     assert server.s3.get_object(Bucket="bucket", Key="kept/a")["Body"].read() == b"A"
     wait_until(lambda: evaluation()["RuleEvaluationStatus"] == "NoIssuesFound", 30)
     assert wait_for_job(server, "ruled")["TrainingJobStatus"] == "Completed"
+
+
+def test_no_line_comes_twice_and_no_metric_is_lost(server: LocalServer) -> None:
+    """Killed after the lines of a log were kept, and before it was written down how far that was."""
+    lines = [f"loss={number};" for number in range(200)]
+    request = job_request("once", HyperParameters={"say": "|".join(lines), "wait": "4"})
+    server.sagemaker.create_training_job(**request)
+    code = "[print(f'loss={number};', flush=True) for number in range(200)]"
+    server.sagemaker.create_processing_job(**processing_request("once", {"python": json.dumps(code), "wait": "4"}))
+    make_endpoint(server, "once", START=code)
+
+    def kept() -> dict[str, list[str]]:
+        events = server.logs.filter_log_events(logGroupName="/aws/sagemaker/Endpoints/once")["events"]
+        return {
+            "training": log_lines(server, "once"),
+            "processing": log_lines(server, "once", kind="ProcessingJobs"),
+            "serving": [event["message"] for event in events],
+        }
+
+    wait_until(lambda: all(lines[-1] in found for found in kept().values()))
+    server.kill()
+    store = Store(server.root)
+    store.update("training-job", "once", lambda record: record.update(offsets={"algo-1": 0}, metrics={}, history=[]))
+    store.update("processing-job", "once", lambda record: record.update(offset=0))
+    store.update("endpoint", "once", lambda record: record["blue"]["variants"][0]["instances"][0].update(offset=0))
+    store.close()
+    server.start()
+    job = wait_for_job(server, "once")
+    assert wait_for_processing(server, "once")["ProcessingJobStatus"] == "Completed"
+    assert job["FinalMetricDataList"][0]["Value"] == 199
+    server.sagemaker.delete_endpoint(EndpointName="once")
+    wait_until(lambda: not server.sagemaker.list_endpoints()["Endpoints"])
+    for what, found in kept().items():
+        assert [line for line in found if line.startswith("loss=")] == lines, what
 
 
 def test_a_fleet_that_was_being_retired_is_not_left_over(server: LocalServer) -> None:

@@ -1,6 +1,7 @@
 """Row 59: a model archive with a header of 1.5 GB, sparse files of 1 TB. Refused by name in little memory; and whatever is being
 uploaded, StopTrainingJob acts within 2 s."""
 
+import contextlib
 import gzip
 import io
 import json
@@ -12,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from local_sagemaker.storage.store import Store
 from tests.support.local_server import (
     ROLE,
     SERVE_IMAGE,
@@ -134,6 +136,8 @@ def test_a_stop_ends_an_upload(server: LocalServer, what: str) -> None:
     assert job["TrainingJobStatus"] == "Stopped" and took < SECONDS
     wait_until(lambda: not (server.root / "jobs" / name).exists())
     keys = [entry["Key"] for entry in server.s3.list_objects_v2(Bucket="bucket").get("Contents", [])]
+    with contextlib.closing(Store(server.root)) as store:
+        assert not [key for key in store.list("container-key") if key["holder"].endswith(f"/{name}")], "its key ended, too"
     archive = f"{name}/output/{path.partition('/')[0]}.tar.gz"
     assert not [key for key in keys if key.endswith(("/weights", archive))]
 

@@ -26,6 +26,39 @@ def test_lines_come_when_they_are_complete_and_each_once(tmp_path: Path) -> None
     assert again.poll() == ["six", "��"]
 
 
+def test_what_a_killed_server_had_appended_is_returned_again_and_kept_once(tmp_path: Path) -> None:
+    """The offset that the next one starts with is older than what is in the stream, by less and by more than a piece."""
+    lines = [f"line {number}" for number in range(100_000)]
+    (tmp_path / "log").write_text("".join(f"{line}\n" for line in lines))
+    killed = follower(tmp_path)
+    first = killed.poll()
+    known = killed.offset
+    before = [*first, *killed.poll(), *killed.poll()]
+    (tmp_path / "log").open("a").write("the last one")
+    for offset, seen in ((known, len(first)), (killed.offset, len(before))):
+        following, found = follower(tmp_path, offset), []
+        while (piece := following.rest(math.inf)) is not None:
+            found += piece
+        assert found == [*lines[seen:], "the last one"]
+    events = Events(tmp_path / "root").after("group", "stream", (0, 0), 0, 2**62, 10**6)
+    assert [event.message for event in events] == [*lines, "the last one"]
+
+
+def test_a_stream_that_follows_another_file_has_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("one\n")
+    following = follower(tmp_path)
+    following.poll()
+    following.events.follow_anew("group", "stream")
+    assert follower(tmp_path).poll() == ["one"]
+    events = following.events.after("group", "stream", (0, 0), 0, 2**62, 10)
+    assert [event.message for event in events] == ["one", "one"]
+    following.events.delete_stream("group", "stream")
+    assert following.events.followed("group", "stream") == 0
+    assert follower(tmp_path).poll() == ["one"]
+    following.events.delete_group("group")
+    assert following.events.followed("group", "stream") == 0
+
+
 def test_a_flood_and_a_line_without_end_are_taken_in(tmp_path: Path) -> None:
     following = follower(tmp_path)
     (tmp_path / "log").write_bytes(b"".join(b"line %d\n" % number for number in range(200_000)))
