@@ -1,7 +1,7 @@
 """These rules look at the duration of steps: how long until the first, and which take far longer than the others."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,14 +85,15 @@ class StepOutlier(ProfilerRule):
             seconds = np.array([step.seconds for step in steps])
             is_outlier, limit = outliers(seconds, self.stddev)
             found = [step for step, out in zip(steps, is_outlier, strict=True) if out]
-            causes = {step.number: cause(step, steps) for step in found[:FEWEST]}
+            named = found[:FEWEST]
+            why = causes(named, steps)
             subject = f"{node} {mode}"
             self.details[subject] = {
                 "median": float(np.median(seconds)),
                 "limit": limit,
-                "outliers": [[step.number, step.seconds, causes.get(step.number)] for step in found[:FEWEST]],
+                "outliers": [[step.number, step.seconds, part] for step, part in zip(named, why, strict=True)],
             }
-            often = Counter(name for name in causes.values() if name).most_common(1)
+            often = Counter(name for name in why if name).most_common(1)
             message = f"{len(found)} of {len(steps)} steps take longer than {limit:.3g} s (median {np.median(seconds):.3g} s)"
             message += f", most of them for {often[0][0]}" if often else ""
             last = found[-1].number if found else steps[-1].number
@@ -107,13 +108,19 @@ class StepOutlier(ProfilerRule):
         return None if self._steps else f"StepOutlier could not be evaluated: {TIMELINE}"
 
 
-def cause(step: TimedStep, steps: list[TimedStep]) -> str | None:
-    """The part of a step that exceeds its own median by most; what no part covers is "Other". None without parts."""
-    if not step.parts:
-        return None
-    excess = {}
-    for name in step.parts:
-        excess[name] = step.parts[name] - float(np.median([one.parts.get(name, 0.0) for one in steps]))
-    rest = [one.seconds - sum(one.parts.values()) for one in steps]
-    excess["Other"] = step.seconds - sum(step.parts.values()) - float(np.median(rest))
-    return max(excess, key=excess.__getitem__)
+def causes(slow: Sequence[TimedStep], steps: Sequence[TimedStep]) -> list[str | None]:
+    """Of each slow step, the part that exceeds its own median over `steps` by most; what no part covers is "Other". None for a
+    step without parts."""
+    names = {name for step in slow for name in step.parts}
+    usual = {name: float(np.median([one.parts.get(name, 0.0) for one in steps])) for name in names}
+    rest = float(np.median([_rest(one) for one in steps]))
+    found: list[str | None] = []
+    for step in slow:
+        excess = {name: seconds - usual[name] for name, seconds in step.parts.items()} | {"Other": _rest(step) - rest}
+        found.append(max(excess, key=excess.__getitem__) if step.parts else None)
+    return found
+
+
+def _rest(step: TimedStep) -> float:
+    """The seconds of a step that no part covers."""
+    return step.seconds - sum(step.parts.values())

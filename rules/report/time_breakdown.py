@@ -11,7 +11,7 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 
 from contract.timeline import PARTS
-from rules.checks.steps import cause, outliers
+from rules.checks.steps import causes, outliers
 from rules.errors import RuleError
 from rules.reading.job_files import JobFiles
 from rules.reading.profile import Profile
@@ -86,24 +86,26 @@ def time_breakdown(job: JobFiles, profile: Profile | None, metrics: Mapping[str,
 def group_steps(node: str, mode: str, steps: list[TimedStep]) -> StepGroup:
     """The steps of one node and mode: their spread, each outlier with its cause, and the share of each part."""
     seconds = np.array([step.seconds for step in steps])
+    median = float(np.median(seconds))
     is_outlier, limit = outliers(seconds, DEVIATIONS) if len(steps) >= FEWEST else (np.zeros(len(steps), bool), float("nan"))
-    slow = [step for step, out in zip(steps, is_outlier, strict=True) if out]
+    slow = sorted((step for step, out in zip(steps, is_outlier, strict=True) if out), key=lambda one: -one.seconds)
+    why = causes(slow, steps)
     p95, p99 = np.percentile(seconds, [95, 99])
     return {
         "node": node,
         "mode": mode,
         "steps": len(steps),
-        "median": float(np.median(seconds)),
+        "median": median,
         "mean": float(seconds.mean()),
-        "mad": float(np.median(np.abs(seconds - np.median(seconds)))),
+        "mad": float(np.median(np.abs(seconds - median))),
         "p95": float(p95),
         "p99": float(p99),
         "max": float(seconds.max()),
         "limit": None if np.isnan(limit) else limit,
-        "outliers": [(step.number, step.seconds, cause(step, steps)) for step in sorted(slow, key=lambda one: -one.seconds)[:50]],
+        "outliers": [(step.number, step.seconds, part) for step, part in zip(slow[:50], why, strict=False)],
         "outlier_count": len(slow),
-        "outlier_seconds": float(sum(step.seconds - np.median(seconds) for step in slow)),
-        "causes": dict(Counter(cause(step, steps) or "unknown" for step in slow).most_common()),
+        "outlier_seconds": sum(step.seconds - median for step in slow),
+        "causes": dict(Counter(part or "unknown" for part in why).most_common()),
         "percent": part_shares(steps),
         "seconds": thin([(step.number, step.seconds) for step in steps], 1200),
         "durations": [round(step.seconds, 6) for step in steps[:: max(1, len(steps) // 5000)]],

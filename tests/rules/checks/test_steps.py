@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rules.checks.steps import outliers
+from rules.checks.steps import causes, outliers
 from rules.reading.system_metrics import CPU
+from rules.reading.timeline import TimedStep
 from tests.rules.conftest import Evaluate
 from tests.support.saved_profile import HOST, START, events, sample, steps
 
@@ -40,6 +41,15 @@ def test_the_cause_is_the_part_that_grew(tmp_path: Path, evaluate: Evaluate) -> 
     result = evaluate("StepOutlier", events(tmp_path, steps(seconds, DataWait=waits, Forward=[0.05] * 120)))
     assert "most of them for DataWait" in result.evidence[0].message
     assert result.numbers[f"{HOST} TRAIN"]["outliers"][0] == [10, pytest.approx(1.0, abs=1e-3), "DataWait"]
+
+
+def test_steps_of_two_processes_with_one_number_have_each_its_cause() -> None:
+    usual = [TimedStep(HOST, "TRAIN", 1, 0.0, 1.0, {"DataWait": 0.5, "Copy": 0.5})] * 3
+    waits, copies = (
+        TimedStep(HOST, "TRAIN", 7, 0.0, 9.0, {name: 8.5, other: 0.5})
+        for name, other in (("DataWait", "Copy"), ("Copy", "DataWait"))
+    )
+    assert causes([waits, copies], [*usual, waits, copies]) == ["DataWait", "Copy"]
 
 
 def test_modes_are_kept_apart(tmp_path: Path, evaluate: Evaluate) -> None:
