@@ -2,9 +2,10 @@
 
 The checks are our own and do not lean on tarfile's `data` filter, which some Pythons lack and some have broken
 (CVE-2025-4517), so the same archive gives the same answer everywhere. Sparse files, links, devices and FIFOs are refused.
-Other readers of archives use the same bound and the same check of names: `Bounded`, `plain_name`.
+Other readers of archives use the same bounds and the same check of names: `reading`, `plain_name`.
 """
 
+import contextlib
 import gzip
 import io
 import os
@@ -16,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from contract.errors import ArchiveError
 from contract.files import replacing
@@ -61,50 +63,48 @@ def _files(folder: Path) -> Iterator[Path]:
 def unpack(archive: Path, folder: Path, limits: Limits = Limits()) -> None:
     """Unpack into `folder`, which must be absent or empty; on any error nothing is left there.
 
-    Raises ArchiveError naming the member and what is wrong with it.
+    Raises ArchiveError naming the archive, the member and what is wrong with it.
     """
     if folder.exists() and any(folder.iterdir()):
         raise ArchiveError(f"{folder}: not empty; unpack into a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        with gzip.open(archive, "rb") as zipped:
-            _extract(_Members(zipped, limits.bytes + (limits.members + 32) * 4096), aside, limits)
+        with open(archive, "rb") as stream, reading(stream, limits.bytes + (limits.members + 32) * 4096) as members:
+            _extract(members, aside, limits)
         if folder.exists():
             folder.rmdir()
         aside.chmod(0o755)
         aside.rename(folder)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, RecursionError) as error:  # a header of headers of headers
-        raise ArchiveError(f"{archive.name}: not a whole tar.gz ({str(error)[:120]})") from None
+    except ArchiveError as error:
+        raise ArchiveError(f"{archive.name}: {error}") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _extract(stream: "_Members", folder: Path, limits: Limits) -> None:
+def _extract(members: "Members", folder: Path, limits: Limits) -> None:
     seen: dict[str, bool] = {}
     total = 0
-    with tarfile.open(fileobj=stream, mode="r:") as tar:
-        for count, member in enumerate(tar, start=1):
-            if count > limits.members:
-                raise ArchiveError(f"{member.name[:200]!r}: more than {limits.members:,} members")
-            path = _checked(member)
-            if path == PurePosixPath("."):
-                continue
-            _claim(path, member, seen)
-            total += member.size if not member.isdir() else 0
-            if total > limits.bytes:
-                raise ArchiveError(f"{member.name!r}: more than {limits.bytes:,} bytes in all")
-            if member.isdir():
-                (folder / path).mkdir(parents=True, exist_ok=True)
-            else:
-                stream.headers_left = None
-                _write(tar, member, folder / path)
-            stream.headers_left = HEADER_BYTES
-            vars(tar)["members"].clear()  # tarfile remembers every header it has read
+    for count, member in enumerate(members, start=1):
+        if count > limits.members:
+            raise ArchiveError(f"{member.name[:200]!r}: more than {limits.members:,} members")
+        path = _checked(member)
+        if path == PurePosixPath("."):
+            continue
+        _claim(path, member, seen)
+        total += member.size if not member.isdir() else 0
+        if total > limits.bytes:
+            raise ArchiveError(f"{member.name!r}: more than {limits.bytes:,} bytes in all")
+        if member.isdir():
+            (folder / path).mkdir(parents=True, exist_ok=True)
+        else:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            with open(folder / path, "xb") as target:
+                target.writelines(members.content(member))
 
 
 def _checked(member: tarfile.TarInfo) -> PurePosixPath:
-    if member.type not in (*_PLAIN, tarfile.DIRTYPE) or member.sparse is not None:
+    if not is_plain_file(member) and not member.isdir():
         raise ArchiveError(f"{member.name[:200]!r}: not a regular file or folder")
     return plain_name(member.name)
 
@@ -130,30 +130,67 @@ def _claim(path: PurePosixPath, member: tarfile.TarInfo, seen: dict[str, bool]) 
     seen[place] = member.isdir()
 
 
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    source = tar.extractfile(member)
-    assert source is not None
-    left = member.size
-    with open(path, "xb") as target:
+def is_plain_file(member: tarfile.TarInfo) -> bool:
+    """Whether a member is a regular file whose bytes lie in the archive, all of them."""
+    return member.type in _PLAIN and member.sparse is None
+
+
+@contextlib.contextmanager
+def reading(stream: BinaryIO, ceiling: int) -> "Iterator[Members]":
+    """The members of a tar.gz, of which no more than `ceiling` bytes are unpacked. Raises ArchiveError, within the context too,
+    for what is no whole archive."""
+    try:
+        with gzip.GzipFile(fileobj=stream) as zipped:
+            bounded = _Bounded(zipped, ceiling)
+            with tarfile.open(fileobj=bounded, mode="r:") as tar:
+                yield Members(tar, bounded)
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, RecursionError) as error:  # a header of headers of headers
+        raise ArchiveError(f"not a whole tar.gz ({str(error)[:120]})") from None
+
+
+class Members:
+    """The members of an archive in their order, and the content of each while it is the newest."""
+
+    def __init__(self, tar: tarfile.TarFile, stream: "_Bounded") -> None:
+        """`stream`: what `tar` reads."""
+        self._tar, self._stream = tar, stream
+
+    def __iter__(self) -> Iterator[tarfile.TarInfo]:
+        for member in self._tar:
+            yield member
+            self._stream.headers_left = HEADER_BYTES
+            vars(self._tar)["members"].clear()  # tarfile remembers every header it has read
+
+    def content(self, member: tarfile.TarInfo) -> Iterator[bytes]:
+        """The bytes of a plain file, a mebibyte at a time. Raises ArchiveError where they end early."""
+        source = self._tar.extractfile(member)
+        assert source is not None
+        self._stream.headers_left = None
+        left = member.size
         while left:
             piece = source.read(min(_CHUNK, left))
             if not piece:
                 raise ArchiveError(f"{member.name!r}: ends early")
-            target.write(piece)
+            yield piece
             left -= len(piece)
 
 
-class Bounded(io.RawIOBase):
-    """What gzip unpacks, up to `ceiling` bytes: a header may ask for any number of bytes, and tarfile would read them all."""
+class _Bounded(io.RawIOBase):
+    """What gzip unpacks, up to `ceiling` bytes, and between two members no more than HEADER_BYTES: a header may ask for any
+    number of bytes, and tarfile would read them all. `headers_left`: None while a file's bytes are read."""
 
     def __init__(self, stream: gzip.GzipFile, ceiling: int) -> None:
         self._stream, self._ceiling = stream, ceiling
+        self.headers_left: int | None = HEADER_BYTES
 
     def read(self, size: int = -1) -> bytes:
-        """Raises ArchiveError behind the ceiling, and for more than a mebibyte at once."""
+        """Raises ArchiveError behind the ceiling, for longer headers, and for more than a mebibyte at once."""
         if size < 0 or size > _CHUNK:
             raise ArchiveError(f"a header claims {size:,} bytes")
+        if self.headers_left is not None:
+            self.headers_left -= size
+            if self.headers_left < 0:
+                raise ArchiveError(f"the headers of a member are longer than {HEADER_BYTES:,} bytes")
         self._check(self._stream.tell() + size)
         return self._stream.read(size)
 
@@ -167,19 +204,3 @@ class Bounded(io.RawIOBase):
     def _check(self, position: int) -> None:
         if position > self._ceiling:
             raise ArchiveError(f"more than {self._ceiling:,} bytes unpacked")
-
-
-class _Members(Bounded):
-    """The same, and between two members no more than HEADER_BYTES are given out. `headers_left`: None for a file's bytes."""
-
-    def __init__(self, stream: gzip.GzipFile, ceiling: int) -> None:
-        super().__init__(stream, ceiling)
-        self.headers_left: int | None = HEADER_BYTES
-
-    def read(self, size: int = -1) -> bytes:
-        """Raises ArchiveError for longer headers, and as Bounded does."""
-        if self.headers_left is not None:
-            self.headers_left -= size
-            if self.headers_left < 0:
-                raise ArchiveError(f"the headers of a member are longer than {HEADER_BYTES:,} bytes")
-        return super().read(size)

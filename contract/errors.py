@@ -31,3 +31,7 @@ class PictureMemoryError(PictureError):
 
 class PickleError(ContractError):
     """A pickle is damaged, or of a kind that is not read as data."""
+
+
+class SafetensorsError(ContractError):
+    """The header of a safetensors file does not describe the file."""

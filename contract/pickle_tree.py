@@ -6,13 +6,15 @@ What such a tree stands for is decided by its readers.
 """
 
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from contract.errors import PickleError
 from contract.reason import first_line
 
+TORCH_MAGIC = 0x1950A86A20F9469CFC6C
+"""First value of a file that torch before 1.6 wrote: a row of pickles."""
 INSTRUCTIONS = 2_000_000
 """Instructions read at most; a checkpoint of a large network has a tenth."""
 _LARGEST_KEY = 1 << 60
@@ -67,6 +69,24 @@ def read(stream: BinaryIO, names: set[Name]) -> Any:
     # Hostile or broken bytes make pickletools and the machine raise nearly anything.
     except Exception as error:
         raise PickleError(f"not a whole pickle: {first_line(error, 120)}") from None
+
+
+def storages(tree: Any) -> Iterator[tuple[str, str]]:
+    """The key of each of torch's storages that anything in a tree refers to, and the name of its kind, such as FloatStorage."""
+    todo, seen = [tree], set()
+    while todo:
+        value = todo.pop()
+        if id(value) in seen or not isinstance(value, list | tuple | dict | Stub | Reference):
+            continue
+        seen.add(id(value))
+        if isinstance(value, Reference):
+            parts = value.identity
+            if isinstance(parts, tuple) and len(parts) >= 3 and isinstance(parts[1], Name) and isinstance(parts[2], str):
+                yield parts[2], parts[1].name
+        elif isinstance(value, Stub):
+            todo += [value.maker, value.arguments, value.state, *value.items, *value.entries.values()]
+        else:
+            todo += value.values() if isinstance(value, dict) else value
 
 
 class _Machine:

@@ -4,23 +4,20 @@ Nothing in the file is run or unpickled. A file in which nothing is found may st
 """
 
 import io
-import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from contract import pickle_tree
-from contract.errors import PickleError
-from contract.pickle_tree import Name, Reference, Stub
+from contract import pickle_tree, safetensors_header
+from contract.errors import PickleError, SafetensorsError
+from contract.pickle_tree import Name, Stub
 from contract.reason import first_line
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--")
-_MAGIC = 0x1950A86A20F9469CFC6C
-"""First value of a file that torch before 1.6 wrote."""
 _PLAIN = ("torch", "torch._utils", "torch._tensor", "torch.storage", "torch.serialization", "torch.nn.parameter", "collections")
 """Modules of the names in a state dict; a pickled network names its classes' own."""
 _FLOATS = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "BFloat16Storage": "bf16"}
@@ -53,7 +50,7 @@ def problem(path: Path) -> str:
             if head.startswith(b"\x80"):
                 return _of_pickles(stream)
             if 2 <= int.from_bytes(head[:8], "little") <= size - 8 and head[8:9] == b"{":
-                return _of_safetensors(stream, size)
+                return _of_safetensors(stream)
         except PickleError as error:
             return f"is damaged, or no state dict: {error}"
     return "is neither what torch.save wrote nor safetensors; give a file such as torchvision's resnet18-f37072fd.pth"
@@ -73,7 +70,7 @@ def _of_zip(stream: BinaryIO, size: int) -> str:
             if found := _pickled(names):
                 return found
             folder = roots[0].removesuffix("data.pkl")
-            for key, kind in _storages(root).items():
+            for key, kind in _formats(root).items():
                 member = members.get(f"{folder}data/{key}")
                 if member is None:
                     return f"is damaged: the numbers of {_owner(root, key)} are missing; download it again"
@@ -92,13 +89,13 @@ def _of_pickles(stream: BinaryIO) -> str:
     """torch's format before 1.6: magic, version, the machine, the tree, the storages' keys, then each one's count and bytes."""
     names: set[Name] = set()
     first = pickle_tree.read(stream, names)
-    if first != _MAGIC:
+    if first != pickle_tree.TORCH_MAGIC:
         return _pickled(names) or "was written by pickle.dump; save model.state_dict() with torch.save"
     pickle_tree.read(stream, names), pickle_tree.read(stream, names)
     root, keys = pickle_tree.read(stream, names), pickle_tree.read(stream, names)
     if found := _pickled(names):
         return found
-    kinds, widths = _storages(root), {key: _WIDTHS.get(kind, 2) for key, kind in _references(root)}
+    kinds, widths = _formats(root), {key: _WIDTHS.get(kind, 2) for key, kind in pickle_tree.storages(root)}
     for key in keys if isinstance(keys, list) else ():
         count = int.from_bytes(stream.read(8), "little")
         length = count * widths.get(key, 0)
@@ -109,20 +106,16 @@ def _of_pickles(stream: BinaryIO) -> str:
     return ""
 
 
-def _of_safetensors(stream: BinaryIO, size: int) -> str:
-    length = int.from_bytes(stream.read(8), "little")
+def _of_safetensors(stream: BinaryIO) -> str:
     try:
-        header = json.loads(stream.read(length))
-        rows = [(name, row["dtype"], *row["data_offsets"]) for name, row in header.items() if name != "__metadata__"]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return "is damaged: its safetensors header cannot be read; download it again"
-    for name, kind, start, end in rows:
-        if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start <= end <= size - 8 - length:
-            return f"is damaged: the numbers of {name!r:.60} are missing; download it again"
-        if kind in _SAFETENSORS:
-            stream.seek(8 + length + start)
-            if not _finite(stream, _SAFETENSORS[kind], end - start):
-                return _not_finite(name)
+        entries = safetensors_header.read(stream)
+    except SafetensorsError as error:
+        return f"is damaged: {error}; download it again"
+    for entry in entries:
+        if entry.dtype in _SAFETENSORS:
+            stream.seek(entry.start)
+            if not _finite(stream, _SAFETENSORS[entry.dtype], entry.length):
+                return _not_finite(entry.name)
     return ""
 
 
@@ -144,33 +137,15 @@ def _not_finite(name: str) -> str:
     return f"holds NaN or infinity in {name!r:.60}: the training that it is from had failed; take another file"
 
 
-def _references(value: Any) -> Iterator[tuple[str, str]]:
-    """Key and kind of every storage below a value of the tree."""
-    todo, seen = [value], set()
-    while todo:
-        value = todo.pop()
-        if id(value) in seen or not isinstance(value, list | tuple | dict | Stub | Reference):
-            continue
-        seen.add(id(value))
-        if isinstance(value, Reference):
-            parts = value.identity
-            if isinstance(parts, tuple) and len(parts) >= 3 and isinstance(parts[1], Name) and isinstance(parts[2], str):
-                yield parts[2], parts[1].name
-        elif isinstance(value, Stub):
-            todo += [value.arguments, value.state, *value.items, *value.entries.values()]
-        else:
-            todo += value.values() if isinstance(value, dict) else value
-
-
-def _storages(root: Any) -> dict[str, str]:
+def _formats(root: Any) -> dict[str, str]:
     """The format of the numbers in each storage of floating-point numbers, by the storage's key."""
-    return {key: _FLOATS[kind] for key, kind in _references(root) if kind in _FLOATS}
+    return {key: _FLOATS[kind] for key, kind in pickle_tree.storages(root) if kind in _FLOATS}
 
 
 def _owner(root: Any, key: str) -> str:
     """The name in the state dict of the tensor with a storage."""
     entries: Mapping[Any, Any] = root.entries if isinstance(root, Stub) else root if isinstance(root, dict) else {}
-    owners = (str(name) for name, value in entries.items() if any(key == found for found, _ in _references(value)))
+    owners = (str(name) for name, value in entries.items() if any(key == found for found, _ in pickle_tree.storages(value)))
     return next(owners, "a tensor")
 
 

@@ -20,8 +20,6 @@ from rules.checks.overall import ProfilerReport
 from rules.checks.rule import Evidence
 from rules.config import Config, message_file, read_config
 from rules.errors import RuleError
-from rules.report import command
-from rules.report.profiler_report import profiler_page
 
 CODES = {Status.NO_ISSUES: 0, Status.ISSUES: 1, Status.ERROR: 2, Status.STOPPED: 143}
 
@@ -30,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluates; returns the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["report"]:
+        from rules.report import command  # Jinja2 and all that draws, which a rule in its container does not pay for
+
         return command.main(words[1:])
     message = message_file(words)
     try:
@@ -77,13 +77,15 @@ def _fired(config: Config, evidence: Evidence, actions: list[StopTraining]) -> N
 
 def _write(config: Config, result: Result) -> None:
     """The result as JSON; ProfilerReport's parts and its page in AWS's layout."""
+    if config.output is None:
+        return
     files = {f"{result.rule}.json": json.dumps(result.as_json(), indent=1, allow_nan=False)}
     if isinstance(config.rule, ProfilerReport):
+        from rules.report.profiler_report import profiler_page
+
         for name, body in config.rule.files().items():
             files[f"profiler-output/profiler-reports/{name}.json"] = json.dumps(finite_or_null(body), indent=1, allow_nan=False)
         files["profiler-output/profiler-report.html"] = profiler_page(config.rule, config.job or config.place)
-    if config.output is None:
-        return
     for name, content in files.items():
         path = config.output / name
         path.parent.mkdir(parents=True, exist_ok=True)

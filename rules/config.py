@@ -73,7 +73,7 @@ def _container(base: Path) -> Config:
         environment = body.get("Environment") or {}
         outputs = (body.get("ProcessingOutputConfig") or {}).get("Outputs") or []
         output = outputs[0]["S3Output"]["LocalPath"] if outputs else str(base / "processing" / "output" / "rule")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ParameterError(f"{file.name} is not a Processing job's: {error!r}.") from None
     given = {name: value for name, value in environment.items() if not name.isupper()}
     if not file.exists():

@@ -14,9 +14,9 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from contract import manifest
+from contract import manifest, safetensors_header
 from contract.errors import ContractError
-from serve import descriptors, log, safetensors_header, warmup
+from serve import descriptors, log, warmup
 from serve.config import Config
 from serve.errors import RequestError, ServeError
 from serve.frontend import Frontend

@@ -84,7 +84,9 @@ FAULTS = (
     off_by_one("serve/dispatcher.py", "len(self._waiting) + len(self._in_hand()) >= self._limit:", *DISPATCHER),
     off_by_one("serve/frontend.py", "if int(length) > limit:", "tests/serve/test_frontend.py"),
     off_by_one("serve/frontend.py", "self._held + size > self.config.upload_budget:", "tests/serve/test_frontend.py"),
-    off_by_one("serve/safetensors_header.py", "length > min(HEADER_LIMIT, size - 8)", "tests/serve/test_safetensors_header.py"),
+    off_by_one(
+        "contract/safetensors_header.py", "length > min(HEADER_LIMIT, size - 8)", "tests/contract/test_safetensors_header.py"
+    ),
     off_by_one("serve/json_body.py", '(b",", b"[", b"{")) > _STRUCTURE_LIMIT:', "tests/serve/test_json_body.py"),
 )
 

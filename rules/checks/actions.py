@@ -41,7 +41,7 @@ def read_actions(text: str, job: str | None) -> list[StopTraining]:
         return []
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ParameterError("action_json is not JSON.") from None
     actions = []
     for one in body if isinstance(body, list) else [body]:

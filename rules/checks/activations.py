@@ -9,13 +9,21 @@ from numpy.typing import NDArray
 
 from rules.checks.parameters import number, regex
 from rules.checks.rule import Evidence, TensorRule, collection
-from rules.reading.saved_tensors import SavedStep, SavedTensors
+from rules.reading.saved_tensors import SavedStep, SavedTensor, SavedTensors
 
 
 def by_unit(value: NDArray[Any]) -> NDArray[Any]:
     """A layer's values as [unit, values]. A unit is a channel: axis 1 of [N, F] and [N, C, H, W], the last of [N, T, F]."""
     axis = value.ndim - 1 if value.ndim == 3 else 1
     return np.moveaxis(value, axis, 0).reshape(value.shape[axis], -1)
+
+
+def units(saved: SavedTensors, step: SavedStep, names: str) -> Iterator[tuple[SavedTensor, NDArray[Any]]]:
+    """The layers that a step saved whole, of names that a regex finds, each with its values as `by_unit` gives them."""
+    for tensor in saved.select(step, regex=names):
+        value = tensor.value()
+        if value is not None and value.ndim >= 2 and value.size:
+            yield tensor, by_unit(value)
 
 
 @dataclass(kw_only=True)
@@ -30,11 +38,8 @@ class DeadRelu(TensorRule):
     threshold_layer: float = number(50.0, 0, 100)
 
     def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
-        for tensor in saved.select(step, regex=self.tensor_regex):
-            value = tensor.value()
-            if value is None or value.ndim < 2 or not value.size:
-                continue
-            active = 100 * (by_unit(value) != 0).mean(axis=1)
+        for tensor, values in units(saved, step, self.tensor_regex):
+            active = 100 * (values != 0).mean(axis=1)
             dead = 100 * float((active < self.threshold_inactivity).mean())
             message = f"{dead:.3g} % of {len(active)} units are inactive"
             yield from self.test(tensor.key, step.number, dead, dead > self.threshold_layer, self.threshold_layer, message)
@@ -63,15 +68,11 @@ class SaturatedActivation(TensorRule):
     threshold_layer: float = number(50.0, 0, 100)
 
     def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
-        for tensor in saved.select(step, regex=self.tensor_regex):
-            value = tensor.value()
-            if value is None or value.ndim < 2 or not value.size:
-                continue
+        for tensor, values in units(saved, step, self.tensor_regex):
             low, high = self.threshold_tanh_min, self.threshold_tanh_max
             if "sigmoid" in tensor.name.lower():
                 low, high = self.threshold_sigmoid_min, self.threshold_sigmoid_max
-            units = by_unit(value)
-            inside = 100 * ((units > low) & (units < high)).mean(axis=1)
+            inside = 100 * ((values > low) & (values < high)).mean(axis=1)
             share = 100 * float((inside < self.threshold_inactivity).mean())
             message = f"{share:.3g} % of {len(inside)} units have hardly an input between {low:g} and {high:g}"
             yield from self.test(tensor.key, step.number, share, share > self.threshold_layer, self.threshold_layer, message)

@@ -123,10 +123,8 @@ class Confusion(TensorRule):
     matrix: NDArray[Any] = field(init=False, repr=False, default_factory=lambda: np.zeros((0, 0), int))
 
     def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
-        if self._open:
-            last = self._open[-1][0]
-            if step.mode != "EVAL" or step.number - last.number > step.mode_step - last.mode_step:
-                yield from self._close(last.number)
+        if self._open and not step.goes_on(last := self._open[-1][0]):
+            yield from self._close(last.number)
         if step.mode not in ("EVAL", "GLOBAL"):
             return
         labels, predicted = pairs(

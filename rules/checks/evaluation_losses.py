@@ -31,7 +31,7 @@ class EvaluationLosses:
     def add(self, step: SavedStep, loss: float) -> EvaluationLoss | None:
         """Takes a saved loss in; gives the evaluation that this step shows to be over."""
         done = None
-        if self._evaluation and (step.mode != "EVAL" or self._parted(step)):
+        if self._evaluation and self._last is not None and not step.goes_on(self._last):
             done = self.close()
         if step.mode == "EVAL":
             self._evaluation.append(loss)
@@ -48,7 +48,3 @@ class EvaluationLosses:
         point = EvaluationLoss(self._last.number, self._before, float(np.mean(self._evaluation)))
         self._train, self._evaluation = [], []
         return point
-
-    def _parted(self, step: SavedStep) -> bool:
-        """Whether steps of another mode, saved or not, lie between the last step of EVAL and this one."""
-        return self._last is not None and step.number - self._last.number > step.mode_step - self._last.mode_step

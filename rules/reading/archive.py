@@ -4,17 +4,13 @@ What is read is bounded: the archive's unpacked bytes, and those of the wanted m
 over, and a name is only ever compared, so nothing in an archive can reach outside.
 """
 
-import gzip
 import io
-import tarfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract.archive import Bounded
+from contract import archive
 from contract.errors import ArchiveError
-from contract.reason import first_line
 from rules.errors import SourceError
 from rules.reading.source import File, Source
 
@@ -55,22 +51,18 @@ def members(source: Source, name: str, wanted: Callable[[str], bool], *, first: 
     found: dict[str, bytes] = {}
     left = WANTED
     try:
-        with gzip.GzipFile(fileobj=io.BufferedReader(_Remote(source, name), _PIECE)) as zipped:
-            with tarfile.open(fileobj=Bounded(zipped, UNPACKED), mode="r:") as tar:
-                for member in tar:
-                    clean = member.name.removeprefix("./")
-                    if not member.isreg() or not wanted(clean):
-                        continue
-                    left -= member.size
-                    if left < 0:
-                        raise SourceError(f"with {clean!r} it holds more than {WANTED:,} bytes to read")
-                    content = tar.extractfile(member)
-                    found[clean] = content.read() if content else b""
-                    if first:
-                        break
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise SourceError(f"{name} is no whole tar.gz: {first_line(error, 120)}") from None
-    except (SourceError, ArchiveError) as error:
+        with archive.reading(io.BufferedReader(_Remote(source, name), _PIECE), UNPACKED) as packed:
+            for member in packed:
+                clean = member.name.removeprefix("./")
+                if not archive.is_plain_file(member) or not wanted(clean):
+                    continue
+                left -= member.size
+                if left < 0:
+                    raise ArchiveError(f"with {clean!r} it holds more than {WANTED:,} bytes to read")
+                found[clean] = b"".join(packed.content(member))
+                if first:
+                    break
+    except ArchiveError as error:
         raise SourceError(f"{name}: {error}") from None
     return found
 

@@ -3,18 +3,16 @@
 A part that is missing is None or empty, and the report says so. This module does not interpret what the files hold.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from contract import output_data
-from contract.reason import first_line
 from contract.splits import TEST, VALIDATION
 from rules.errors import SourceError
 from rules.reading.archive import InMemory, members
-from rules.reading.source import Source, open_source
+from rules.reading.source import Source, json_object, open_source
 
 OUTPUTS = (output_data.STEPS, output_data.HISTORY, *(output_data.predictions(split) for split in (TEST, VALIDATION)))
 RECORDS = (output_data.OPERATORS, output_data.MACHINE)
@@ -76,17 +74,6 @@ def read_description(place: str) -> dict[str, Any] | None:
     if place.startswith("s3://") or path.suffix != ".json" or not path.is_file():
         return None
     return json_object(path.name, path.read_bytes())
-
-
-def json_object(name: str, body: bytes) -> dict[str, Any]:
-    """A file's JSON object. Raises SourceError."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise SourceError(f"{name} is not JSON: {first_line(error, 100)}.") from None
-    if not isinstance(found, dict):
-        raise SourceError(f"{name} is not a JSON object.")
-    return found
 
 
 def inside(place: str, *names: str) -> str:

@@ -4,7 +4,6 @@ A step is given out once every worker has written it or a later one, or once the
 step. Names, collections and file layout are smdebug's.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.errors import SourceError
-from rules.reading.source import Source
+from rules.reading.source import Source, json_object
 from rules.reading.tensor_file import decode
 
 END = "training_job_end.ts"
@@ -75,6 +74,10 @@ class SavedStep:
     modified: float
     tensors: list[SavedTensor] = field(default_factory=list)
 
+    def goes_on(self, last: "SavedStep") -> bool:
+        """Whether this step and an earlier one are of one mode and no step of another, saved or not, lies between them."""
+        return self.mode == last.mode and self.number - last.number <= self.mode_step - last.mode_step
+
 
 class SavedTensors:
     """The tensors of one job. `poll` looks for new steps; `ended` says, then, whether there will be no more."""
@@ -132,7 +135,7 @@ class SavedTensors:
         if not match:
             raise SourceError(f"{name} is no index file of smdebug's hook.")
         number, worker = int(match[1]), match[2]
-        body = _json(self._source, name)
+        body = json_object(name, self._source.read(name))
         meta = body.get("meta", _EMPTY)
         try:
             step = SavedStep(number, meta["mode"], int(meta["mode_step"]), modified)
@@ -145,7 +148,7 @@ class SavedTensors:
                     tensor.reductions[reduction] = part
                 else:
                     tensor.whole = part
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SourceError(f"{name} is no index file of smdebug's hook: {error!r}.") from None
         step.tensors = list(found.values())
         self._seen.add(name)
@@ -157,13 +160,13 @@ class SavedTensors:
         names = [file.name for file in self._source.files("collections/") if file.name.endswith(".json")]
         if not names:
             return
-        body = _json(self._source, names[-1])
+        body = json_object(names[-1], self._source.read(names[-1]))
         try:
             self._workers = int(body["_meta"]["num_workers"])
             for name, about in body["collections"].items():
                 regexes = [re.compile(text) for text in about.get("include_regex", ())]
                 self._collections[name] = (set(about.get("tensor_names", ())), regexes)
-        except (KeyError, TypeError, ValueError, re.error) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
             raise SourceError(f"{names[-1]} is no collections file of smdebug's hook: {error!r}.") from None
 
 
@@ -180,13 +183,3 @@ def _read(source: Source, part: ByteRange) -> NDArray[Any]:
         return decode(source.read(part.file, part.start, part.length))
     except FileNotFoundError:
         raise SourceError(f"{part.file} is missing, though the index names it.") from None
-
-
-def _json(source: Source, name: str) -> dict[str, Any]:
-    try:
-        body = json.loads(source.read(name))
-    except ValueError:
-        raise SourceError(f"{name} is not JSON.") from None
-    if not isinstance(body, dict):
-        raise SourceError(f"{name} is not a JSON object.")
-    return body

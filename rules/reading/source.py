@@ -1,11 +1,13 @@
-"""A source lists and reads a job's files, in a folder or below an S3 prefix. It knows no file format and writes nothing."""
+"""A source lists and reads a job's files, in a folder or below an S3 prefix. It writes nothing, and knows no format but JSON."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from contract.reason import first_line
 from rules.errors import SourceError
 
 
@@ -126,3 +128,14 @@ class S3Prefix:
             ) from None
         except BotoCoreError as error:
             raise SourceError(f"s3://{self.bucket}/{self._key(name)} cannot be read: {error}") from None
+
+
+def json_object(name: str, body: bytes) -> dict[str, Any]:
+    """A file's JSON object. Raises SourceError."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{name} is not JSON: {first_line(error, 100)}.") from None
+    if not isinstance(found, dict):
+        raise SourceError(f"{name} is not a JSON object.")
+    return found

@@ -106,7 +106,7 @@ class SystemMetrics:
                 row = json.loads(line)
                 at, value = float(row["Timestamp"]), float(row["Value"])
                 dimension, device = str(row["Dimension"]), str(row.get("Name") or row.get("Type") or "")
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise SourceError(f"{name}: a line is no system metric: {error!r}.") from None
             series = self._series.setdefault((str(row.get("NodeId") or node), dimension, device), Series())
             if series.times and at < series.times[-1]:

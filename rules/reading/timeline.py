@@ -116,6 +116,6 @@ def _events(source: Source, name: str, process: int, node: str) -> list[Event]:
                 phase, number = phases.get(row["pid"], row["name"]), int(step) if step is not None else None
                 own = int(arguments.get("pid", process))
                 found.append(Event(phase, row["name"], start, row.get("dur", 0) / 1e6, node, own, number, arguments))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SourceError(f"{name} is no timeline of smdebug's: {error!r}.") from None
     return found

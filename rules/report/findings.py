@@ -3,7 +3,6 @@
 A rule that could not look is never shown as one that found nothing.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypedDict, final
 
@@ -13,9 +12,9 @@ from rules.checks.overall import ProfilerReport
 from rules.checks.profiler_rule import ProfilerRule
 from rules.checks.rule import Evidence, EvidenceRow, evidence_row
 from rules.errors import ParameterError, RuleError
-from rules.reading.job_files import JobFiles, json_object
+from rules.reading.job_files import JobFiles
 from rules.reading.profile import Profile
-from rules.reading.source import Source
+from rules.reading.source import Source, json_object
 from rules.report.curve import Point, finite_points, thin
 
 LARGE = 500_000_000
@@ -185,7 +184,7 @@ def _tensors(source: Source, known: set[str], say: Say, everything: bool, warnin
             continue
         say(f"  {name}")
         result = Evaluation(rule=rule, place="", source=source, exhaustive=True).run()
-        yield rule_row(name, json.loads(json.dumps(result.as_json())), FOR_THIS_REPORT)
+        yield rule_row(name, result.as_json(), FOR_THIS_REPORT)
     if large:
         warnings.append(
             f"The saved tensors are over {LARGE / 1e6:.0f} MB, so of the rules that the job had not, only those over losses "

@@ -103,7 +103,7 @@ def _history(files: Mapping[str, bytes], warnings: list[str]) -> list[dict[str, 
         if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             return rows
         warnings.append(f"{HISTORY}: not a list of epochs.")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         warnings.append(f"{HISTORY} is not JSON: {first_line(error, 100)}.")
     return []
 

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from contract.output_data import MACHINE, OPERATORS
 from rules.errors import SourceError
-from rules.reading.job_files import json_object
+from rules.reading.source import json_object
 from rules.report.time_breakdown import StepGroup
 
 SHOWN = 12

@@ -53,9 +53,10 @@ def test_a_pickled_network_is_named_by_its_class(way: str, tmp_path: Path) -> No
         (b"\x80\x02cut", "is damaged, or no state dict"),
         (b"PK\x03\x04 and nothing more", "is a damaged zip"),
         ((40).to_bytes(8, "little") + b"{" + b"x" * 60, "is damaged: its safetensors header"),
+        ((9 << 20).to_bytes(8, "little") + b"{" * (9 << 20), "is damaged: its safetensors header of 9,437,184 bytes"),
         (
             (60).to_bytes(8, "little") + b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(60),
-            "the numbers of 'w' are",
+            "is damaged: 68 bytes, and its safetensors header describes 72; download it again",
         ),
     ],
     ids=lambda value: str(value)[:20],

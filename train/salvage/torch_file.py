@@ -7,7 +7,7 @@ and nothing is unpacked to disk: a tensor's bytes are read when it is asked for.
 import io
 import math
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,8 +23,6 @@ from train.errors import SalvageError
 LARGEST = 4 << 30
 """Bytes of a file: the largest torchvision classifier has 2.5 GB."""
 _MEMBERS = 100_000
-_MAGIC = 0x1950A86A20F9469CFC6C
-"""First value of the row of pickles."""
 _WRAPPERS = 8
 _TYPES = {
     "FloatStorage": torch.float32,
@@ -140,7 +138,7 @@ def open_file(path: Path, stream: BinaryIO) -> TorchFile:
         return _zip(stream, size)
     names: set[Name] = set()
     root = _read(stream, names)
-    if root == _MAGIC:
+    if root == pickle_tree.TORCH_MAGIC:
         stream.seek(0)
         return _pickles(stream, names)
     return TorchFile(root, "a bare pickle", names, _nowhere)
@@ -192,7 +190,7 @@ def _zip(stream: BinaryIO, size: int) -> TorchFile:
 
 def _pickles(stream: BinaryIO, names: set[Name]) -> TorchFile:
     """Magic, version, a description of the machine, the tree, the keys of the storages; then each storage's length and bytes."""
-    if _read(stream, names) != _MAGIC:
+    if _read(stream, names) != pickle_tree.TORCH_MAGIC:
         raise SalvageError("a tensor whose bytes torch did not write")
     version, machine = _read(stream, names), _read(stream, names)
     if version != 1001 or not isinstance(machine, dict) or machine.get("little_endian") is not True:
@@ -200,7 +198,7 @@ def _pickles(stream: BinaryIO, names: set[Name]) -> TorchFile:
     root, keys = _read(stream, names), _read(stream, names)
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise SalvageError("torch's old format without its list of storages")
-    kinds = _kinds(root)
+    kinds = {key: _TYPES.get(kind, torch.uint8) for key, kind in pickle_tree.storages(root)}
     places: dict[str, tuple[int, int]] = {}
     end = stream.tell()
     for key in keys:
@@ -221,26 +219,6 @@ def _pickles(stream: BinaryIO, names: set[Name]) -> TorchFile:
         return Storage(dtype, count, lambda: read(key))
 
     return TorchFile(root, "the format before torch 1.6", names, find)
-
-
-def _kinds(root: Any) -> Mapping[str, torch.dtype]:
-    """The kind of number in each storage that anything in the tree refers to."""
-    kinds: dict[str, torch.dtype] = {}
-    todo, seen = [root], set()
-    while todo:
-        value = todo.pop()
-        if id(value) in seen or not isinstance(value, list | tuple | dict | Stub | Reference):
-            continue
-        seen.add(id(value))
-        if isinstance(value, Reference):
-            parts = value.identity
-            if isinstance(parts, tuple) and len(parts) >= 3 and isinstance(parts[1], Name) and isinstance(parts[2], str):
-                kinds[parts[2]] = _TYPES.get(parts[1].name, torch.uint8)
-        elif isinstance(value, Stub):
-            todo += [value.maker, value.arguments, value.state, *value.items, *value.entries.values()]
-        else:
-            todo += value.values() if isinstance(value, dict) else value
-    return kinds
 
 
 def _nowhere(key: str, dtype: torch.dtype, count: int) -> Storage:

@@ -93,3 +93,30 @@ def test_a_stop_within_ten_saved_steps(trained: Trained) -> None:
     """What StopTraining waits for: the first evidence of a diseased training, not its end."""
     result = Evaluation(rule=make("VanishingGradient", {}), place=str(trained("vanishing")), follow=True).run()
     assert result.evidence[0].step < 10
+
+
+DEEP = b"[" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "content"),
+    [
+        ("ExplodingTensor", "collections/000000000/worker_0_collections.json", DEEP),
+        (
+            "ExplodingTensor",
+            "collections/000000000/worker_0_collections.json",
+            b'{"_meta": {"num_workers": 1}, "collections": []}',
+        ),
+        ("ExplodingTensor", "index/000000000/000000000000_worker_0.json", DEEP),
+        ("ExplodingTensor", "index/000000000/000000000000_worker_0.json", b"[]"),
+        ("BatchSize", "system/incremental/2026112809/1764320000.algo-1.json", DEEP + b"\n"),
+        ("StepOutlier", "framework/pevents/2026112809/1764320000000000_7-algo-1_pythontimeline.json", DEEP),
+    ],
+)
+def test_a_file_that_no_reader_was_made_for_is_an_error_and_no_crash(
+    rule: str, name: str, content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_bytes(content)
+    result = Evaluation(rule=make(rule, {}), place=str(tmp_path)).run()
+    assert result.status is Status.ERROR and result.details.startswith("ClientError: ") and Path(name).name in result.details

@@ -1,6 +1,8 @@
 """Archives are read in memory, within limits, and only as far as needed."""
 
+import gzip
 import io
+import random
 import tarfile
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def test_nothing_after_the_first_is_read(tmp_path: Path) -> None:
     path = pack(tmp_path / "a.tar.gz", ("model.json", b"{}"), ("model.safetensors", bytes(range(256)) * 40_000))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert members(Folder(tmp_path), "a.tar.gz", lambda name: name == "model.json", first=True) == {"model.json": b"{}"}
-    with pytest.raises(SourceError, match=r"a\.tar\.gz is no whole tar\.gz"):
+    with pytest.raises(SourceError, match=r"a\.tar\.gz: not a whole tar\.gz"):
         members(Folder(tmp_path), "a.tar.gz", lambda name: False)
 
 
@@ -47,6 +49,25 @@ def test_a_header_that_claims_too_much_is_refused(tmp_path: Path) -> None:
     pack(tmp_path / "b.tar.gz", ("other", archive.UNPACKED + 1))
     with pytest.raises(SourceError):
         members(Folder(tmp_path), "b.tar.gz", lambda name: False)
+
+
+@pytest.mark.parametrize("size", [1 << 20, (1 << 20) + 1, 3 << 20])
+def test_a_member_of_more_than_a_mebibyte_comes_back_whole(size: int, tmp_path: Path) -> None:
+    content = random.Random(size).randbytes(size)
+    pack(tmp_path / "a.tar.gz", ("steps.csv", content), ("history.json", b"[]"))
+    assert members(Folder(tmp_path), "a.tar.gz", lambda name: True) == {"steps.csv": content, "history.json": b"[]"}
+
+
+@pytest.mark.parametrize(
+    "kind, content, count", [(tarfile.XHDTYPE, b"11 a=12345\n" * 90_000, 64), (tarfile.GNUTYPE_LONGNAME, b"n", 5000)]
+)
+def test_headers_without_end_are_refused(kind: bytes, content: bytes, count: int, tmp_path: Path) -> None:
+    entry = tarfile.TarInfo("header")
+    entry.type, entry.size = kind, len(content)
+    one = entry.tobuf(tarfile.USTAR_FORMAT) + content + b"\0" * (-len(content) % 512)
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(one * count))
+    with pytest.raises(SourceError, match=r"a\.tar\.gz: (the headers of a member are longer|not a whole tar)"):
+        members(Folder(tmp_path), "a.tar.gz", lambda name: True)
 
 
 def test_links_are_passed_over(tmp_path: Path) -> None:

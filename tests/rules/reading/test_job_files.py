@@ -115,7 +115,7 @@ def test_a_broken_archive_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
     (tmp_path / "output.tar.gz").write_bytes(b"no archive")
     (tmp_path / "model.tar.gz").write_bytes(tar(tmp_path / "debug-output")[:50])
     job = find(str(tmp_path))
-    assert job.tensors and len(job.warnings) == 2 and all("is no whole tar.gz" in line for line in job.warnings)
+    assert job.tensors and len(job.warnings) == 2 and all("not a whole tar.gz" in line for line in job.warnings)
 
 
 def test_pictures_from_elsewhere(whole: Path, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from serve import safetensors_header
-from serve.errors import EngineError
+from contract import safetensors_header
+from contract.errors import SafetensorsError
 
 
 @pytest.fixture()
@@ -50,7 +50,7 @@ def test_broken_files_are_named(good: Path) -> None:
     ]
     for number, spoil in enumerate(broken):
         spoil()
-        with pytest.raises(EngineError, match=r"^model\.safetensors: ") as caught:
+        with pytest.raises(SafetensorsError, match=r"^model\.safetensors: ") as caught:
             safetensors_header.check(good)
         assert "\n" not in str(caught.value), number
     _with_header(good, {"a": entry}, b"\0" * 4)
@@ -62,12 +62,12 @@ def test_a_header_may_fill_the_file_and_be_as_long_as_the_limit(tmp_path: Path) 
     path.write_bytes(struct.pack("<Q", 2) + b"{}")
     safetensors_header.check(path)
     path.write_bytes(struct.pack("<Q", 3) + b"{}")
-    with pytest.raises(EngineError, match="header of 3 bytes in a file of 10"):
+    with pytest.raises(SafetensorsError, match="header of 3 bytes in a file of 10"):
         safetensors_header.check(path)
     for length, beyond in ((safetensors_header.HEADER_LIMIT, False), (safetensors_header.HEADER_LIMIT + 1, True)):
         path.write_bytes(struct.pack("<Q", length) + b"{}".ljust(length))
         if beyond:
-            with pytest.raises(EngineError, match="not safetensors"):
+            with pytest.raises(SafetensorsError, match="not safetensors"):
                 safetensors_header.check(path)
         else:
             safetensors_header.check(path)
