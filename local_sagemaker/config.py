@@ -3,33 +3,26 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import StartError
+from .image_table import START, Image, ImageTable
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
-    """What an image name stands for in the process backend: an entry point, and the image's own ENV."""
-
-    command: tuple[str, ...]
-    environment: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How to serve: `root` holds all state, `port` 0 means any free one, `images` is what the process backend can run."""
+    """How to serve: `root` holds all state, `port` 0 means any free one, `images` says what the names of images stand for."""
 
     root: Path
     port: int
     region: str
     account_id: str
-    images: dict[str, Image]
+    images: ImageTable
 
 
 def read_config(arguments: Sequence[str]) -> Config:
@@ -47,8 +40,24 @@ def read_config(arguments: Sequence[str]) -> Config:
         action="append",
         default=[],
         metavar="NAME=COMMAND",
-        help="what the process backend runs for an image: 'NAME=[KEY=VALUE ...] program argument ...'; may be repeated",
+        help="what the process backend runs for an image: 'NAME=[KEY=VALUE ...] program argument ...'. A * in NAME stands for any"
+        " text; a name without goes first. May be repeated",
     )
+    parser.add_argument(
+        "--image-alias",
+        action="append",
+        default=[],
+        metavar="NAME=IMAGE",
+        help="the image that runs in the place of NAME, which may have a *; in Docker an image of exactly that name goes first",
+    )
+    parser.add_argument(
+        "--image-remark",
+        action="append",
+        default=[],
+        metavar="IMAGE=TEXT",
+        help="what a job is told of the IMAGE that runs in the place of its own",
+    )
+    parser.add_argument("--start-command", default=START, metavar="TEXT", help="how messages say that this server is started")
     given = parser.parse_args(arguments)
     if not 0 <= given.port <= 65535:
         raise StartError(f"--port {given.port}: a port is 0 to 65535.")
@@ -56,7 +65,12 @@ def read_config(arguments: Sequence[str]) -> Config:
         raise StartError(f"--account {given.account}: an account number has 12 digits.")
     if not given.region or not all(part.isalnum() and part.isascii() for part in given.region.split("-")):
         raise StartError(f"--region {given.region}: a region is letters, digits and single hyphens, such as {REGION}.")
-    images = dict(_image(text) for text in given.image)
+    images = ImageTable(
+        commands=dict(_image(text) for text in given.image),
+        aliases=dict(_pair("--image-alias", text, "*/pytorch-training:*=kennel-train") for text in given.image_alias),
+        remarks=dict(_pair("--image-remark", text, "kennel-train=Python 3.11") for text in given.image_remark),
+        start=given.start_command,
+    )
     return Config(root=given.root.resolve(), port=given.port, region=given.region, account_id=given.account, images=images)
 
 
@@ -74,3 +88,10 @@ def _image(text: str) -> tuple[str, Image]:
     if not name or not words:
         raise StartError(f"--image {text}: expected NAME=COMMAND, such as 'kennel-train=python -m train'.")
     return name, Image(command=tuple(words), environment=environment)
+
+
+def _pair(option: str, text: str, example: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if not name or not value:
+        raise StartError(f"{option} {text}: expected two parts with = between them, such as '{example}'.")
+    return name, value

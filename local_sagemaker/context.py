@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .caller import Caller, Permissions
-from .config import Image
+from .image_table import ImageTable
 from .storage.image_index import Registry
 from .storage.log_events import Events
 from .storage.objects import Objects
@@ -126,7 +126,7 @@ class Lifecycle(Protocol):
 class Context:
     """The server's state and its identity.
 
-    `clock` gives epoch seconds. `images` maps an image name, as in TrainingImage, to what the process backend runs for it.
+    `clock` gives epoch seconds. `images` says what an image name, as in TrainingImage, stands for.
     `caller` is who asks for an operation: the owner, but for a request that a container signed.
     """
 
@@ -135,7 +135,7 @@ class Context:
     objects: Objects
     events: Events
     registry: Registry
-    images: Mapping[str, Image]
+    images: ImageTable
     clock: Callable[[], float]
     region: str
     account_id: str

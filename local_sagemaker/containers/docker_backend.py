@@ -9,7 +9,7 @@ instance type decides one thing: whether GPUs are asked for. There is no limit o
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -47,8 +47,13 @@ class DockerBackend:
     isolates_network = True
     mounts_read_only = True
 
-    def __init__(self, root: Path, pull_reference: PullReference) -> None:
-        self._engine = Engine(root, pull_reference)
+    def __init__(self, root: Path, pull_reference: PullReference, remedy: Callable[[str], str]) -> None:
+        """`remedy`: what a person can do about an image that is not there."""
+        self._engine = Engine(root, pull_reference, remedy)
+
+    def has(self, image: str) -> bool:
+        """Whether the engine has an image of exactly this name; False where it cannot be asked."""
+        return self._engine.has(image)
 
     def network_interface(self, hosts: int, *, isolated: bool) -> str:
         """Docker's name for it; a single isolated host has no network."""

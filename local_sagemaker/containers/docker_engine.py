@@ -34,9 +34,10 @@ log = logging.getLogger(__name__)
 class Engine:
     """One engine, used by every thread of this server. `lock` is held by whoever makes or removes networks."""
 
-    def __init__(self, root: Path, pull_reference: PullReference) -> None:
+    def __init__(self, root: Path, pull_reference: PullReference, remedy: Callable[[str], str]) -> None:
         self.root = root
         self._pull_reference = pull_reference
+        self._remedy = remedy
         self.lock = threading.Lock()
         self.memory = 0
         self.has_gpus = False
@@ -59,21 +60,27 @@ class Engine:
 
     def image(self, name: str) -> Image:
         """The image, from the engine. Raises CannotStart: not there, or made for another machine."""
-        instead = f"start the server with --image '{name}=COMMAND', and it runs as a process"
         try:
             image = self._found(name)
         except CannotStart as error:
-            raise CannotStart(f"Cannot find the requested image: {name}: {error}. Start one, or {instead}.") from None
+            raise CannotStart(f"Cannot find the requested image: {name}: {error}. {self._remedy(name)}") from None
         except ImageNotFound:
             raise CannotStart(
-                f"Cannot find the requested image: {name}: the Docker engine has none of that name."
-                f" Build or pull it, or {instead}."
+                f"Cannot find the requested image: {name}: the Docker engine has none of that name. {self._remedy(name)}"
             ) from None
         except ENGINE_ERRORS as error:
             raise CannotStart(f"Cannot find the requested image: {name}: {in_short(error)}.") from None
         if problem := wrong_platform(name, image.attrs):
             raise CannotStart(problem)
         return image
+
+    def has(self, name: str) -> bool:
+        """Whether the engine has an image of this name; False where it cannot be asked."""
+        try:
+            self.client().images.get(name)
+        except (CannotStart, *ENGINE_ERRORS):
+            return False
+        return True
 
     def _found(self, name: str) -> Image:
         """The engine's own image, or the one that was pushed to this server: pulled, and a tag is asked for anew each time."""

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import psutil
 
-from ..config import Image
+from ..image_table import Image
 from .backend import EXIT, WITHOUT_GPUS, CannotStart, ContainerSpec, base_of, exit_code_of, note_of, write_note
 from .untrusted_folder import Refused, UntrustedFolder
 

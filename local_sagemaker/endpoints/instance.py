@@ -79,15 +79,17 @@ class Instance:
         """Lays the model out and starts the container. Raises CannotStart or BadModelData."""
         remove_tree(self.folder)
         container = self.variant["container"]
-        own = self.backends.of(container["Image"])
-        own.prepare(container["Image"])
+        chosen = self.backends.choose(container["Image"])
+        own = chosen.backend
+        if chosen.remark:
+            self.say(chosen.remark)
         if self.variant["isolated"] and not own.isolates_network:
             self.say(NOT_ISOLATED)
         lay_out_model(self.context.objects, container, base_of(self.folder) / "model", link=own.mounts_read_only)
         self.running = own.start(
             ContainerSpec(
                 folder=self.folder,
-                image=container["Image"],
+                image=chosen.image,
                 arguments=("serve",),
                 environment={
                     **self._credentials(own),

@@ -91,8 +91,8 @@ class ProcessingRun(JobThread):
     def _launch(self) -> Container:
         """Lays the container out and starts it. Raises CannotDownload or CannotStart."""
         image = self._request["AppSpecification"]["ImageUri"]
-        backend = self._backends.of(image)
-        backend.prepare(image)
+        chosen = self._backends.choose(image)
+        backend = chosen.backend
         if left := remove_tree(self._folder):
             raise CannotStart(f"The folder {self._folder} of an earlier job cannot be removed, remove it first: {left[0]}.")
         isolated = self._request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
@@ -109,16 +109,17 @@ class ProcessingRun(JobThread):
         )
         started = self._update(processing_state.begin)
         self._context.events.follow_anew(GROUP, started["stream"])  # a job of this name may have had it, in the same second
-        if isolated and not backend.isolates_network:
-            self._context.events.append(GROUP, started["stream"], [f"[platform] {NOT_ISOLATED}"])
-        return backend.start(self._spec(seen_base, isolated))
+        remarks = [chosen.remark, NOT_ISOLATED if isolated and not backend.isolates_network else ""]
+        if lines := [f"[platform] {remark}" for remark in remarks if remark]:
+            self._context.events.append(GROUP, started["stream"], lines)
+        return backend.start(self._spec(chosen.image, seen_base, isolated))
 
-    def _spec(self, seen_base: str, isolated: bool) -> ContainerSpec:
+    def _spec(self, image: str, seen_base: str, isolated: bool) -> ContainerSpec:
         application = self._request["AppSpecification"]
         inputs = processing_files.inputs(self._request)
         return ContainerSpec(
             folder=self._folder,
-            image=application["ImageUri"],
+            image=image,
             entrypoint=tuple(seen(application.get("ContainerEntrypoint", []), seen_base)),
             arguments=tuple(seen(application.get("ContainerArguments", []), seen_base)),
             environment={

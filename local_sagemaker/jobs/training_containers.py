@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from ..containers import artifacts, config_files, execution_role
-from ..containers.backend import CannotStart, Container, ContainerSpec, base_of, log_of
+from ..containers.backend import Backend, CannotStart, Container, ContainerSpec, base_of, log_of
 from ..containers.backends import Backends
 from ..containers.channels import download_channel
 from ..containers.container_log import LogFollower
@@ -33,7 +33,6 @@ class TrainingContainers:
     def __init__(self, context: Context, backends: Backends, request: Record) -> None:
         self._context = context
         self._backends = backends
-        self._backend = backends.of(request["AlgorithmSpecification"]["TrainingImage"])
         self._request = request
         groups = config_files.instance_groups(request["ResourceConfig"])
         self.hosts = config_files.host_names(groups)
@@ -50,40 +49,43 @@ class TrainingContainers:
         """The host's /opt/ml."""
         return base_of(self.folder / host)
 
-    def launch(self, begin: Callable[[], Record]) -> None:
-        """Lays every host out, then starts them. `begin` records the attempt, just before, and gives the record.
+    def launch(self, begin: Callable[[str], Record]) -> None:
+        """Lays every host out, then starts them. `begin` records the attempt, just before, with the remark on an image that runs
+        in the place of the job's own, and gives the record.
 
         Raises CannotDownload, CannotStart or Refused; nothing runs then.
         """
-        self._backend.prepare(self._request["AlgorithmSpecification"]["TrainingImage"])
+        chosen = self._backends.choose(self._request["AlgorithmSpecification"]["TrainingImage"])
+        backend = chosen.backend
         if left := remove_tree(self.folder):
             raise CannotStart(f"The folder {self.folder} of an earlier job cannot be removed, remove it first: {left[0]}.")
-        interface = self._backend.network_interface(len(self.hosts), isolated=self._isolated)
+        interface = backend.network_interface(len(self.hosts), isolated=self._isolated)
         for number, host in enumerate(self.hosts):
-            seen_base = self._backend.seen_base(self.folder / host)
+            seen_base = backend.seen_base(self.folder / host)
             config_files.write_config(self.base(host), self._request, host, seen_base=seen_base, network_interface=interface)
             for channel in self._request.get("InputDataConfig", []):
-                data, link = self.base(host) / "input/data", self._backend.mounts_read_only
+                data, link = self.base(host) / "input/data", backend.mounts_read_only
                 download_channel(self._context.objects, channel, data, number, len(self.hosts), link=link)
-        record = begin()
+        record = begin(chosen.remark)
         for stream in record["streams"].values():  # a job of this name may have had the same, in the same second
             self._context.events.follow_anew(GROUP, stream)
         self._follow(record)
+        self._tell([chosen.remark] if chosen.remark else [])
         if "CheckpointConfig" in self._request:
             for sync in self._syncs[: len(self.hosts)]:
                 sync.restore()
-        cluster = self._backend.cluster_environment(len(self.hosts)) | self._credentials()
+        cluster = backend.cluster_environment(len(self.hosts)) | self._credentials(backend)
         self._running = {}
         try:
             for host in self.hosts:
-                self._running[host] = self._backend.start(self._spec(host, cluster))
+                self._running[host] = backend.start(self._spec(host, chosen.image, cluster))
         except BaseException:
             self.kill()
             raise
 
-    def _credentials(self) -> dict[str, str]:
+    def _credentials(self, backend: Backend) -> dict[str, str]:
         """The key that the hosts share, where they can call this server."""
-        if self._isolated or not self._backend.reaches_us:
+        if self._isolated or not backend.reaches_us:
             return {}
         return self._context.credentials(self._holder, self._request["RoleArn"], execution_role.of_training_job(self._request))
 
@@ -191,12 +193,12 @@ class TrainingContainers:
             with suppress(AwsError):  # a full disk: the job does not fail for a remark
                 self._context.events.append(GROUP, self._followers[self.hosts[0]].stream, lines)
 
-    def _spec(self, host: str, cluster: dict[str, str]) -> ContainerSpec:
+    def _spec(self, host: str, image: str, cluster: dict[str, str]) -> ContainerSpec:
         algorithm = self._request["AlgorithmSpecification"]
         name = self._request["TrainingJobName"]
         return ContainerSpec(
             folder=self.folder / host,
-            image=algorithm["TrainingImage"],
+            image=image,
             entrypoint=tuple(algorithm.get("ContainerEntrypoint", ())),
             arguments=tuple(algorithm.get("ContainerArguments", () if "ContainerEntrypoint" in algorithm else ("train",))),
             environment={

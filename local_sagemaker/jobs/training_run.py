@@ -95,7 +95,7 @@ class TrainingRun(JobThread):
             while True:
                 if not running:
                     self._update(lambda record, now: training_state.enter(record, "Downloading", now))
-                    self._patiently(lambda: self._containers.launch(lambda: self._update(self._begin)))
+                    self._patiently(lambda: self._containers.launch(self._begin_attempt))
                 self._patiently(lambda: self._evaluations.begin(self._record()))
                 end, codes = self._watch()
                 if end is not End.INTERRUPTED:
@@ -120,9 +120,14 @@ class TrainingRun(JobThread):
         finally:
             self._containers.close()
 
-    def _begin(self, record: Record, now: float) -> None:
+    def _begin_attempt(self, remark: str) -> Record:
+        return self._update(partial(self._begin, remark))
+
+    def _begin(self, remark: str, record: Record, now: float) -> None:
         training_state.end_attempt(record, now)
         training_state.enter(record, "Training", now)
+        if remark:
+            training_state.note(record, remark)
         training_state.begin_attempt(record, now)
         hosts = self._containers.hosts
         record["streams"] = {host: f"{self._name}/{host}-{int(now)}" for host in hosts}

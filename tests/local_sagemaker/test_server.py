@@ -34,7 +34,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_an_image_is_a_name_a_command_and_its_environment(tmp_path: Path) -> None:
     image = "0.dkr.ecr.us-east-1.amazonaws.com/x:1=A=1 B='two words' python -m train --flag='a b'"
     config = read_config(["--root", str(tmp_path), "--port", "0", "--image", image])
-    found = config.images["0.dkr.ecr.us-east-1.amazonaws.com/x:1"]
+    found = config.images.commands["0.dkr.ecr.us-east-1.amazonaws.com/x:1"]
     assert found.command == ("python", "-m", "train", "--flag=a b")
     assert found.environment == {"A": "1", "B": "two words"}
 
@@ -48,6 +48,9 @@ def test_an_image_is_a_name_a_command_and_its_environment(tmp_path: Path) -> Non
         ["--image", "name"],
         ["--image", "a=A=1"],
         ["--image", "a='"],
+        ["--image-alias", "*/name:*"],
+        ["--image-alias", "=other"],
+        ["--image-remark", "name="],
     ],
 )
 def test_a_wrong_option_is_one_line_that_names_it(tmp_path: Path, arguments: list[str]) -> None:

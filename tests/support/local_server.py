@@ -30,10 +30,14 @@ ROLE = "arn:aws:iam::000000000000:role/demo"
 
 
 class LocalServer:
-    """`python -m local_sagemaker` on a root of its own. `kill` is SIGKILL; `start` after it is the next server."""
+    """`python -m local_sagemaker` on a root of its own. `kill` is SIGKILL; `start` after it is the next server.
 
-    def __init__(self, root: Path) -> None:
+    `options` of its command line come after those that every test's server has.
+    """
+
+    def __init__(self, root: Path, *options: str) -> None:
         self.root = root
+        self.options = options
         self.process: subprocess.Popen[str] | None = None
         self.start()
 
@@ -45,7 +49,7 @@ class LocalServer:
         (self.root / "server.json").unlink(missing_ok=True)
         self.log = (self.root / "server.log").open("a")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local_sagemaker", "--root", str(self.root), "--port", "0", *images],
+            [sys.executable, "-m", "local_sagemaker", "--root", str(self.root), "--port", "0", *images, *self.options],
             cwd=ROOT,
             stdout=self.log,
             stderr=subprocess.STDOUT,

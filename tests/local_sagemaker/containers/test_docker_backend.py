@@ -12,6 +12,7 @@ from local_sagemaker.containers.docker_container import address_in
 from local_sagemaker.containers.docker_engine import Engine, in_short, wrong_platform
 from local_sagemaker.containers.process_backend import ProcessBackend
 from local_sagemaker.containers.untrusted_folder import UntrustedFolder
+from local_sagemaker.image_table import Image, ImageTable
 from tests.support.local_server import LocalServer, job_request, wait_for_job
 
 HOSTS = ("algo-1", "algo-2")
@@ -64,9 +65,16 @@ def test_gpus_are_asked_for_where_type_and_engine_have_them(tmp_path: Path) -> N
 
 
 def test_the_image_says_where_it_runs(tmp_path: Path) -> None:
-    backends = Backends(SimpleNamespace(root=tmp_path, images={"known": None}))
-    assert isinstance(backends.of("known"), ProcessBackend)
-    assert isinstance(backends.of("other"), DockerBackend)
+    program = Image(command=("true",), environment={})
+    table = ImageTable(
+        commands={"known": program, "*/pattern:*": program},
+        aliases={"*/train:*": "known", "*/serve:*": "an-image-of-the-engine"},
+    )
+    backends = Backends(SimpleNamespace(root=tmp_path, images=table))
+    for name in ("known", "registry/pattern:2", "registry/train:2"):
+        assert isinstance(backends.of(name), ProcessBackend)
+    for name in ("other", "registry/serve:2"):
+        assert isinstance(backends.of(name), DockerBackend)
 
 
 def test_only_what_lies_below_the_base_is_mounted(tmp_path: Path) -> None:
@@ -91,19 +99,26 @@ def test_the_address_is_the_published_port_or_the_networks_own() -> None:
 def test_without_an_engine_the_job_says_both_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
     with pytest.raises(CannotStart, match="no Docker engine answers"):
-        Engine(tmp_path, lambda image: None).client()
-    server = LocalServer(tmp_path / "root")
+        Engine(tmp_path, lambda image: None, str).client()
+    server = LocalServer(tmp_path / "root", "--image-alias", "*/framework:*=built-here", "--start-command", "my-server up")
     try:
         server.s3.create_bucket(Bucket="bucket")
         request = job_request("absent")
         request["AlgorithmSpecification"]["TrainingImage"] = "nobody/knows:1"
         server.sagemaker.create_training_job(**request)
         job = wait_for_job(server, "absent")
+        request["TrainingJobName"], request["AlgorithmSpecification"]["TrainingImage"] = "alias", "aws/framework:1.8-gpu"
+        server.sagemaker.create_training_job(**request)
+        alias = wait_for_job(server, "alias")
     finally:
         server.stop()
+    assert alias["FailureReason"].startswith(
+        "framework:1.8-gpu runs as built-here. Cannot find the requested image: built-here: no"
+    )
     assert job["TrainingJobStatus"] == "Failed"
     assert "no Docker engine answers" in job["FailureReason"]
-    assert "--image 'nobody/knows:1=COMMAND'" in job["FailureReason"]
+    assert "*/framework:*, test-processing:1, test-serve:1, test-train:1" in job["FailureReason"]
+    assert job["FailureReason"].endswith("as a process: my-server up --image 'nobody/knows:1=COMMAND'")
 
 
 def test_a_container_that_calls_the_server_is_on_its_network_and_one_that_yields_has_a_small_share(tmp_path: Path) -> None:

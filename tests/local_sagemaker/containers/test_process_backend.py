@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local_sagemaker.config import Image
 from local_sagemaker.containers.backend import CannotStart, ContainerSpec, stop
 from local_sagemaker.containers.process_backend import INIT, ProcessBackend
+from local_sagemaker.image_table import Image
 
 
 def backend(script: str, **environment: str) -> ProcessBackend:
