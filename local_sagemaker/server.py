@@ -6,6 +6,7 @@ What it answers is http_api.py's. It never listens on anything but 127.0.0.1.
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import secrets
 import signal
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from . import services
 from .caller import Caller
@@ -62,7 +64,12 @@ async def _run(
     front = HttpApi(platform, pool)
     # A body is stored as it was sent, so nothing is to be unzipped on the way.
     server = web.Server(
-        front.answer, auto_decompress=False, read_bufsize=BUFFER_BYTES, access_log=None, keepalive_timeout=HEAD_SECONDS
+        front.answer,
+        auto_decompress=False,
+        read_bufsize=BUFFER_BYTES,
+        access_log=None,
+        keepalive_timeout=HEAD_SECONDS,
+        logger=_http_log(),
     )
     async with contextlib.AsyncExitStack() as cleanup:
         cleanup.callback((platform.root / "server.json").unlink, missing_ok=True)
@@ -96,6 +103,17 @@ async def running(parts: Sequence[Lifecycle]) -> AsyncIterator[None]:
                 errors.append(error)
         if errors:
             raise ExceptionGroup("parts of the server did not stop as they should", errors)
+
+
+def _http_log() -> logging.Logger:
+    """The log of aiohttp without malformed requests: each was answered 400, and would fill the log with a traceback."""
+
+    def is_ours(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+    log = logging.getLogger("local_sagemaker.http")
+    log.addFilter(is_ours)
+    return log
 
 
 def _listen(port: int) -> socket.socket:

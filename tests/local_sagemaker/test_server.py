@@ -5,10 +5,12 @@ local_sagemaker.context.
 """
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
 import shutil
+import socket
 import stat
 import statistics
 import subprocess
@@ -24,6 +26,7 @@ from local_sagemaker.errors import StartError
 from local_sagemaker.s3 import http as s3_http
 from local_sagemaker.server import running
 from tests.support.local_server import ROOT, LocalServer
+from tests.support.malformed_http import CORPUS
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -186,3 +189,15 @@ def test_the_aws_cli_drives_it(server: LocalServer, tmp_path: Path) -> None:
     assert json.loads(aws("sts", "get-caller-identity"))["Account"] == "000000000000"
     aws("s3", "rb", "--force", "s3://from-cli")
     assert "from-cli" not in aws("s3", "ls")
+
+
+def test_what_is_no_http_leaves_no_traceback_in_the_log(tmp_path: Path) -> None:
+    server = LocalServer(tmp_path / "root")
+    port = int(server.url.rpartition(":")[2])
+    for name, data in CORPUS.items():
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5) as link, contextlib.suppress(OSError):
+            link.sendall(data)
+            answer = link.recv(65536)
+            assert not answer or 400 <= int(answer[9:12]) < 500 or answer[9:12] == b"501", (name, answer)
+    server.stop()
+    assert "Traceback" not in (server.root / "server.log").read_text()
