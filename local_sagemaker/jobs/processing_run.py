@@ -145,7 +145,9 @@ class ProcessingRun(JobThread):
         """Follows the container to its end; returns its exit code, and how the job is to end where we ended it."""
         record = self._record()
         follower = LogFollower(self._context.events, GROUP, record["stream"], log_of(self._folder), record["offset"])
-        ending, kill_at, looked = None, 0.0, 0.0
+        # Decided by a server that was killed since: by now the container may have ended by our signal.
+        ending: Ending | None = tuple(record["ending"]) if "ending" in record else None
+        kill_at, looked = time.monotonic() + STOP_GRACE, 0.0
         while (code := container.exit_code()) is None:
             self._patiently(lambda: self._collect(follower))
             now = time.monotonic()
@@ -156,6 +158,7 @@ class ProcessingRun(JobThread):
                     self._patiently(feed.pull)
                 self._push(self._due(record["started"]) if ending is None else kill_at)
                 if ending is None and (ending := self._reason_to_end()) is not None:
+                    self._decide(ending)
                     container.terminate()
                     kill_at = now + STOP_GRACE
             if self._abandoned:
@@ -168,6 +171,10 @@ class ProcessingRun(JobThread):
         while self._patiently(lambda: follower.rest(until)) is not None:
             self._update(lambda record, now: record.update(offset=follower.offset))
         return code, ending
+
+    def _decide(self, ending: Ending) -> None:
+        """Keeps why the container is being ended, which its exit code does not say."""
+        self._update(lambda record, now: record.update(ending=ending))
 
     def _push(self, due: float) -> None:
         """Uploads what is continuous; gives up when something is to be done about the container, at `due` at the latest."""

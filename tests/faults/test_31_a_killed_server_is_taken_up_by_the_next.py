@@ -137,6 +137,29 @@ def test_a_processing_job_and_the_evaluator_of_a_rule_are_adopted(server: LocalS
     assert wait_for_job(server, "ruled")["TrainingJobStatus"] == "Completed"
 
 
+@pytest.mark.parametrize("kind", ["training", "processing"])
+def test_a_job_that_was_being_stopped_is_stopped(server: LocalServer, kind: str) -> None:
+    """Its container ends by our signal while no server runs: the next one knows why the exit code is not 0."""
+    slow_to_end = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1.5), sys.exit(143)))"
+    code = json.dumps(f"{slow_to_end}; print('ready', flush=True); time.sleep(60)")
+    if kind == "training":
+        server.sagemaker.create_training_job(**job_request("ending", HyperParameters={"python": code}))
+    else:
+        server.sagemaker.create_processing_job(**processing_request("ending", {"python": code}))
+    logs = {"training": "TrainingJobs", "processing": "ProcessingJobs"}[kind]
+    wait_until(lambda: "ready" in log_lines(server, "ending", kind=logs))
+    if kind == "training":
+        server.sagemaker.stop_training_job(TrainingJobName="ending")
+    else:
+        server.sagemaker.stop_processing_job(ProcessingJobName="ending")
+    time.sleep(0.7)
+    server.kill()
+    wait_until(lambda: not containers(server.root))
+    server.start()
+    job = wait_for_job(server, "ending") if kind == "training" else wait_for_processing(server, "ending")
+    assert (job.get("TrainingJobStatus") or job["ProcessingJobStatus"], job.get("FailureReason")) == ("Stopped", None)
+
+
 def test_no_line_comes_twice_and_no_metric_is_lost(server: LocalServer) -> None:
     """Killed after the lines of a log were kept, and before it was written down how far that was."""
     lines = [f"loss={number};" for number in range(200)]
