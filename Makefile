@@ -11,7 +11,7 @@ export TARGET ?= local
 export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-install test-bench compat check mutants bench lock base build push clean
+.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-install test-bench compat check mutants soak bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -73,6 +73,10 @@ check: $(VENV)/.ready ## lint, format, types and the shape of the project
 
 mutants: $(VENV)/.ready ## plants a fault at each limit, one at a time: the tests of that limit have to find it (ARGS=file for some)
 	$(RUN) tests/mutants.py $(ARGS)
+
+soak: MINUTES ?= 10
+soak: $(VENV)/.ready ## everything at once with kills and freezes, each answer compared, leaks counted (MINUTES=10, ARGS="--seed N")
+	$(RUN) -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 bench: $(VENV)/.ready ## every benchmark beside its peers (ARGS="serving tuning" for some), then bench/results.json and the plots
 	$(RUN) -m bench $(ARGS)
