@@ -66,7 +66,8 @@ class Engine:
             raise CannotStart(f"Cannot find the requested image: {name}: {error}. {self._remedy(name)}") from None
         except ImageNotFound:
             raise CannotStart(
-                f"Cannot find the requested image: {name}: the Docker engine has none of that name. {self._remedy(name)}"
+                f"Cannot find the requested image: {name}: the Docker engine has none of that name; build or pull it."
+                f" {self._remedy(name)}"
             ) from None
         except ENGINE_ERRORS as error:
             raise CannotStart(f"Cannot find the requested image: {name}: {in_short(error)}.") from None

@@ -8,7 +8,6 @@ import boto3
 NAMES = ("local", "aws")
 _LOCAL = {
     "region": "us-east-1",
-    "role_arn": "arn:aws:iam::000000000000:role/kennel-execution",
     "bucket": "kennel-local",
     "train_image": "kennel-train",
     "serve_image": "kennel-serve",
@@ -20,10 +19,10 @@ _LOCAL = {
 _AWS = {"train_instance": "ml.g5.xlarge", "serve_instance": "ml.c5.large", "rules_instance": "ml.t3.medium"}
 
 
-def defaults(name: str, region: str | None) -> Mapping[str, Any]:
-    """What a target knows without being told. `region`: the environment's."""
+def defaults(name: str, region: str | None, account: str) -> Mapping[str, Any]:
+    """What a target knows without being told. `region`: the environment's; `account`: that of the local SageMaker."""
     if name == "local":
-        return _LOCAL
+        return _LOCAL | {"role_arn": f"arn:aws:iam::{account}:role/kennel-execution"}
     return _AWS | {"region": region or boto3.Session().region_name or ""}
 
 

@@ -4,21 +4,20 @@ It is a program of its own; this file knows its command line and the server.json
 """
 
 import json
-import shlex
 import socket
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from scripts.aws import server_images, server_options
 from scripts.aws.calls import Call
 from scripts.aws.clients import local_session, options
-from scripts.aws.defaults import programs
 from scripts.aws.policies import trust
 from scripts.aws.root_lock import end_holder, holder
 from scripts.aws.settings import Settings
@@ -48,7 +47,7 @@ class Server:
 
 
 def root(settings: Settings) -> Path:
-    return (settings.home / "local").absolute()
+    return server_options.root(settings.home)
 
 
 def running(settings: Settings) -> Server | None:
@@ -70,27 +69,13 @@ def running(settings: Settings) -> Server | None:
 
 def command(settings: Settings, port: int) -> list[str]:
     """The server's command line. Its table of images says what each image name stands for on this machine."""
-    ours = f"PYTHONPATH={PROJECT}"
-    # Threads that wait without spinning: jobs share the cores here, and spinning ones take them from each other.
-    train = [ours, "OMP_WAIT_POLICY=PASSIVE", sys.executable, "-m", "train"]
-    serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
-    rules = [ours, sys.executable, "-m", "rules"]
-    if settings.backend == "docker":  # containers have names of their own; the plain ones stand for the programs all the same
-        ours_by_name = programs()
-        settings = replace(
-            settings,
-            train_image=ours_by_name["train_image"],
-            serve_image=ours_by_name["serve_image"],
-            rules_image=ours_by_name["rules_image"],
-        )
-    images = {settings.train_image: train, settings.serve_image: serve, settings.rules_image: rules}
-    table = [part for name, words in images.items() for part in ("--image", f"{name}={shlex.join(words)}")]
-    place = ["--root", str(root(settings)), "--port", str(port), "--region", settings.region]
-    return [sys.executable, "-m", "local_sagemaker", *place, *table]
+    options = server_options.read(settings.home)
+    place = ["--root", str(root(settings)), "--port", str(port), "--region", settings.region, "--account", options.account]
+    return [sys.executable, "-m", "local_sagemaker", *place, *server_images.arguments(settings, options)]
 
 
 def ensure(settings: Settings, port: int | None = None) -> Server:
-    """The running server, started when there is none; it has bucket and role afterwards. Raises RunError with its own words.
+    """The running server, started when there is none; it has buckets and role afterwards. Raises RunError with its own words.
 
     A server that cannot be set up is ended again. Where a launcher was killed before it had set the server up, the next does.
     """
@@ -111,7 +96,7 @@ def ensure(settings: Settings, port: int | None = None) -> Server:
 
 
 def _unfinished(settings: Settings) -> Path:
-    """The file that is there from before the start of a server until its bucket and role are made."""
+    """The file that is there from before the start of a server until its buckets and role are made."""
     return root(settings) / "set-up-unfinished"
 
 
@@ -178,17 +163,21 @@ def _last_line(log: Path, begin: int) -> str:
     return next((line.strip() for line in reversed(text) if line.strip()), "it said nothing")
 
 
-def account(settings: Settings) -> list[Call]:
-    """What a new account needs: the bucket and the role. On this machine nobody else makes them; on AWS the person has them."""
+def account(settings: Settings, number: str) -> list[Call]:
+    """What a new account needs: the buckets, ours and the SageMaker SDK's default one, and the role.
+
+    On this machine nobody else makes them; on AWS the person has them.
+    """
     name = settings.role_arn.rpartition("/")[2]
     role = {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(trust(settings))}
-    return [Call("s3", "CreateBucket", {"Bucket": settings.bucket}), Call("iam", "CreateRole", role)]
+    buckets = dict.fromkeys((settings.bucket, f"sagemaker-{settings.region}-{number}"))
+    return [*(Call("s3", "CreateBucket", {"Bucket": bucket}) for bucket in buckets), Call("iam", "CreateRole", role)]
 
 
 def _set_up(settings: Settings, server: Server) -> None:
-    """Make bucket and role where they are not there yet; a second time changes nothing."""
+    """Make buckets and role where they are not there yet; a second time changes nothing."""
     session = local_session(server.access_key, server.secret_key)
-    for call in account(settings):
+    for call in account(settings, server_options.read(settings.home).account):
         client = session.client(call.service, region_name=settings.region, endpoint_url=server.url, config=options(local=True))
         try:
             getattr(client, xform_name(call.operation))(**call.request)

@@ -132,6 +132,9 @@ def _stop(parser: argparse.ArgumentParser) -> None:
 
 def _up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="on 127.0.0.1 (default: 4566, a free one when that is taken)")
+    parser.add_argument("--account", metavar="NUMBER", help="the account to be (default: the last time's, else 000000000000)")
+    parser.add_argument("--image", action="append", default=[], metavar="NAME=COMMAND",
+                        help="run COMMAND for an image; NAME may have a *; kept for later starts, NAME= forgets")  # fmt: skip
 
 
 def _report(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import config
-from scripts.aws import builtin_rules, defaults, model_file, secrets
+from scripts.aws import builtin_rules, defaults, model_file, secrets, server_options
 from scripts.aws import settings as where
 from scripts.aws.job_config import Config
 from scripts.aws.settings import HOME
@@ -55,7 +55,9 @@ def build(line: argparse.Namespace, now: datetime) -> Config:
     for field in ("subnets", "security_groups", "tags"):
         flags[field] = tuple(filter(None, flags[field].split(","))) if flags[field] else None
     flags["backend"] = flags["backend"] or config.backend_of_environment()
-    known, home = dict(defaults.defaults(name, config.region_of_environment())), line.home or HOME
+    home = line.home or HOME
+    account = _server_options(line, home).account
+    known = dict(defaults.defaults(name, config.region_of_environment(), account))
     settings = where.read(name, home, flags, known)
     settings = where.read(name, home, flags, known | catalog.known(settings))
     secrets.refuse(tag=dict(pair.partition("=")[::2] for pair in settings.tags))
@@ -209,6 +211,17 @@ def _policies(parsed: ParsedCommand) -> Config:
     return Config(settings=parsed.settings)
 
 
+def _up(parsed: ParsedCommand) -> UpConfig:
+    options = _server_options(parsed.line, parsed.settings.home)
+    return UpConfig(settings=parsed.settings, port=parsed.line.port, options=options)
+
+
+def _server_options(line: argparse.Namespace, home: Path) -> server_options.ServerOptions:
+    """What the local SageMaker is told when it is started: what is kept, and what `kennel up` changes."""
+    kept = server_options.read(home)
+    return kept.changed(line.account, line.image) if line.verb == "up" else kept
+
+
 def _plain(parsed: ParsedCommand) -> Config:
     return Config(settings=parsed.settings)
 
@@ -233,6 +246,6 @@ BUILDERS: Mapping[str, Callable[[ParsedCommand], Config]] = {
     "lint-image": _lint_image,
     "salvage": lambda parsed: _salvage(parsed),
     "doctor": lambda parsed: DoctorConfig(settings=parsed.settings, endpoint_url=config.endpoint_url()),
-    "up": lambda parsed: UpConfig(settings=parsed.settings, port=parsed.line.port),
+    "up": _up,
     "stop": lambda parsed: StopConfig(settings=parsed.settings, job=parsed.line.job),
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.aws.builtin_rules import Rule
 from scripts.aws.job_config import Config
+from scripts.aws.server_options import ServerOptions
 
 UDACITY = "https://s3-us-west-1.amazonaws.com/udacity-aind/dog-project/dogImages.zip"
 RESNET18 = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
@@ -13,7 +14,10 @@ RESNET18 = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpConfig(Config):
+    """`options`: what is kept of the server, with what the person changes."""
+
     port: int | None = None
+    options: ServerOptions = field(default_factory=ServerOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

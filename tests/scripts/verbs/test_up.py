@@ -47,6 +47,50 @@ def test_a_server_is_started_found_and_stopped(own: Kennel) -> None:
     assert own.run("stop").stdout == "local SageMaker was not up\n"
 
 
+def test_the_account_and_the_persons_images_are_kept_for_every_start(own: Kennel) -> None:
+    train = f"{sys.executable} -c 'print(1)'"
+    own.run("up", "--account", "123456789012", "--image", f"*/xgboost:*={train}")
+    about = json.loads((own.folder / ".kennel" / "local" / "server.json").read_text())
+    assert about["account_id"] == "123456789012"
+    lines = dict(line.removeprefix("export ").split("=", 1) for line in own.run("env").stdout.splitlines())
+    code = "import boto3; s3 = boto3.client('s3'); print(*[one['Name'] for one in s3.list_buckets()['Buckets']]);"
+    code += "print(boto3.client('iam').get_role(RoleName='kennel-execution')['Role']['Arn'])"
+    asked = subprocess.run([sys.executable, "-c", code], env=os.environ | lines, capture_output=True, text=True, timeout=60)
+    assert asked.stdout.splitlines() == [
+        "kennel-local sagemaker-us-east-1-123456789012",
+        "arn:aws:iam::123456789012:role/kennel-execution",
+    ], asked.stderr
+    (own.folder / "model.tar.gz").write_bytes(b"any")
+    deploy = own.plan("deploy", "--model", "model.tar.gz")
+    roles = [call["request"]["ExecutionRoleArn"] for call in deploy if "ExecutionRoleArn" in call.get("request", {})]
+    assert roles == ["arn:aws:iam::123456789012:role/kennel-execution"], deploy
+    assert own.run("up", "--account", "123456789012").stdout.startswith("local SageMaker on"), "it is what it is asked to be"
+    for option, words in (
+        (("--account", "000000000000"), "--account 000000000000: the local SageMaker is up as account 123456789012"),
+        (("--image", "a=b"), "--image a: the local SageMaker is up with other images"),
+        (("--image", "*/xgboost:*="), "--image */xgboost:*: the local SageMaker is up with other images"),
+    ):
+        error = own.run("up", *option, status=2).stderr
+        assert f"{words}; kennel stop, then kennel up again" in error and error.count("\n") == 1
+    command = psutil.Process(about["pid"]).cmdline()
+    assert command.index(f"*/xgboost:*={train}") < command.index("--image-alias") and "*/pytorch:*=kennel-train" in command
+    own.run("stop")
+    own.run("status")
+    again = json.loads((own.folder / ".kennel" / "local" / "server.json").read_text())
+    command = psutil.Process(again["pid"]).cmdline()
+    assert again["account_id"] == "123456789012" and f"*/xgboost:*={train}" in command
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--account", "12345678901"), ("--account", "1234567890123"), ("--image", "name"), ("--image", "=a"), ("--image", "a='")],
+)
+def test_a_wrong_option_of_the_server_is_one_line_and_starts_nothing(kennel: Kennel, option: tuple[str, str]) -> None:
+    error = kennel.run("up", *option, status=2).stderr
+    assert f"{option[0]} {option[1]}: " in error and error.count("\n") == 1
+    assert not (kennel.folder / ".kennel").exists()
+
+
 def test_a_verb_starts_the_server_and_a_dry_run_does_not(own: Kennel) -> None:
     own.plan("status")
     assert not (own.folder / ".kennel").exists()

@@ -1,0 +1,71 @@
+"""What image names stand for on this machine, as arguments of the local SageMaker: our programs, AWS's names, the person's own.
+
+AWS's names of the images that run a person's PyTorch script run as our `train`, whichever account, region and tag; those of its
+rule evaluators as our `rules`. Other frameworks and built-in algorithms have no program here.
+"""
+
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+
+from scripts.aws.defaults import programs
+from scripts.aws.server_options import ServerOptions
+from scripts.aws.settings import Settings, kennel_command
+from scripts.config import PROJECT
+
+TRAINING = ("*/pytorch-training:*", "*/sagemaker-pytorch:*", "*/pytorch:*")
+"""AWS's PyTorch images: the usual name, that of PyTorch before 1.2, and that from 2.11 on."""
+TRANSFORMERS = "*/huggingface-pytorch-training:*"
+RULES = ("*/sagemaker-debugger-rules:*", "*/sagemaker-debugger-rule-evaluator:*")
+
+
+def arguments(settings: Settings, options: ServerOptions) -> list[str]:
+    """The options of the server's command line that say what images stand for. The person's own go before AWS's."""
+    parts = [part for name, command in options.images for part in ("--image", f"{name}={command}")]
+    for name, words in _programs(settings).items():
+        if name not in dict(options.images):
+            parts += ["--image", f"{name}={shlex.join(words)}"]
+    for pattern, image in _aliases(settings).items():
+        parts += ["--image-alias", f"{pattern}={image}"]
+    for image, text in _remarks(settings).items():
+        parts += ["--image-remark", f"{image}={text}"]
+    return [*parts, "--start-command", kennel_command("up", settings)]
+
+
+def _programs(settings: Settings) -> Mapping[str, Sequence[str]]:
+    """The command of each image name that stands for one of our programs."""
+    ours = f"PYTHONPATH={PROJECT}"
+    # Threads that wait without spinning: jobs share the cores here, and spinning ones take them from each other.
+    train = [ours, "OMP_WAIT_POLICY=PASSIVE", sys.executable, "-m", "train"]
+    serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
+    rules = [ours, sys.executable, "-m", "rules"]
+    if settings.backend == "docker":  # containers have names of their own; the plain ones stand for the programs all the same
+        settings = replace(settings, **programs())
+    return {settings.train_image: train, settings.serve_image: serve, settings.rules_image: rules}
+
+
+def _aliases(settings: Settings) -> Mapping[str, str]:
+    """The image that runs for each pattern of AWS's names; none where containers run and none was built."""
+    known = dict.fromkeys(TRAINING, settings.train_image) | dict.fromkeys(RULES, settings.rules_image)
+    if settings.backend != "docker" and _installed("transformers"):
+        known[TRANSFORMERS] = settings.train_image
+    return {pattern: image for pattern, image in known.items() if image}
+
+
+def _remarks(settings: Settings) -> Mapping[str, str]:
+    """What really runs as our `train` image. Which versions a container has, its image says."""
+    if settings.backend == "docker":
+        return {}
+    found = [f"{name} {number}" for name in ("torch", "transformers") if (number := _installed(name))]
+    return {settings.train_image: ", ".join([*found, f"Python {platform.python_version()}"])}
+
+
+def _installed(package: str) -> str:
+    """The version of an installed package; empty where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
