@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 FLOORS: dict[str, list[set[str]]] = {
     "contract": [],
-    "train": [{"model"}, {"data", "profiling"}, {"export"}, {"salvage"}],
+    "train": [{"model"}, {"data", "profiling"}, {"export"}, {"salvage", "script"}],
     "serve": [],
     "rules": [{"reading"}, {"checks"}, {"report"}],
     "scripts": [{"drawing", "files"}, {"aws"}, {"images"}, {"cli"}, {"verbs"}],

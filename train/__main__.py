@@ -1,7 +1,7 @@
-"""`train`, the program that SageMaker starts: reads the job, supervises the training processes, decides the exit status.
+"""`train`, the program that SageMaker starts: reads the job, supervises what trains, decides the exit status.
 
-PID 1 of the container, and light: torch is imported by the training processes only. `train` with the argument `train` or
-without any does the same.
+A job that names an entry point runs a person's own script (train/script), any other the classifier. PID 1 of the container,
+and light: torch is imported by the training processes only. `train` with the argument `train` or without any does the same.
 """
 
 import shutil
@@ -14,6 +14,8 @@ from contract.layout import Layout
 from train import config, failure, supervisor
 from train.failure import Failure
 from train.profiling import profile_settings
+from train.script import run as run_script
+from train.script import script_job
 from train.supervisor import Stop
 
 _USAGE = "usage: train [train]\nTrains as /opt/ml/input (or SAGEMAKER_BASE_DIR/input) says; takes no options.\n"
@@ -32,7 +34,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="train-"))
     stop = Stop(folder)
     try:
-        reason = _train(folder, stop)
+        reason = _train(layout, folder, stop)
     except Exception as error:
         reason = Failure.of(error)
     finally:
@@ -46,10 +48,12 @@ def main() -> int:
         failure.write(layout.failure, reason, config.environ())
     except OSError as error:
         print(f"output/failure cannot be written: {error.strerror}", file=sys.stderr, flush=True)
-    return 1
+    return reason.status
 
 
-def _train(folder: Path, stop: Stop) -> Failure | None:
+def _train(layout: Layout, folder: Path, stop: Stop) -> Failure | None:
+    if script_job.asked(layout, config.environ()):
+        return run_script.run(layout, folder, stop)
     job = config.read_job()
     job.save(folder / "job.json")
     if len(job.hosts) > 1:

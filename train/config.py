@@ -10,12 +10,15 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contract import gpus
 from contract.layout import DEFAULT_BASE, FAILURE_LIMIT, Layout
 from train.errors import ConfigError
 from train.hyperparameter_types import architecture, auto, choice, number, whole
+
+if TYPE_CHECKING:
+    from sagemaker_training.environment import Environment
 
 REQUIRED_CHANNELS = ("train", "validation")
 OPTIONAL_CHANNELS = ("test", "pretrained")
@@ -161,9 +164,8 @@ def process_rank() -> ProcessRank:
     return ProcessRank(int(value("RANK", 0)), int(value("LOCAL_RANK", 0)), int(value("WORLD_SIZE", 1)))
 
 
-def read_job() -> Job:
-    """The job that the platform's files describe. Raises ConfigError with every problem in one message."""
-    layout = Layout.from_environ(os.environ)
+def platform_of(layout: Layout) -> "Environment":
+    """The platform's files, as sagemaker_training reads them. Raises ConfigError where one is missing or damaged."""
     for path in (layout.hyperparameters, layout.input_data_config, layout.resource_config):
         if not path.is_file():
             raise ConfigError(
@@ -173,9 +175,20 @@ def read_job() -> Job:
         # Imported late: at import it makes folders below SAGEMAKER_BASE_DIR, or below the home folder without one.
         from sagemaker_training.environment import Environment
 
-        platform = Environment()
+        return Environment()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise ConfigError(f"input/config cannot be read: {type(error).__name__}: {str(error)[:200]}") from None
+
+
+def cache(environ: Mapping[str, str]) -> Path | None:
+    """The folder for what scripts download and install, where whoever started the program keeps one for all jobs."""
+    return Path(environ["KENNEL_CACHE"]) if environ.get("KENNEL_CACHE") else None
+
+
+def read_job() -> Job:
+    """The job that the platform's files describe. Raises ConfigError with every problem in one message."""
+    layout = Layout.from_environ(os.environ)
+    platform = platform_of(layout)
     config = parse(platform.hyperparameters)
     channels = tuple(sorted(platform.channel_input_dirs))
     for name in (FEATURES,) if FEATURES in channels else REQUIRED_CHANNELS:

@@ -12,6 +12,10 @@ class ConfigError(TrainError):
     """Hyperparameters, channels or platform files that no job can be made from."""
 
 
+class SourceError(TrainError):
+    """The code of a person's own script cannot be fetched or unpacked, or has no such entry point."""
+
+
 class DataError(TrainError):
     """The input channels do not hold what training needs."""
 

@@ -21,18 +21,19 @@ _FRAMES = 4
 _HARMLESS = frozenset(
     {"SAGEMAKER_BASE_DIR", "PWD", "OLDPWD", "HOME", "PATH", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SHELL", "TERM", "LANG", "_"}
     | {"LC_ALL", "HOSTNAME", "USER", "LOGNAME", "AWS_REGION", "SAGEMAKER_REGION", "SAGEMAKER_JOB_NAME", "CURRENT_HOST"}
-    | {"TRAINING_JOB_NAME", "TRAINING_JOB_ARN"}
+    | {"TRAINING_JOB_NAME", "TRAINING_JOB_ARN", "SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY", "KENNEL_CACHE"}
 )
 """Variables that name places of the platform and no secrets; scrubbing them would make paths unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a process failed. `frames`: innermost first, as `file:line in function`."""
+    """Why a process failed. `frames`: innermost first, as `file:line in function`. `status`: what `train` then exits with."""
 
     kind: str
     message: str
     frames: tuple[str, ...] = ()
+    status: int = 1
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -103,6 +104,8 @@ class Stop:
         self.marker = folder / "stop"
         self.asked, self.overdue = False, False
         self.child: int | None = None
+        self.signals = False
+        """Whether the running processes get the platform's stop signal themselves: a person's script knows of no file."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGALRM, self._kill)
@@ -120,12 +123,15 @@ class Stop:
             with contextlib.suppress(OSError):
                 self.marker.touch()
             with contextlib.suppress(OSError):
-                os.write(1, f"{signal.Signals(number).name}: stopping at the next step\n".encode("ascii"))
+                told = "passed on to the script" if self.signals else "stopping at the next step"
+                os.write(1, f"{signal.Signals(number).name}: {told}\n".encode("ascii"))
+            if self.signals and self.child is not None:
+                _signal_group(self.child, signal.SIGTERM)
 
     def _kill(self, number: int, frame: FrameType | None) -> None:
         self.overdue = True
         if self.child is not None:
-            _kill_group(self.child)
+            _signal_group(self.child, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -145,26 +151,57 @@ def sampling(settings: ProfileSettings, host: str) -> Iterator[None]:
         sampler.wait()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a command ended. `status`: as of subprocess; `tail`: the last 16 KiB of its standard error."""
+
+    status: int
+    tail: bytes
+    memory_kills: int
+    """Processes of this container that the kernel killed for memory meanwhile."""
+    overdue: bool
+    """It had not ended in time after the stop signal, and was killed."""
+
+
 def run(arguments: list[str], environ: Mapping[str, str], folder: Path, stop: Stop) -> Failure | None:
     """Runs the training command until it ends; None when it ended well, why it failed otherwise."""
+    ended = follow(arguments, environ, stop)
+    if ended.status == 0:
+        return None
+    if ended.overdue:
+        return Failure("StopTimeout", f"training did not stop within {STOP_LIMIT} s of the stop signal and was killed")
+    return _judge(ended.status, folder, ended.tail, ended.memory_kills)
+
+
+def follow(
+    arguments: list[str], environ: Mapping[str, str], stop: Stop, *, cwd: Path | None = None, signals: bool = False
+) -> Ended:
+    """Runs a command, and ends all that it leaves in its process group. `signals`: a stop signal is passed on to the group.
+
+    Raises OSError where it cannot be started.
+    """
     kills = cgroup.memory_kills()
     child = subprocess.Popen(
-        arguments, env=environ, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=process.end_with_parent
+        arguments,
+        env=environ,
+        cwd=cwd,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=process.end_with_parent,
     )
-    stop.child = child.pid
+    stop.child, stop.signals = child.pid, signals
+    if stop.asked and signals:
+        _signal_group(child.pid, signal.SIGTERM)
     tail: deque[bytes] = deque(maxlen=8)
     pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)
     pump.start()
     status = child.returncode = _reap(child.pid)
     stop.child = None
     signal.alarm(0)
-    _kill_group(child.pid)
+    _signal_group(child.pid, signal.SIGKILL)
     pump.join(timeout=2)
-    if status == 0:
-        return None
-    if stop.overdue:
-        return Failure("StopTimeout", f"training did not stop within {STOP_LIMIT} s of the stop signal and was killed")
-    return _judge(status, folder, b"".join(tail)[-_TAIL:], cgroup.memory_kills() - kills)
+    words = b"".join(tail)[-_TAIL:]
+    return Ended(status=status, tail=words, memory_kills=cgroup.memory_kills() - kills, overdue=stop.overdue)
 
 
 def _reap(pid: int) -> int:
@@ -175,9 +212,9 @@ def _reap(pid: int) -> int:
             return os.waitstatus_to_exitcode(status)
 
 
-def _kill_group(pid: int) -> None:
+def _signal_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        os.killpg(pid, number)
 
 
 def _pump(child: subprocess.Popen[bytes], tail: deque[bytes]) -> None:

@@ -1,0 +1,61 @@
+"""Scripts as people wrote them (tests/projects), unmodified, on drawn pictures; their tensors read back with smdebug."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from smdebug.trials import create_trial
+
+from tests.support.script_jobs import ScriptContainer
+
+PROJECTS = Path(__file__).parents[2] / "projects"
+
+
+def start(base: Path, project: str, program: str, *, hook: bool, **hyperparameters: Any) -> ScriptContainer:
+    folder = PROJECTS / project
+    files = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.py")}
+    job = ScriptContainer(base / "ml", files, program=program, pictures=2, **hyperparameters)
+    if hook:
+        collections = [{"CollectionName": "losses"}, {"CollectionName": "gradients"}]
+        settings = {"HookParameters": {"save_interval": "1"}, "CollectionConfigurations": collections}
+        job.put("debughookconfig", {"LocalPath": str(job.layout.tensors), "S3OutputPath": "s3://bucket/tensors", **settings})
+    return job
+
+
+def test_a_head_is_trained_and_its_metric_printed(tmp_path: Path) -> None:
+    job = start(tmp_path, "head_logged", "hpo.py", hook=False, **{"batch-size": 6, "lr": 0.01})
+    run = job.run()
+    assert run.code == 0, run.err
+    assert "Test set: Average loss: " in run.out
+    state = torch.load(job.layout.model / "model.pth", weights_only=True)
+    assert state["fc.0.weight"].shape == (3, 512)
+
+
+def test_a_script_with_a_hook_saves_tensors_and_its_whole_module(tmp_path: Path) -> None:
+    job = start(tmp_path, "hooked_whole_model", "train_model.py", hook=True, batch_size=6, learning_rate=0.001, epochs=1)
+    run = job.run()
+    assert run.code == 0, run.err
+    trial = create_trial(str(job.layout.tensors))
+    assert trial.tensor_names(collection="losses") == ["CrossEntropyLoss_output_0"]
+    assert len(trial.tensor_names(collection="gradients")) == 62
+    assert (job.layout.model / "model.pth").stat().st_size > 40_000_000
+
+
+@pytest.mark.parametrize("compat", ["on", "off"])
+def test_a_script_without_a_hook_gets_one_and_finds_the_names_of_its_time(tmp_path: Path, compat: str) -> None:
+    job = start(tmp_path, "unhooked_phases", "train.py", hook=True, lr=0.1)
+    run = job.run(KENNEL_COMPAT=compat)
+    if compat == "off":
+        assert run.code == 1 and "ANTIALIAS" in job.failure, job.failure
+        return
+    assert run.code == 0, run.err
+    assert "INFO:training:valid loss: " in run.err
+    trial = create_trial(str(job.layout.tensors))
+    assert trial.tensor_names(collection="losses") == ["CrossEntropyLoss_output_0"]
+    assert set(trial.tensor_names(collection="gradients")) == {
+        f"gradient/Net_{name}" for name in ("conv.weight", "conv.bias", "fc.weight", "fc.bias")
+    }
+    assert torch.jit.load(str(job.layout.model / "model.pt"))(torch.rand(1, 3, 24, 24)).shape == (1, 3)
+    assert json.loads((job.layout.output_data / "best.json").read_text())["loss"] > 0

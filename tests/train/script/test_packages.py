@@ -1,0 +1,38 @@
+"""Packages that a script asks for: installed for the job, or once for all jobs, and never into this program's own environment."""
+
+from pathlib import Path
+
+from tests.support.script_jobs import ScriptContainer, write_wheel
+
+
+def test_packages_are_the_jobs_own_and_one_cache_serves_all(tmp_path: Path) -> None:
+    wheels = write_wheel(tmp_path / "wheels", "kennel_toy", {"kennel_toy.py": "WORD = 'from a wheel'\n"})
+    script = "import kennel_toy, numpy, sys\nprint(kennel_toy.WORD, sys.prefix)"
+    files = {"train.py": script, "requirements.txt": "kennel-toy\nnumpy\n"}
+    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "KENNEL_CACHE": str(tmp_path / "cache")}
+    out = []
+    for name in ("one", "two"):
+        run = ScriptContainer(tmp_path / name / "ml", files).run(**pip)
+        assert run.code == 0, run.err
+        out.append(run.out)
+    assert "from a wheel " + str(tmp_path / "cache") in out[0] and "is installed already" not in out[0]
+    assert "from a wheel " + str(tmp_path / "cache") in out[1] and "is installed already" in out[1]
+    run = ScriptContainer(tmp_path / "three" / "ml", {"train.py": script}).run(**pip)
+    assert run.code == 1 and "No module named 'kennel_toy'" in run.err, (
+        "nothing was installed into this program's own environment"
+    )
+
+
+def test_a_package_that_cannot_be_installed_is_the_reason(tmp_path: Path) -> None:
+    job = ScriptContainer(tmp_path / "ml", {"train.py": "", "requirements.txt": "no-such-package-of-kennel==9\n"})
+    assert job.run(PIP_NO_INDEX="1").code == 1
+    assert job.failure.startswith("InstallRequirementsError: ExitCode 1") and "no-such-package-of-kennel==9" in job.failure
+
+
+def test_a_package_of_its_own_is_installed_and_run_as_a_module(tmp_path: Path) -> None:
+    setup = "from setuptools import setup\nsetup(name='own', version='1', py_modules=['train', 'own_helper'])\n"
+    script = "import sys, own_helper\nprint(own_helper.__file__, __name__, sys.argv[1:])"
+    files = {"setup.py": setup, "train.py": script, "own_helper.py": ""}
+    run = ScriptContainer(tmp_path / "ml", files, lr=1).run(PIP_NO_INDEX="1", PIP_NO_BUILD_ISOLATION="0")
+    assert run.code == 0, run.err
+    assert "own_helper.py __main__ ['--lr', '1']" in run.out

@@ -1,0 +1,74 @@
+"""A person's own script through the `train` program: how it is stopped, and how its end is told."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.script_jobs import ScriptContainer
+from tests.support.train_jobs import ended, wait_until
+
+
+@pytest.mark.parametrize(
+    ("files", "program", "code", "words"),
+    [
+        ({"train.py": "def f():\n    raise ValueError('bad lr')\nf()"}, "train.py", 1, ["ValueError: bad lr (train.py:2 in f)"]),
+        ({"train.py": "x = ("}, "train.py", 1, ["SyntaxError: '(' was never closed (train.py:1)"]),
+        ({"train.py": "import nosuch"}, "train.py", 1, ["ModuleNotFoundError: No module named 'nosuch'"]),
+        (
+            {"train.py": "import argparse\nargparse.ArgumentParser().parse_args()"},
+            "train.py",
+            2,
+            ["unrecognized arguments: --lr 1"],
+        ),
+        ({"train.py": "import os\nos.abort()"}, "train.py", 134, ["killed by SIGABRT"]),
+        ({"run.sh": "#!/bin/sh\necho gone >&2; exit 7"}, "run.sh", 7, ["ExitCode 7", "gone"]),
+        (
+            {"a.py": "", "b/c.py": ""},
+            "train.py",
+            1,
+            ["SourceError: the entry point 'train.py' is not in the code", "a.py, b/c.py"],
+        ),
+        ({"train.py": ""}, "/etc/passwd", 1, ["ConfigError: sagemaker_program"]),
+        ({"train.py": ""}, "../train.py", 1, ["ConfigError: sagemaker_program"]),
+    ],
+)
+def test_what_goes_wrong_is_told(tmp_path: Path, files: dict[str, str], program: str, code: int, words: list[str]) -> None:
+    job = ScriptContainer(tmp_path / "ml", files, program=program, lr=1)
+    assert job.run().code == code
+    assert all(word in job.failure for word in words), job.failure
+
+
+def test_a_stop_reaches_the_script_and_all_that_it_started(tmp_path: Path) -> None:
+    script = """
+import os, signal, sys, time
+def stop(*_):
+    open(os.environ["SM_MODEL_DIR"] + "/saved", "w").close()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+if os.fork() == 0:
+    time.sleep(600)
+print("running", flush=True)
+time.sleep(600)
+"""
+    job = ScriptContainer(tmp_path / "ml", {"train.py": script})
+    process, began = job.start(), time.monotonic()
+    assert process.stdout is not None
+    while process.stdout.readline() != "running\n":
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    run = ended(process, began, timeout=60)
+    assert run.code == 0 and (job.layout.model / "saved").exists(), run.err
+    wait_until(lambda: not _running(str(job.base)))
+
+
+def _running(name: str) -> bool:
+    return any(name.encode() in _words(path) for path in Path("/proc").iterdir() if path.name.isdigit())
+
+
+def _words(path: Path) -> bytes:
+    try:
+        return (path / "cmdline").read_bytes() + (path / "environ").read_bytes()
+    except OSError:
+        return b""

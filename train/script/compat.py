@@ -1,0 +1,168 @@
+"""What every Python of a script's job runs first: scripts written for the PyTorch images of 2020 to 2023 find what those had.
+
+It is run by its path, from a sitecustomize.py, in an environment that may be another one; only the standard library is used, and
+nothing is imported that the script does not import itself. KENNEL_COMPAT=off leaves everything as it is. Each function says what
+it gives, and since which version it is gone.
+"""
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+
+class AfterImport(importlib.abc.MetaPathFinder):
+    """Calls a function with each of some modules, just after it is imported."""
+
+    def __init__(self, functions: dict[str, Callable[[Any], object]]) -> None:
+        self.functions = functions
+        self.looking: set[str] = set()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The spec that the finders after this one give, with a loader that calls the function."""
+        if name not in self.functions or name in self.looking:
+            return None
+        self.looking.add(name)
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self.looking.discard(name)
+        if spec is None or spec.loader is None:
+            return None
+        spec.loader = _Loader(spec.loader, self.functions[name])
+        return spec
+
+
+class _Loader(importlib.abc.Loader):
+    def __init__(self, loader: importlib.abc.Loader, function: Callable[[Any], object]) -> None:
+        self.loader, self.function = loader, function
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.loader.exec_module(module)
+        self.function(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)
+
+
+def logging_without_handler() -> None:
+    """SageMaker's image prints what a logger without handlers is given, of its own level: metrics are read there."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
+    logging.lastResort = handler
+
+
+def numpy_names(numpy: ModuleType) -> None:
+    """np.float, np.int, np.bool, np.object and np.str were Python's own types until NumPy 1.24."""
+    for name, kind in (("float", float), ("int", int), ("object", object), ("str", str), ("complex", complex)):
+        if name not in vars(numpy):
+            setattr(numpy, name, kind)
+
+
+def pillow_names(image: Any) -> None:
+    """Image.ANTIALIAS was LANCZOS until Pillow 10."""
+    if not hasattr(image, "ANTIALIAS"):
+        image.ANTIALIAS = image.LANCZOS
+
+
+def inception(module: Any) -> None:
+    """inception_v3(aux_logits=False) with pretrained weights was taken until torchvision 0.13: built with them, then without."""
+    original = module.inception_v3
+
+    def inception_v3(*given: Any, **named: Any) -> Any:
+        wanted = named.get("aux_logits", True)
+        weights = given[0] if given else named.get("weights", named.get("pretrained"))
+        if wanted or not weights:
+            return original(*given, **named)
+        network = original(*given, **{**named, "aux_logits": True})
+        network.aux_logits, network.AuxLogits = False, None
+        return network
+
+    inception_v3.__doc__ = original.__doc__
+    module.inception_v3 = inception_v3  # torchvision.models takes it from here, a moment later
+
+
+class DebuggerHook:
+    """SageMaker's own PyTorch makes smdebug's hook, and registers the network and the losses that are called, by itself.
+
+    What the script registers stays as it is. `torch`: the module, just imported.
+    """
+
+    def __init__(self, torch: Any) -> None:
+        self.losses, self.wrappers = (
+            torch.nn.modules.loss._Loss,
+            (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel),
+        )
+        self.registered: set[str] = set()
+        self.made: set[str] = set()
+        """Of what was called, what the script had not registered itself."""
+        self.handle = torch.nn.modules.module.register_module_forward_pre_hook(self.before_forward)
+
+        script = torch.jit.script
+        torch.jit.script = lambda module, *given, **named: self.without_hooks(script, module, given, named)
+
+    def without_hooks(self, script: Callable[..., Any], module: Any, given: Any, named: Any) -> Any:
+        """What torch.jit.script gives for a network as the script made it: of a hook registered here it would know nothing."""
+        hooks = [
+            getattr(part, name)
+            for part in (module.modules() if "network" in self.made and hasattr(module, "modules") else ())
+            for name in ("_forward_hooks", "_forward_pre_hooks")
+        ]
+        kept = [dict(one) for one in hooks]
+        try:
+            for one in hooks:
+                one.clear()
+            return script(module, *given, **named)
+        finally:
+            for one, before in zip(hooks, kept, strict=True):
+                one.update(before)
+
+    def before_forward(self, module: Any, inputs: Any) -> None:
+        """Called before any module; the first that is no loss is the network."""
+        kind = "loss" if isinstance(module, self.losses) else "network"
+        if kind in self.registered or isinstance(module, self.wrappers):
+            return
+        self.registered.add(kind)
+        try:
+            self.register(kind, module, inputs)
+        except Exception as error:
+            print(f"smdebug's hook cannot be registered for the {kind}: {error!r}", file=sys.stderr, flush=True)
+        if len(self.registered) == 2:
+            self.handle.remove()
+
+    def register(self, kind: str, module: Any, inputs: Any) -> None:
+        """Registers a network or loss with the script's hook, or with one made here."""
+        import smdebug.pytorch
+
+        hook = smdebug.pytorch.get_hook(create_if_not_exists=True)
+        if hook is None:
+            return
+        if kind == "loss" and not hook.has_registered_loss_module:
+            hook.register_loss(module)
+            self.made.add(kind)
+        if kind == "network" and not hook.has_registered_module:
+            hook.register_module(module)
+            self.made.add(kind)
+            hook.forward_pre_hook(module, inputs)  # the one just registered comes too late for this call
+
+
+def main(*, debug_hook: bool) -> None:
+    """Does it. `debug_hook`: whether the job asks for tensors."""
+    logging_without_handler()
+    functions: dict[str, Callable[[Any], object]] = {
+        "numpy": numpy_names,
+        "PIL.Image": pillow_names,
+        "torchvision.models.inception": inception,
+    }
+    if debug_hook:
+        functions["torch"] = DebuggerHook
+    sys.meta_path.insert(0, AfterImport(functions))

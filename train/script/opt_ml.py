@@ -1,0 +1,91 @@
+"""Shows a script the job's private folder at /opt/ml, in a mount namespace of its own. Linux only.
+
+    python -I -S opt_ml.py BASE COMMAND...
+
+So scripts work that name /opt/ml/model by itself, and not by SM_MODEL_DIR, where /opt/ml is no folder of the container. Root
+needs a mount namespace for that, and anybody else a user namespace too, which some machines refuse: then the command runs
+without. This file is run by its path, without the rest of the package.
+"""
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+PLACE = Path("/opt/ml")
+
+
+def command(base: Path, words: list[str]) -> list[str]:
+    """The same command, to which `base` is /opt/ml as well."""
+    return [sys.executable, "-I", "-S", __file__, str(base), *words]
+
+
+def main(arguments: list[str]) -> None:
+    base, words = arguments[0], arguments[1:]
+    # A child tries first: what fails half-way must not leave this process in another namespace.
+    child = os.fork()
+    if not child:
+        try:
+            show(base)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        show(base)
+    try:
+        os.execvp(words[0], words)
+    except OSError as error:
+        os.write(2, f"{words[0]}: {error.strerror}\n".encode())
+        os._exit(127)
+
+
+def show(base: str) -> None:
+    """Puts this process in a namespace of its own, in which `base` is at /opt/ml. Raises OSError."""
+    user, group, here = os.geteuid(), os.getegid(), os.getcwd()
+    unshare(CLONE_NEWNS | (CLONE_NEWUSER if user else 0))
+    if user:
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    if not PLACE.is_dir():
+        _make_place(base)
+    mount(base, str(PLACE), None, MS_BIND | MS_REC)
+    os.chdir(here)
+
+
+def _make_place(base: str) -> None:
+    """An /opt in memory with all that is in the real one, and an empty ml. `base` stays where it is seen, even below /opt."""
+    opt = PLACE.parent
+    if Path(base).is_relative_to(opt) or not opt.is_dir():
+        raise OSError("there is no place for it")
+    entries = [(path, os.open(path, os.O_PATH | os.O_NOFOLLOW)) for path in sorted(opt.iterdir())]
+    links = {path: os.readlink(path) for path, _ in entries if path.is_symlink()}
+    folders = {path for path, _ in entries if path.is_dir() and path not in links}
+    mount("tmpfs", str(opt), "tmpfs", 0)
+    for path, descriptor in entries:
+        if path in links:
+            path.symlink_to(links[path])
+        else:
+            path.mkdir() if path in folders else path.touch()
+            mount(f"/proc/self/fd/{descriptor}", str(path), None, MS_BIND | MS_REC)
+        os.close(descriptor)
+    PLACE.mkdir()
+
+
+def unshare(flags: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(flags):
+        raise OSError(ctypes.get_errno(), "unshare")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags), None):
+        raise OSError(ctypes.get_errno(), f"mount {target}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,68 @@
+"""A person's script is run from its code to its end: fetched, given its packages, started, told to stop, judged.
+
+PID 1 stays this program's. Never imports torch.
+"""
+
+import shlex
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from contract.layout import DEFAULT_BASE, Layout
+from train import config, supervisor
+from train.failure import Failure
+from train.script import opt_ml, packages, script_failure, script_job, source
+from train.supervisor import Stop
+
+COMPAT = Path(__file__).with_name("compat.py")
+WRITTEN_ELSEWHERE = "No such file or directory: '/opt/ml/"
+
+
+def run(layout: Layout, folder: Path, stop: Stop) -> Failure | None:
+    """Runs the script of the job; None when it ended well, why it failed otherwise. Raises TrainError for what is no script's.
+
+    `folder` is private to the program, and removed at its end.
+    """
+    environ = config.environ()
+    job = script_job.read(layout, environ)
+    if len(job.hosts) > 1 and "MASTER_ADDR" not in environ:
+        supervisor.wait_for_hosts(job.hosts)
+    code = source.fetch(job, layout, folder)
+    cache = config.cache(environ)
+    follow = partial(_follow, stop=stop)
+    try:
+        python = packages.python_for(job, code, cache, folder, environ, follow)
+    except packages.CannotInstall as error:
+        return error.failure
+    for place in (layout.model, layout.output_data):
+        place.mkdir(parents=True, exist_ok=True)
+    if job.kind == "shell":
+        (code / job.program).chmod(0o777)
+    variables = script_job.variables(job, layout, environ, python=python, startup=_startup(folder, layout, environ), cache=cache)
+    command = job.command(code, python, variables)
+    print(f"running {shlex.join(command)}", flush=True)
+    whole = command if layout.base == DEFAULT_BASE else opt_ml.command(layout.base, command)
+    ended = follow(whole, variables, code)
+    failure = script_failure.of("ExecuteUserScriptError", ended, ["python", *command[1:]] if job.kind == "python" else command)
+    if failure and WRITTEN_ELSEWHERE in failure.message:
+        print(
+            "the script names /opt/ml by itself, and here it is elsewhere: use os.environ['SM_MODEL_DIR'] and its like",
+            flush=True,
+        )
+    if not failure and not any(layout.model.iterdir()):
+        print("the script wrote nothing to SM_MODEL_DIR: model.tar.gz will be empty", flush=True)
+    return failure
+
+
+def _follow(command: list[str], environ: Mapping[str, str], folder: Path, stop: Stop) -> supervisor.Ended:
+    return supervisor.follow(command, environ, stop, cwd=folder, signals=True)
+
+
+def _startup(folder: Path, layout: Layout, environ: Mapping[str, str]) -> Path:
+    """A folder with the sitecustomize.py that each Python of the job runs before anything else; empty with KENNEL_COMPAT=off."""
+    startup = folder / "startup"
+    startup.mkdir()
+    if environ.get("KENNEL_COMPAT") != "off":
+        call = f'runpy.run_path({str(COMPAT)!r})["main"](debug_hook={layout.debug_hook_config.is_file()})'
+        (startup / "sitecustomize.py").write_text(f"import runpy\n\n{call}\n", encoding="utf-8")
+    return startup

@@ -1,0 +1,66 @@
+"""Why a script failed, in the words of SageMaker's toolkit: ExitCode, ErrorMessage and Command, the cause first.
+
+Source: the texts that sagemaker_training writes to output/failure, with the error's last line and innermost frame put first, so
+that they survive the 1,024 bytes that SageMaker shows.
+"""
+
+import re
+import shlex
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from contract import cgroup
+from contract.reason import shortened
+from train.failure import Failure
+from train.supervisor import STOP_LIMIT, Ended
+
+_COMMAND = 240
+"""Bytes of the command that are told."""
+_MESSAGE = 600
+_OPENING = "Traceback (most recent call last):"
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<name>\S+))?')
+_ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Stop)\b")
+
+
+def of(kind: str, ended: Ended, command: Sequence[str]) -> Failure | None:
+    """The failure of a command that ended, None where it ended well. `kind`: as the toolkit names it."""
+    if ended.status == 0:
+        return None
+    code = ended.status if ended.status > 0 else 128 - ended.status
+    message, extra = told(ended.tail.decode("utf-8", "replace")), ""
+    if ended.overdue:
+        extra = f"the script did not end within {STOP_LIMIT} s of the stop signal and was killed"
+    elif ended.status == -signal.SIGKILL and ended.memory_kills:
+        limit = cgroup.memory_limit()
+        extra = f"OutOfMemory: killed by the kernel at the memory limit{f' of {limit >> 20:,} MiB' if limit else ''}"
+    elif ended.status < 0:
+        extra = f"killed by {signal.Signals(-ended.status).name}"
+    lines = [f"ExitCode {code}", f'ErrorMessage "{shortened(message, _MESSAGE)}"']
+    lines += [f'ExtraInfo "{extra}"'] if extra else []
+    return Failure(kind, "\n".join([*lines, f'Command "{shortened(shlex.join(command), _COMMAND)}"']), status=code)
+
+
+def told(tail: str) -> str:
+    """The error that the last of standard error tells: its own line, the innermost frame, then what was printed before it."""
+    lines = [line.rpartition("\r")[2].rstrip() for line in tail.replace("\r\n", "\n").split("\n")]
+    lines = [line for line in lines if line.strip()]
+    if not lines:
+        return "it printed nothing to standard error"
+    first = next((number for number, line in enumerate(lines) if line.strip() == _OPENING), None)
+    several = first is not None and any("torch.distributed.elastic" in line for line in lines)
+    end = _error_line(lines, first or 0, first_one=several)
+    if end is None:
+        return "\n".join([lines[-1], *lines[-6:-1]])
+    frames = [found for line in lines[:end] if (found := _FRAME.match(line))]
+    if not frames:
+        return "\n".join([lines[end], *lines[max(0, end - 5) : end]])
+    frame = next((found for found in reversed(frames) if "site-packages" not in found["file"]), frames[-1])
+    place = f"{Path(frame['file']).name}:{frame['line']}" + (f" in {frame['name']}" if frame["name"] else "")
+    return "\n".join([f"{lines[end]} ({place})", *lines[end + 1 : end + 3], *lines[max(0, end - 6) : end]])
+
+
+def _error_line(lines: Sequence[str], begin: int, *, first_one: bool) -> int | None:
+    """The line that names the error: the last one, or with torchrun, whose own error comes after the script's, the first."""
+    found = [number for number in range(begin, len(lines)) if _ERROR.match(lines[number])]
+    return (found[0] if first_one else found[-1]) if found else None

@@ -1,0 +1,141 @@
+"""A job that runs a person's own script, as the platform's files describe one: entry point, code, arguments, environment.
+
+sagemaker_training reads the files and words arguments and SM_* variables; this module decides what of them is run here. Never
+imports torch.
+"""
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract import gpus
+from contract.layout import Layout
+from train import config
+from train.errors import ConfigError
+
+PROGRAM, SOURCE = "sagemaker_program", "sagemaker_submit_directory"
+"""Hyperparameters, or in capitals environment variables: the entry point, and where its code is."""
+MASTER_PORT = "7777"
+_ENTRY = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*")
+_TORCHRUN = ("sagemaker_torch_distributed_enabled", "sagemaker_distributed_dataparallel_enabled")
+_UNSUPPORTED = {
+    "sagemaker_mpi_enabled": "MPI",
+    "sagemaker_parameter_server_enabled": "a parameter server",
+    "sagemaker_multi_worker_mirrored_strategy_enabled": "TensorFlow's MultiWorkerMirroredStrategy",
+    "sagemaker_pytorch_xla_multi_worker_enabled": "PyTorch XLA",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptJob:
+    """One script on this host. `source`: an s3:// URI, a folder or a tar.gz; empty where the code is in place already."""
+
+    program: str
+    source: str
+    arguments: tuple[str, ...]
+    variables: Mapping[str, str]
+    """SM_* variables, as sagemaker_training words them."""
+    hosts: tuple[str, ...]
+    current_host: str
+    network_interface: str
+    processes: int | None
+    """Processes that torchrun starts on this host; None: the script is started as it is."""
+
+    @property
+    def kind(self) -> str:
+        """`python` or `shell`, by the entry point's name."""
+        return "python" if self.program.endswith(".py") else "shell"
+
+    def command(self, code: Path, python: Path, environ: Mapping[str, str]) -> list[str]:
+        """The command that runs the script with `code` as working directory."""
+        if self.kind == "shell":
+            return ["/bin/sh", "-c", './"$0" "$@"', self.program, *self.arguments]
+        start = [self.program]
+        if (code / "setup.py").is_file():
+            start = ["-m", self.program.removesuffix(".py").replace("/", ".")]
+        if self.processes is None:
+            return [str(python), *start, *self.arguments]
+        run = [str(python), "-m", "torch.distributed.run", f"--nproc-per-node={self.processes}"]
+        if len(self.hosts) == 1:
+            run += ["--nnodes=1", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1"]
+        else:
+            run += [f"--nnodes={len(self.hosts)}", f"--node-rank={self.hosts.index(self.current_host)}"]
+            run += [f"--master-addr={environ['MASTER_ADDR']}", f"--master-port={environ['MASTER_PORT']}"]
+        return [*run, *start, *self.arguments]
+
+
+def asked(layout: Layout, environ: Mapping[str, str]) -> bool:
+    """Whether the job names an entry point of its own."""
+    if environ.get(PROGRAM.upper()):
+        return True
+    try:
+        return PROGRAM in json.loads(layout.hyperparameters.read_bytes())
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False  # the classifier's configuration says what is wrong with the file
+
+
+def read(layout: Layout, environ: Mapping[str, str]) -> ScriptJob:
+    """The job that the platform's files describe. Raises ConfigError."""
+    platform = config.platform_of(layout)
+    parameters = platform.additional_framework_parameters
+    program = str(platform.user_entry_point or "")
+    if not _ENTRY.fullmatch(program) or ".." in program.split("/"):
+        raise ConfigError(
+            f"{PROGRAM}: {program[:200]!r} is no path of a script inside the source folder; name it as in entry_point='train.py'"
+        )
+    for name, what in _UNSUPPORTED.items():
+        if parameters.get(name):
+            raise ConfigError(f"{name}: {what} is not run here; use distribution={{'torch_distributed': {{'enabled': True}}}}")
+    source = str(platform.module_dir)
+    hosts = tuple(sorted(platform.hosts))
+    devices = gpus.visible(environ, platform.num_gpus)
+    return ScriptJob(
+        program=program,
+        source="" if Path(source) == layout.base / "code" else source,
+        arguments=tuple(platform.to_cmd_args()),
+        variables=platform.to_env_vars(),
+        hosts=hosts,
+        current_host=platform.current_host,
+        network_interface=platform.network_interface_name,
+        processes=max(1, devices) if any(parameters.get(name) for name in _TORCHRUN) else None,
+    )
+
+
+def variables(
+    job: ScriptJob, layout: Layout, environ: Mapping[str, str], *, python: Path, startup: Path, cache: Path | None
+) -> dict[str, str]:
+    """The script's environment. What the job's own environment sets goes before all but the SM_* variables.
+
+    `startup`: a folder with the sitecustomize.py that every Python of the job runs first. `cache`: of downloads, shared by jobs.
+    """
+    interface = "lo" if len(job.hosts) == 1 else job.network_interface
+    added = {
+        "PYTHONUNBUFFERED": "1",
+        "MASTER_ADDR": job.hosts[0],
+        "MASTER_PORT": MASTER_PORT,
+        "GLOO_SOCKET_IFNAME": interface,
+        "NCCL_SOCKET_IFNAME": interface,
+        # The files of a script's own are trusted as the script is: PyTorch before 2.6 loaded whole modules by default.
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
+        "SMDEBUG_CONFIG_FILE_PATH": str(layout.debug_hook_config),
+        "TENSORBOARD_CONFIG_FILE_PATH": str(layout.config / "tensorboardoutputconfig.json"),
+        "CHECKPOINT_CONFIG_FILE_PATH": str(layout.checkpoint_config),
+        # smdebug's profiler knows no torch of today, and runs the values of the file as Python.
+        "SMPROFILER_CONFIG_PATH": "/dev/null",
+    }
+    if cache:
+        added |= {"TORCH_HOME": str(cache / "torch"), "HF_HOME": str(cache / "huggingface")}
+    found = added | dict(environ) | dict(job.variables)
+    path = environ.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
+    found["PATH"] = path if path.startswith(f"{python.parent}:") else f"{python.parent}:{path}"
+    found["PYTHONPATH"] = f"{layout.base / 'code'}:{startup}"
+    return found
+
+
+def python_of_job() -> Path:
+    """The Python that runs a script without packages of its own: this one, by its name in the virtual environment."""
+    return Path(sys.executable if Path(sys.executable).is_absolute() else shutil.which(sys.executable) or sys.executable)
