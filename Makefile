@@ -11,7 +11,7 @@ export TARGET ?= local
 export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-install test-bench compat check mutants soak bench lock base build push clean
+.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-install test-bench compat check mutants soak fuzz bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -77,6 +77,10 @@ mutants: $(VENV)/.ready ## plants a fault at each limit, one at a time: the test
 soak: MINUTES ?= 10
 soak: $(VENV)/.ready ## everything at once with kills and freezes, each answer compared, leaks counted (MINUTES=10, ARGS="--seed N")
 	$(RUN) -m tests.soak --minutes $(MINUTES) $(ARGS)
+
+fuzz: MINUTES ?= 10
+fuzz: $(VENV)/.ready ## the fuzz tests, larger and with other inputs each time (MINUTES=10, ARGS=file for one)
+	$(RUN) tests/fuzz.py $(MINUTES) $(ARGS)
 
 bench: $(VENV)/.ready ## every benchmark beside its peers (ARGS="serving tuning" for some), then bench/results.json and the plots
 	$(RUN) -m bench $(ARGS)

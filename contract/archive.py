@@ -25,6 +25,8 @@ from contract.files import replacing
 _CHUNK = 1 << 20
 HEADER_BYTES = 1 << 20
 """Of all headers of one member together: tarfile follows headers of headers, and the map of a sparse file, to their end."""
+NAME_BYTES = 1024
+"""Of a member's name, the longest key of S3: with the folder it is unpacked to, it stays a path that the system takes."""
 _PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 
@@ -113,7 +115,8 @@ def plain_name(name: str) -> PurePosixPath:
     """A member's name as a path that stays below the folder it is unpacked to. Raises ArchiveError."""
     path = PurePosixPath(name)
     bad = not name or path.is_absolute() or ".." in path.parts or "\\" in name or name[1:2] == ":"
-    if bad or any(ord(letter) < 32 for letter in name) or any(len(os.fsencode(part)) > 255 for part in path.parts):
+    long = len(name.encode(errors="surrogateescape")) > NAME_BYTES or any(len(os.fsencode(part)) > 255 for part in path.parts)
+    if bad or long or any(ord(letter) < 32 for letter in name):
         raise ArchiveError(f"{name[:200]!r}: not a plain relative name")
     return path
 

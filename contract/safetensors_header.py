@@ -44,7 +44,7 @@ def read(stream: BinaryIO) -> list[Entry]:
         rows = [(entry["data_offsets"], name, entry["dtype"]) for name, entry in header.items() if name != "__metadata__"]
         found = []
         for (start, stop), name, dtype in sorted(rows):
-            if start != end or not isinstance(stop, int) or stop < end:
+            if type(start) is not int or type(stop) is not int or start != end or stop < end:  # 0.0 and False equal 0
                 raise SafetensorsError("its safetensors header has tensors that overlap or leave gaps")
             found.append(Entry(name, str(dtype), data + start, stop - start))
             end = stop

@@ -14,14 +14,18 @@ from pathlib import Path
 import docker
 import pytest
 from docker.errors import DockerException
+from hypothesis import settings
 
-from tests.support import drawn_dogs
+from tests.support import drawn_dogs, fuzzing
 
 sys.modules["openvino_telemetry"] = None  # importing openvino would report the import to its makers
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 NO_PICTURES = "no real pictures: ../shared/data is absent"
+
+
+settings.register_profile(fuzzing.LONG, print_blob=True)  # before --hypothesis-profile is looked at
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.archive import Limits, pack, unpack
+from contract.archive import NAME_BYTES, Limits, pack, unpack
 from contract.errors import ArchiveError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -224,3 +224,15 @@ def test_headers_of_one_member_have_a_limit(blocks: int, tmp_path: Path) -> None
     else:
         with pytest.raises(ArchiveError, match="the headers of a member are longer than 1,048,576 bytes"):
             unpack(tmp_path / "a.tgz", tmp_path / "out")
+
+
+@pytest.mark.parametrize(("length", "taken"), [(NAME_BYTES, True), (NAME_BYTES + 1, False)])
+def test_a_name_has_a_limit_however_many_folders_it_leads_through(length: int, taken: bool, tmp_path: Path) -> None:
+    name = "a/" * ((length - 1) // 2) + "b" * (1 + (length - 1) % 2)
+    (tmp_path / "x.tar.gz").write_bytes(build(member(name)))
+    if taken:
+        unpack(tmp_path / "x.tar.gz", tmp_path / "out")
+        assert (tmp_path / "out" / name).read_bytes() == b"x"
+    else:
+        with pytest.raises(ArchiveError, match="not a plain relative name"):
+            unpack(tmp_path / "x.tar.gz", tmp_path / "out")
