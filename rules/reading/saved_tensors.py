@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.errors import SourceError
+from rules.reading.json_fields import inner_path, text, whole
 from rules.reading.source import Source, json_object
 from rules.reading.tensor_file import decode
 
@@ -138,11 +139,11 @@ class SavedTensors:
         body = json_object(name, self._source.read(name))
         meta = body.get("meta", _EMPTY)
         try:
-            step = SavedStep(number, meta["mode"], int(meta["mode_step"]), modified)
+            step = SavedStep(number, text(meta["mode"]), whole(meta["mode_step"]), modified)
             found: dict[str, SavedTensor] = {}
             for entry in body.get("tensor_payload", ()):
-                part = ByteRange(meta["event_file_name"], entry["start_idx"], entry["length"])
-                saved, reduction = _names(entry["tensorname"])
+                part = ByteRange(inner_path(meta["event_file_name"]), whole(entry["start_idx"], 0), whole(entry["length"], 0))
+                saved, reduction = _names(text(entry["tensorname"]))
                 tensor = found.setdefault(saved, SavedTensor(saved, worker, self._source))
                 if reduction:
                     tensor.reductions[reduction] = part
@@ -162,7 +163,7 @@ class SavedTensors:
             return
         body = json_object(names[-1], self._source.read(names[-1]))
         try:
-            self._workers = int(body["_meta"]["num_workers"])
+            self._workers = whole(body["_meta"]["num_workers"])
             for name, about in body["collections"].items():
                 regexes = [re.compile(text) for text in about.get("include_regex", ())]
                 self._collections[name] = (set(about.get("tensor_names", ())), regexes)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.errors import SourceError
+from rules.reading.json_fields import finite
 from rules.reading.source import Source
 
 CPU, IO_WAIT = "CPUUtilization", "I/OWaitPercentage"
@@ -104,7 +105,7 @@ class SystemMetrics:
                 continue
             try:
                 row = json.loads(line)
-                at, value = float(row["Timestamp"]), float(row["Value"])
+                at, value = finite(row["Timestamp"]), finite(row["Value"])
                 dimension, device = str(row["Dimension"]), str(row.get("Name") or row.get("Type") or "")
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise SourceError(f"{name}: a line is no system metric: {error!r}.") from None

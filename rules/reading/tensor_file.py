@@ -17,6 +17,9 @@ _TYPES = {1: "f4", 2: "f8", 3: "i4", 4: "u1", 5: "i2", 6: "i1", 9: "i8", 10: "?"
 _HEADER, _FOOTER = 12, 4
 """Bytes of a TFRecord around the event: its length with a checksum, and the checksum of the event."""
 
+_VARINT_BYTES = 10
+"""Of one of protobuf's numbers, at most: 64 bits, seven a byte."""
+
 
 def decode(record: bytes) -> NDArray[Any]:
     """The tensor of one record, in its own shape and type (a string tensor as an object array). Raises SourceError."""
@@ -26,7 +29,7 @@ def decode(record: bytes) -> NDArray[Any]:
             raise ValueError(f"{len(record)} bytes for an event of {size}")
         event = record[_HEADER : _HEADER + size]
         return _tensor(_field(_field(_field(event, 5), 1), 8))
-    except (ValueError, IndexError, KeyError) as error:
+    except (ValueError, IndexError, KeyError, OverflowError) as error:
         raise SourceError(f"A saved tensor cannot be read: {error}. Is its event file whole?") from None
 
 
@@ -81,11 +84,11 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
+    value = 0
+    for shift in range(0, 7 * _VARINT_BYTES, 7):
         byte = message[at]
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
             return value, at
-        shift += 7
+    raise ValueError(f"a number is longer than {_VARINT_BYTES} bytes")

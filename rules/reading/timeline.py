@@ -14,6 +14,7 @@ from typing import Any
 
 from contract.timeline import PARTS
 from rules.errors import SourceError
+from rules.reading.json_fields import finite, text, whole
 from rules.reading.source import Source
 
 LOADERS = ("DataLoaderWorker", "DataLoaderIter")
@@ -108,14 +109,14 @@ def _events(source: Source, name: str, process: int, node: str) -> list[Event]:
         for row in rows:
             arguments = row.get("args") or {}
             if row["ph"] == "M" and row["name"] == "process_name":
-                phases[row["pid"]] = arguments.get("name", "")
-                zero = arguments.get("start_time_since_epoch_in_micros", zero)
+                phases[row["pid"]] = text(arguments.get("name", ""))
+                zero = finite(arguments.get("start_time_since_epoch_in_micros", zero))
             elif row["ph"] == "X":
                 step = arguments.get("step_num")
-                start = (zero + row["ts"]) / 1e6
-                phase, number = phases.get(row["pid"], row["name"]), int(step) if step is not None else None
-                own = int(arguments.get("pid", process))
-                found.append(Event(phase, row["name"], start, row.get("dur", 0) / 1e6, node, own, number, arguments))
+                start, said = finite(zero + finite(row["ts"])) / 1e6, text(row["name"])
+                phase, number = phases.get(row["pid"], said), whole(step) if step is not None else None
+                own, seconds = whole(arguments.get("pid", process)), finite(row.get("dur", 0)) / 1e6
+                found.append(Event(phase, said, start, seconds, node, own, number, arguments))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SourceError(f"{name} is no timeline of smdebug's: {error!r}.") from None
     return found
