@@ -27,6 +27,8 @@ SIGNATURE_FIELDS = frozenset(
     ("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature")
 )
 VERSION_2_FIELDS = frozenset(("AWSAccessKeyId", "Signature", "Expires"))
+_ERRORS = "surrogateescape"
+"""How aiohttp reads a head, whose bytes may be anything."""
 _EXPIRES_LIMIT = 7 * 24 * 3600
 _LISTS = frozenset(("list-type", "prefix", "delimiter", "encoding-type", "marker", "max-keys", "continuation-token"))
 _LISTS |= frozenset(("start-after", "fetch-owner", "key-marker", "upload-id-marker", "max-uploads", "part-number-marker"))
@@ -96,7 +98,7 @@ def verify(request: Signed, claim: Claim, body_sha256: str | None, access_key: s
 
     `body_sha256` (hex) is needed where `claim.payload` is None.
     """
-    if not hmac.compare_digest(claim.access_key.encode(), access_key.encode()):
+    if not hmac.compare_digest(_wire(claim.access_key), access_key.encode()):
         raise AwsError(
             "InvalidAccessKeyId", "The access key is not the one of this server. `server.json` in its root has it.", 403
         )
@@ -104,7 +106,7 @@ def verify(request: Signed, claim: Claim, body_sha256: str | None, access_key: s
         expected = _version_2(request, claim, access_key, secret_key)
     else:
         expected = _version_4(request, claim, body_sha256, secret_key)
-    if not hmac.compare_digest(claim.signature.encode(), expected.encode()):
+    if not hmac.compare_digest(_wire(claim.signature), expected.encode()):
         message = (
             "The request signature we calculated does not match the signature you provided. Check your key and signing method."
         )
@@ -158,26 +160,26 @@ def _credential(text: str) -> tuple[str, str, str]:
 
 
 def _version_4(request: Signed, claim: Claim, body_sha256: str | None, secret_key: str) -> str:
-    path = request.path if claim.service == "s3" else quote(normalize_url_path(request.path), safe="/~")
+    path = request.path if claim.service == "s3" else quote(normalize_url_path(request.path), safe="/~", errors=_ERRORS)
     headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in claim.signed_headers)
     payload = claim.payload if claim.payload is not None else body_sha256
     canonical = "\n".join(
         [request.method, path, _canonical_query(request.query), headers, ";".join(claim.signed_headers), payload or ""]
     )
-    digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+    digest = hashlib.sha256(_wire(canonical)).hexdigest()
     key = ("AWS4" + secret_key).encode()
     for part in claim.scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.new(key, "\n".join([ALGORITHM, claim.moment, claim.scope, digest]).encode(), "sha256").hexdigest()
+        key = hmac.digest(key, _wire(part), "sha256")
+    return hmac.new(key, _wire("\n".join([ALGORITHM, claim.moment, claim.scope, digest])), "sha256").hexdigest()
 
 
 def _canonical_query(query: str) -> str:
     pairs = []
     for part in query.split("&") if query else ():
         name, _, value = part.partition("=")
-        name = quote(unquote_plus(name), safe="-_.~")  # a plus sign is a space, as for whoever reads the field
+        name = quote(unquote_plus(name), safe="-_.~", errors=_ERRORS)  # a plus sign is a space, as for whoever reads the field
         if name != "X-Amz-Signature":
-            pairs.append((name, quote(unquote_plus(value), safe="-_.~")))
+            pairs.append((name, quote(unquote_plus(value), safe="-_.~", errors=_ERRORS)))
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
 
 
@@ -193,7 +195,10 @@ def _version_2(request: Signed, claim: Claim, access_key: str, secret_key: str) 
     lines += [f"{name}:{headers[name].strip()}" for name in sorted(headers) if name.startswith("x-amz-")]
     query = request.query.replace("+", "%20")
     lines.append(signer.canonical_resource(urlsplit(f"http://host{path}?{query}"), auth_path=path))
-    return signer.sign_string("\n".join(lines))
+    try:
+        return signer.sign_string("\n".join(lines))
+    except UnicodeEncodeError:
+        raise _malformed("the request is not UTF-8") from None
 
 
 def unsigned_in_version_2(query: str) -> Iterator[str]:
@@ -213,6 +218,11 @@ def headers_in_query(query: str) -> dict[str, str]:
         for name, value in pairs
         if name in ("content-type", "content-md5") or (name.startswith("x-amz-") and name not in SIGNATURE_FIELDS)
     }
+
+
+def _wire(text: str) -> bytes:
+    """A part of a request as the bytes that came: those that are no UTF-8 are surrogates in its text."""
+    return text.encode("utf-8", _ERRORS)
 
 
 def _seconds(moment: str) -> float:

@@ -1,5 +1,6 @@
 """AWS's query protocol: a form in, XML out. Serves iam and sts."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,6 +12,8 @@ from .wire_xml import HEADER, escape, from_text, render_members
 
 CONTENT_TYPE = "text/xml"
 _FIELDS = 2000
+_INDEX = re.compile(r"[0-9]{1,9}")
+"""The place of an item in a list. Python reads no number of thousands of digits."""
 
 
 def parse_form(body: bytes) -> dict[str, str]:
@@ -85,6 +88,6 @@ def _grown(shape: Shape, branch: Any) -> Any:
 
 def _in_order(branch: Any, wrapper: str) -> list[Any]:
     items = branch.get(wrapper, branch) if isinstance(branch, dict) else branch
-    if not isinstance(items, dict) or not all(key.isascii() and key.isdigit() for key in items):
+    if not isinstance(items, dict) or not all(_INDEX.fullmatch(key) for key in items):
         raise AwsError("MalformedQueryString", "A list in the query string is malformed.", 404)
     return [items[key] for key in sorted(items, key=int)]
