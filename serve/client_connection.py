@@ -62,6 +62,7 @@ class ClientConnection(asyncio.Protocol):
         self._header_size = 0
         self._chunks = 0
         self._in_head = True
+        self._waits_for_100 = False
         self._queue: deque[Exchange] = deque()
         self._handling: Exchange | None = None
         self._unread = memoryview(b"")
@@ -186,7 +187,13 @@ class ClientConnection(asyncio.Protocol):
         except RequestError as error:
             self._refuse(error)
             return
-        if version == "1.1" and "expect" in exchange.headers and self._handling is None:
+        self._waits_for_100 = version == "1.1" and "expect" in exchange.headers
+        self._continue()
+
+    def _continue(self) -> None:
+        """Tell a client that waits to send its body to do so, when all that it asked before is answered."""
+        if self._waits_for_100 and self._handling is None and not self._queue and not self._discarding:
+            self._waits_for_100 = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_chunk_header(self) -> None:
@@ -195,7 +202,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(RequestError(413, "TooManyChunks", "the body comes in too many chunks; send larger ones"))
 
     def on_body(self, data: bytes) -> None:
-        exchange = self._reading
+        exchange, self._waits_for_100 = self._reading, False
         if exchange is None or self._discarding:
             return
         if len(exchange.body) + len(data) > self._config.body_limit:
@@ -210,7 +217,7 @@ class ClientConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         exchange, self._reading = self._reading, None
-        self._in_head = True
+        self._in_head, self._waits_for_100 = True, False
         if exchange is None or self._discarding:
             return
         self._queue.append(exchange)
@@ -281,6 +288,7 @@ class ClientConnection(asyncio.Protocol):
             self._expect(self._config.body_timeout)
         elif not self._queue:
             self._expect(self._config.header_timeout if self._reading or self._head_size else self._config.idle_timeout)
+        self._continue()
         self._work()
 
     def _let_go(self, exchange: Exchange) -> None:

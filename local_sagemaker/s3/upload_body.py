@@ -18,6 +18,8 @@ from ..storage.checksums import Checksum
 MAX_BYTES = 5 * 1024**3  # of one PutObject or UploadPart, as on AWS
 _CHUNK_HEADER = re.compile(rb"([0-9a-fA-F]{1,8})(;[^\r\n]*)?")
 _LINE_BYTES = 8192
+TRAILERS = 100
+"""Of one body, each of which stays in memory. Clients send one or two."""
 
 
 class ChunkedDecoder:
@@ -60,6 +62,8 @@ class ChunkedDecoder:
                 raise _broken()
         elif self._in_trailers:
             if line:
+                if len(self.trailers) >= TRAILERS:
+                    raise _broken()
                 name, _, value = line.decode("latin-1").partition(":")
                 self.trailers[name.strip().lower()] = value.strip()
             else:

@@ -1,13 +1,16 @@
 """A zip of pictures is unpacked so that nothing in it can do harm: only pictures, below one folder, within limits of bytes."""
 
+import lzma
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from contract.archive import plain_name
 from contract.errors import ArchiveError
@@ -18,6 +21,8 @@ from scripts.output import Output
 
 SPLITS = tuple(FOLDERS.values())
 _CHUNK = 1 << 20
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
+"""What zipfile raises for bytes that are no zip; ValueError for names and places that cannot be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ def unzip(archive: Path, folder: Path, output: Output, limits: Limits = Limits()
         aside.rename(folder)
     except NotImplementedError as error:  # zipfile's word for a compression it does not know
         raise LaunchError(f"{archive}: cannot be unpacked ({str(error)[:120]}); unpack it yourself and use --folder") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except _BROKEN as error:
         raise LaunchError(f"{archive}: not a whole zip ({str(error)[:120]}); remove it and fetch it again") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -92,9 +97,16 @@ def _write(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo, path
     path.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with opened.open(member) as source, path.open("xb") as target:
-        while piece := source.read(_CHUNK):
+        while piece := _read(source):
             written += len(piece)
             if written > most:
                 raise LaunchError(f"{archive}: {member.filename[:200]!r} unpacks to more than {most:,} bytes")
             target.write(piece)
     return written
+
+
+def _read(source: IO[bytes]) -> bytes:
+    try:
+        return source.read(_CHUNK)
+    except OSError as error:  # bz2's word for damage
+        raise zipfile.BadZipFile(str(error)) from None

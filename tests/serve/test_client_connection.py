@@ -307,3 +307,21 @@ def test_many_requests_in_one_read_leave_turns_to_others() -> None:
         assert bodies(answer) == 2000 * [b""] + [b"end"] and turns > 2000 / 16
 
     with_service(client)
+
+
+def test_a_client_that_waits_to_send_its_body_is_told_after_the_answers_before_it() -> None:
+    async def client(service: Echo, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        before, _, body = post("/", b"late", b"Expect: 100-continue\r\n" + CLOSE).partition(b"late")
+        writer.write(post("/", b"one") + post("/slow", b"two") + before)
+        while not service.waiting:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        service.waiting[0].answer(200, "text/plain", b"two")
+        told = await reader.readuntil(b"100 Continue\r\n\r\n")
+        assert [int(part[:3]) for part in told.split(b"HTTP/1.1 ")[1:]] == [200, 200, 100]
+        writer.write(b"late" + body)
+        assert bodies(await reader.read()) == [b"late"]
+        writer.close()
+
+    with_service(client)

@@ -216,6 +216,20 @@ def test_broken_chunks_are_refused(framed: bytes) -> None:
         decoder.finish()
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_trailers_have_a_limit(more: int) -> None:
+    decoder = incoming.ChunkedDecoder()
+    decoder.feed(b"0\r\n")
+    lines = b"".join(b"x-%d: y\r\n" % number for number in range(incoming.TRAILERS + more))
+    if more:
+        with pytest.raises(AwsError, match="IncompleteBody"):
+            decoder.feed(lines)
+    else:
+        decoder.feed(lines + b"\r\n")
+        decoder.finish()
+        assert len(decoder.trailers) == incoming.TRAILERS
+
+
 def test_a_trailing_checksum_is_proved(tmp_path: Path) -> None:
     headers = {"x-amz-trailer": "x-amz-checksum-sha256", "content-encoding": "aws-chunked", "x-amz-decoded-content-length": "5"}
     right = checksums.new("SHA256")
