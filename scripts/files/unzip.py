@@ -7,10 +7,10 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import TypeVar
 
 from contract.archive import plain_name
 from contract.errors import ArchiveError
@@ -19,6 +19,7 @@ from contract.splits import FOLDERS
 from scripts.errors import LaunchError
 from scripts.output import Output
 
+Found = TypeVar("Found")
 SPLITS = tuple(FOLDERS.values())
 _CHUNK = 1 << 20
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
@@ -96,8 +97,8 @@ def _write(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo, path
     """Bytes written; what the header claims is not believed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = 0
-    with opened.open(member) as source, path.open("xb") as target:
-        while piece := _read(source):
+    with _in_its_words(lambda: opened.open(member)) as source, path.open("xb") as target:
+        while piece := _in_its_words(lambda: source.read(_CHUNK)):
             written += len(piece)
             if written > most:
                 raise LaunchError(f"{archive}: {member.filename[:200]!r} unpacks to more than {most:,} bytes")
@@ -105,8 +106,9 @@ def _write(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo, path
     return written
 
 
-def _read(source: IO[bytes]) -> bytes:
+def _in_its_words(call: Callable[[], Found]) -> Found:
+    """What a call on the archive returns. Damage in bz2, or a place that cannot be, is an OSError like those of our files."""
     try:
-        return source.read(_CHUNK)
-    except OSError as error:  # bz2's word for damage
+        return call()
+    except OSError as error:
         raise zipfile.BadZipFile(str(error)) from None
