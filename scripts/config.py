@@ -29,6 +29,20 @@ def engine_environment() -> dict[str, str]:
     return inherited_environment() | {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
 
 
+def pip_settings() -> dict[str, str]:
+    """The variables that have pip, where it is run with another home folder, use the person's own index and trust their authorities.
+
+    Paths only: what a variable would hold of a password stays out of command lines.
+    """
+    found = {
+        name: os.environ[name]
+        for name in ("PIP_CONFIG_FILE", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+        if name in os.environ
+    }
+    own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "pip" / "pip.conf"
+    return ({"PIP_CONFIG_FILE": str(own)} if own.is_file() else {}) | found
+
+
 def ca_of_environment() -> Path | None:
     """PIP_CERT: whom the person's own pip trusts."""
     return Path(found) if (found := os.environ.get("PIP_CERT")) else None

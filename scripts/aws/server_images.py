@@ -8,13 +8,12 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 from scripts.aws.defaults import programs
 from scripts.aws.server_options import ServerOptions
 from scripts.aws.settings import Settings, kennel_command
-from scripts.config import PROJECT
+from scripts.config import PROJECT, pip_settings
 
 TRAINING = ("*/pytorch-training:*", "*/sagemaker-pytorch:*", "*/pytorch:*")
 """AWS's PyTorch images: the usual name, that of PyTorch before 1.2, and that from 2.11 on."""
@@ -39,12 +38,19 @@ def _programs(settings: Settings) -> Mapping[str, Sequence[str]]:
     """The command of each image name that stands for one of our programs."""
     ours = f"PYTHONPATH={PROJECT}"
     # Threads that wait without spinning: jobs share the cores here, and spinning ones take them from each other.
-    train = [ours, "OMP_WAIT_POLICY=PASSIVE", sys.executable, "-m", "train"]
+    train = [ours, "OMP_WAIT_POLICY=PASSIVE", *_for_scripts(settings), sys.executable, "-m", "train"]
     serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
     rules = [ours, sys.executable, "-m", "rules"]
     if settings.backend == "docker":  # containers have names of their own; the plain ones stand for the programs all the same
-        settings = replace(settings, **programs())
+        own = programs()
+        return {own["train_image"]: train, own["serve_image"]: serve, own["rules_image"]: rules}
     return {settings.train_image: train, settings.serve_image: serve, settings.rules_image: rules}
+
+
+def _for_scripts(settings: Settings) -> list[str]:
+    """What a person's script needs to install its packages as the person does, and one cache of downloads for all jobs."""
+    cache = {"KENNEL_CACHE": str((settings.home / "cache").absolute())}
+    return [f"{name}={value}" for name, value in (cache | pip_settings()).items()]
 
 
 def _aliases(settings: Settings) -> Mapping[str, str]:

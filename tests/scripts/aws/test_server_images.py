@@ -4,6 +4,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 from local_sagemaker.config import read_config
 from local_sagemaker.image_table import ImageTable
 from scripts.aws.defaults import programs
@@ -57,3 +59,17 @@ def test_with_containers_awss_names_run_in_the_image_that_was_built() -> None:
     assert images.remark(DLC, "sha256:1") == "pytorch-training:1.8-gpu-py36 runs as sha256:1."
     assert images.stands_for("a/sagemaker-debugger-rules:latest") == ("a/sagemaker-debugger-rules:latest", False)
     assert "kennel-train" in images.commands, "our names stand for our programs all the same"
+
+
+def test_scripts_share_a_cache_and_install_as_the_person_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "pip" / "pip.conf"
+    own.parent.mkdir()
+    own.touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_CERT", "/a/b.pem")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://user:password@index.example")
+    monkeypatch.delenv("PIP_CONFIG_FILE", raising=False)
+    environment = table().commands["kennel-train"].environment
+    assert environment["KENNEL_CACHE"] == str(Path(".kennel/cache").absolute())
+    assert (environment["PIP_CONFIG_FILE"], environment["PIP_CERT"]) == (str(own), "/a/b.pem")
+    assert "password" not in str(environment)
