@@ -30,15 +30,12 @@ def engine_environment() -> dict[str, str]:
 
 
 def pip_settings() -> dict[str, str]:
-    """The variables that have pip, where it is run with another home folder, use the person's own index and trust their authorities.
+    """What has pip, run with another home folder, use the person's own index and trust their certificate authorities.
 
     Paths only: what a variable would hold of a password stays out of command lines.
     """
-    found = {
-        name: os.environ[name]
-        for name in ("PIP_CONFIG_FILE", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-        if name in os.environ
-    }
+    names = ("PIP_CONFIG_FILE", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    found = {name: os.environ[name] for name in names if name in os.environ}
     own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "pip" / "pip.conf"
     return ({"PIP_CONFIG_FILE": str(own)} if own.is_file() else {}) | found
 
