@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.local_server import LocalServer
-from tests.support.person import LOCAL, Kennel, dog_server, write_pictures
+from tests.support.person import LOCAL, Kennel, KennelHere, dog_server, write_pictures
 from tests.support.toy_person import ToyDocker
 
 
 @pytest.fixture()
 def kennel(tmp_path: Path) -> Kennel:
-    return Kennel(tmp_path / "work")
+    return KennelHere(tmp_path / "work")
 
 
 @pytest.fixture(scope="module")

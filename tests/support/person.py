@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,16 +82,10 @@ class Kennel:
         return self.server.url
 
     def start(self, *words: str, ignore_hangup: bool = False, **environment: str) -> subprocess.Popen[str]:
-        own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_") and key not in ("TARGET", "BACKEND")}
-        nowhere = {
-            "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
         return subprocess.Popen(
             [sys.executable, "-m", "scripts", *words],
             cwd=self.folder,
-            env=own | nowhere | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"} | environment,
+            env=_environment() | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -100,12 +96,15 @@ class Kennel:
 
     def run(self, *words: str, status: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """Fails unless the command ends with `status` (None: any) and without a traceback."""
+        done = self._done(*words, **environment)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert status is None or done.returncode == status, (words, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
+        return done
+
+    def _done(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         process = self.start(*words, **environment)
         out, err = process.communicate(timeout=120)
-        done = subprocess.CompletedProcess(words, process.returncode, out, err)
-        assert "Traceback" not in err, err
-        assert status is None or done.returncode == status, (words, done.returncode, out[-2000:], err[-2000:])
-        return done
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def fail(self, *words: str) -> tuple[int, str]:
         """The exit status and what was said on standard error, of a command run in this process."""
@@ -125,6 +124,50 @@ class Kennel:
         with contextlib.chdir(self.folder), contextlib.redirect_stdout(printed):
             assert main([*words, "--dry-run", "--debug"]) == 0
         return json.loads(printed.getvalue())
+
+
+class KennelHere(Kennel):
+    """A person's folder where `run` runs the command in the test's process, as a new one takes a second to import what it needs.
+
+    What a process has of its own (signals, pipes, descriptors) is for Kennel.
+    """
+
+    def _done(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        out, err = io.StringIO(), io.StringIO()
+        streams = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
+        with contextlib.chdir(self.folder), _in(_environment() | environment), streams[0], streams[1]:
+            try:
+                status = main(words)
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else 1
+            except Exception:
+                traceback.print_exc()
+                status = 1
+        return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment without what says which AWS it is, and with what every command is given."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_") and key not in ("TARGET", "BACKEND")}
+    nowhere = {
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    return own | nowhere | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"}
+
+
+@contextlib.contextmanager
+def _in(environment: dict[str, str]) -> Iterator[None]:
+    """This process has exactly that environment for as long as the context lasts."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _ignored() -> None:

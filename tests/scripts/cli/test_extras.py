@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,12 @@ Requires-Dist: rich; extra == "train"
 Requires-Dist: no-such-server; extra == "serve"
 Requires-Dist: {gpu}; extra == "serve-gpu"
 """
+
+
+@pytest.fixture()
+def kennel(tmp_path: Path) -> Kennel:
+    """Its commands are processes: each looks for packages on a path of its own."""
+    return Kennel(tmp_path / "work")
 
 
 def install(kennel: Kennel, came: dict[str, object] | None, gpu: str = "no-such-torch") -> str:

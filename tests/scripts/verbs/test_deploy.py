@@ -13,7 +13,7 @@ from PIL import Image
 from scripts.errors import LaunchError
 from scripts.files.pictures import REQUEST_LIMIT, payload, pictures_below
 from tests.support.local_server import LocalServer
-from tests.support.person import Kennel, write_pictures
+from tests.support.person import Kennel, KennelHere, write_pictures
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, server: LocalServer) -> Ke
     """Pictures uploaded and a model trained, once."""
     from tests.support.person import LOCAL
 
-    kennel = Kennel(tmp_path_factory.mktemp("person"))
+    kennel = KennelHere(tmp_path_factory.mktemp("person"))
     kennel.settings(LOCAL)
     kennel.use(server.url, server)
     kennel.run("data", "--folder", str(write_pictures(kennel.folder / "pictures", classes=3)))
