@@ -5,22 +5,16 @@ import signal
 import time
 from pathlib import Path
 
-import pytest
-
 from contract import manifest
-from tests.support.train_jobs import Container, ended, nursery, wait_until
+from tests.support.train_jobs import WHOLE, Container, ended, nursery, wait_until
 
 MOMENTS = 2
 """Random moments; 20 in the long form."""
 BUDGET = 30.0
 
 
-@pytest.fixture()
-def container(tmp_path: Path) -> Container:
-    return Container(tmp_path / "ml", epochs="10000", checkpoint_interval="4")
-
-
-def test_the_program_stops_with_a_model(container: Container) -> None:
+def test_the_program_stops_with_a_model(tmp_path: Path) -> None:
+    container = Container(tmp_path / "ml", epochs="10000", checkpoint_interval="4", **WHOLE)
     process = container.start()
     wait_until(lambda: len(container.steps()) >= 5)
     before, asked = len(container.steps()), time.monotonic()
@@ -33,7 +27,8 @@ def test_the_program_stops_with_a_model(container: Container) -> None:
     print(f"stopped with checkpoint and model {seconds:.2f} s after SIGTERM; budget {BUDGET:g} s")
 
 
-def test_any_moment_will_do(container: Container, tmp_path: Path) -> None:
+def test_any_moment_will_do(tmp_path: Path) -> None:
+    container = Container(tmp_path / "ml", epochs="10000", checkpoint_interval="4")
     choice, slowest = random.Random(1), 0.0
     # In a save, in an evaluation, before the first step, then anywhere.
     moments = [_saving, _evaluating, lambda _: True] + [_at(choice.randrange(1, 12)) for _ in range(MOMENTS)]

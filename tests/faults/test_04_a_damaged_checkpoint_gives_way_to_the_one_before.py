@@ -41,10 +41,10 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> Non
     for path in container.layout.checkpoints.glob("*.pt"):
         _damage(path, 0, choice, canary)
     shutil.rmtree(container.layout.model)
-    run = container.run()
-    print(f"{DAMAGES} damages survived; none valid: {container.failure}")
-    assert run.code == 1
-    assert container.failure.startswith("CheckpointError: none of 2 checkpoints is usable (step 6: SHA-256 differs")
+    attempt = nursery().start(container, tmp_path / "none-valid")
+    assert attempt.wait() == 1, attempt.log
+    print(f"{DAMAGES} damages survived; none valid: {attempt.reason}")
+    assert attempt.reason.startswith("CheckpointError: none of 2 checkpoints is usable (step 6: SHA-256 differs")
     assert not container.layout.model.exists()
     assert not canary.exists()
 

@@ -36,14 +36,15 @@ def spoil(container: Container) -> int:
 def test_over_the_limit_the_job_fails_before_it_trains(tmp_path: Path) -> None:
     container = Container(tmp_path / "ml")
     count = spoil(container)
-    container.configure(container.hyperparameters | {"max-bad-images": str(count - 1)})
-    run = container.run()
-    print(f"exit {run.code}: {container.failure}")
-    assert run.code == 1
-    assert container.failure.startswith(f"DataError: {count} bad pictures, max-bad-images is {count - 1}: ")
-    assert all(f"train/b/bad-{name}" in container.failure for name in ("cut.png", "empty.jpg", "huge.png", "name-for-a-gif.jpg"))
-    assert container.failure.count("/bad-") == 5
-    assert "root:" not in container.failure
+    container.hyperparameters["max-bad-images"] = str(count - 1)
+    attempt = nursery().start(container, tmp_path / "attempt")
+    assert attempt.wait() == 1, attempt.log
+    failure = attempt.reason
+    print(failure)
+    assert failure.startswith(f"DataError: {count} bad pictures, max-bad-images is {count - 1}: ")
+    assert all(f"train/b/bad-{name}" in failure for name in ("cut.png", "empty.jpg", "huge.png", "name-for-a-gif.jpg"))
+    assert failure.count("/bad-") == 5
+    assert "root:" not in failure
     assert not container.steps()
 
 

@@ -28,5 +28,7 @@ def test_a_lost_rank_ends_the_job(number: signal.Signals, tmp_path: Path) -> Non
     assert run.code == 1
     assert seconds < BUDGET
     assert container.failure and len(container.failure.encode()) <= 1024
+    if number == signal.SIGKILL:
+        assert container.failure.startswith("Killed: training was killed by SIGKILL")
     _, left = psutil.wait_procs(family, timeout=8)
     assert not left

@@ -25,7 +25,7 @@ os.kill(os.getpid(), signal.SIGTERM)
 
 def test_signals_from_the_last_step_to_the_end_change_nothing(tmp_path: Path) -> None:
     for number in range(JOBS):
-        container = Container(tmp_path / f"ml-{number}", epochs="1", export="weights", loader_workers="0", profile="off")
+        container = Container(tmp_path / f"ml-{number}", epochs="1", loader_workers="0")
         process = container.start()
         assert process.stdout is not None
         for line in process.stdout:

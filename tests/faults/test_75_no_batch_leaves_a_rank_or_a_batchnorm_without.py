@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.support.train_jobs import Container
+from tests.support.train_jobs import Container, nursery
 from train import preparation
 from train.config import ProcessRank
 from train.data import batch_order
@@ -18,23 +18,23 @@ RESNET = {"arch": "resnet18", "picture_size": "32", "train_layers": "all", "epoc
 
 
 def test_a_batch_smaller_than_the_processes_is_refused_before_training(tmp_path: Path) -> None:
-    container = Container(tmp_path / "ml", train=3, processes="4", batch_size="4", epochs="1", loader_workers="0")
+    container = Container(tmp_path / "ml", train=3, processes="2", batch_size="2", epochs="1", loader_workers="0")
     run = container.run()
     print(f"exit {run.code} after {run.seconds:.1f} s: {container.failure}")
     assert run.code == 1 and container.steps() == []
     assert container.failure.startswith(
-        "ConfigError: batch-size: 4 cuts 9 pictures into batches of which some have 3, fewer than "
+        "ConfigError: batch-size: 2 cuts 9 pictures into batches of which some have 1, fewer than "
     )
-    assert "processes: 4" in container.failure and "8 or more" in container.failure
+    assert "processes: 2" in container.failure and "4 or more" in container.failure
 
 
 def test_a_last_batch_of_one_on_a_1_x_1_feature_map_is_refused_before_training(tmp_path: Path) -> None:
     container = Container(tmp_path / "ml", train=3, batch_size="2", **RESNET)
-    run = container.run()
-    print(f"exit {run.code} after {run.seconds:.1f} s: {container.failure}")
-    assert run.code == 1 and container.steps() == []
-    assert container.failure.startswith("ConfigError: batch-size: 2 cuts 9 pictures into batches of which some have 1")
-    assert "picture-size: 32" in container.failure and "layer4" in container.failure
+    attempt = nursery().start(container, tmp_path / "attempt")
+    assert attempt.wait() == 1 and container.steps() == [], attempt.log
+    print(attempt.reason)
+    assert attempt.reason.startswith("ConfigError: batch-size: 2 cuts 9 pictures into batches of which some have 1")
+    assert "picture-size: 32" in attempt.reason and "layer4" in attempt.reason
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_class_without_pictures_is_refused_by_the_launcher_with_what_is_in_it(
 
 @pytest.mark.parametrize("odd", [True, False])
 def test_a_job_says_what_it_leaves_out_and_trains_on_the_rest(odd: bool, tmp_path: Path) -> None:
-    container = Container(tmp_path / "ml", train=4, validation=2, epochs="1", export="weights", profile="off")
+    container = Container(tmp_path / "ml", train=4, validation=2, epochs="1")
     folder = container.base / "input" / "data" / "train"
     if odd:
         (folder / "a" / ".ipynb_checkpoints").mkdir()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.support.person import AWS, WEIGHTS, Kennel
-from tests.support.train_jobs import Container
+from tests.support.person import AWS, WEIGHTS, KennelHere
+from tests.support.train_jobs import Container, nursery
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 46830571\n"
 
@@ -41,7 +41,7 @@ def made(folder: Path) -> dict[str, tuple[Path, str]]:
 
 
 def test_kennel_weights_says_what_the_file_is_and_runs_nothing(tmp_path: Path) -> None:
-    kennel = Kennel(tmp_path / "person")
+    kennel = KennelHere(tmp_path / "person")
     kennel.settings(AWS)
     for name, (path, told) in made(tmp_path).items():
         error = kennel.run("weights", str(path), "--target", "aws", "--dry-run", status=2).stderr
@@ -52,20 +52,21 @@ def test_kennel_weights_says_what_the_file_is_and_runs_nothing(tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["page", "bomb", "nan"])
 def test_the_job_says_it_too_and_never_how_to_switch_safety_off(name: str, tmp_path: Path) -> None:
-    container = Container(tmp_path / "ml", train=2, validation=1, loader_workers="0", profile="off")
+    container = Container(tmp_path / "ml", train=2, validation=1, loader_workers="0")
     path, told = made(tmp_path)[name]
     channel = container.layout.channel("pretrained")
     channel.mkdir()
     (channel / "w.pth").write_bytes(path.read_bytes())
     container.configure(container.hyperparameters)
-    run = container.run()
-    print(f"exit {run.code}: {container.failure}")
-    assert run.code == 1 and container.failure.startswith("PretrainedError: w.pth") and told in container.failure
-    assert "weights_only" not in run.err + container.failure and not (tmp_path / "canary").exists()
+    attempt = nursery().start(container, tmp_path / "attempt")
+    assert attempt.wait() == 1, attempt.log
+    print(attempt.reason)
+    assert attempt.reason.startswith("PretrainedError: w.pth") and told in attempt.reason
+    assert "weights_only" not in attempt.log + attempt.reason and not (tmp_path / "canary").exists()
 
 
 def test_weights_that_were_uploaded_can_be_left_out(tmp_path: Path) -> None:
-    kennel = Kennel(tmp_path)
+    kennel = KennelHere(tmp_path)
     kennel.settings(AWS)
     (tmp_path / "w.pth").write_bytes(WEIGHTS)
     kennel.run("weights", str(tmp_path / "w.pth"), "--target", "aws", "--dry-run")

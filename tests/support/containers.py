@@ -121,7 +121,7 @@ class TrainContainer(train_jobs.Container):
         **settings: str,
     ) -> None:
         counts = {"train": 0, "validation": 0} if (base / "input" / "data").is_dir() else {"train": 8, "validation": 4}
-        super().__init__(base, **counts, **settings)
+        super().__init__(base, **counts, **(train_jobs.WHOLE | settings))
         self.put("resourceconfig", {"current_host": host, "hosts": list(hosts), "network_interface_name": "eth0"})
         self.image, self.way, self.host, self.network, self.name = image, way, host, network, ""
 

@@ -31,7 +31,11 @@ ENVIRON = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 """So small a network gains nothing from threads, and on a busy machine they wait for each other. A GPU would give other numbers:
 what one does is tested by itself (test_gpu)."""
 SMALL = {"arch": "shufflenet_v2_x0_5", "picture-size": "32", "batch-size": "8", "train-layers": "all", "epochs": "2"}
-"""Hyperparameters of a job whose steps take hundredths of a second."""
+SMALL |= {"export": "weights", "profile": "off"}
+"""Hyperparameters of a job whose steps take hundredths of a second. Converting the network and measuring operators would take
+seconds, two thirds of such a job."""
+WHOLE = {"export": "full", "profile": "on"}
+"""What the program does unless told otherwise: for tests of what comes of these two."""
 CLASSES = ("a", "b", "c")
 
 
@@ -260,3 +264,8 @@ class Attempt:
     def failure(self) -> dict:
         path = self.folder / "failure-0.json"
         return json.loads(path.read_text()) if path.exists() else {}
+
+    @property
+    def reason(self) -> str:
+        """The first line of the failure as the program would write it, `Kind: message`."""
+        return f"{self.failure['kind']}: {self.failure['message']}" if self.failure else ""

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from contract import manifest
-from tests.support.train_jobs import Container
+from tests.support.train_jobs import WHOLE, Container
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_training_on_a_gpu_is_seen_there(tmp_path: Path) -> None:
-    container = Container(tmp_path / "ml", train=60, arch="resnet18", picture_size="64", batch_size="16")
+    container = Container(tmp_path / "ml", train=60, arch="resnet18", picture_size="64", batch_size="16", **WHOLE)
     container.put("profilerconfig", {"S3OutputPath": "s3://b/p", "ProfilingIntervalInMilliseconds": 100})
     saved = [{"CollectionName": name, "CollectionParameters": {"save_interval": "10"}} for name in ("losses", "gradients")]
     container.put("debughookconfig", {"CollectionConfigurations": saved})

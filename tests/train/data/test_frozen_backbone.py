@@ -40,8 +40,7 @@ class Trained:
     def __init__(self, folder: Path) -> None:
         self.plain, self.made = Container(folder / "plain", **SETTINGS), features_job(folder / "features")
         attempt(self.plain, folder / "private")
-        run = self.made.run()
-        assert run.code == 0 and "features of validation: 12 pictures" in run.out, run.err
+        assert "features of validation: 12 pictures" in attempt(self.made, folder / "private-2")
         self.head = head_job(folder / "head", self.made)
         self.run: Ended = self.head.run(TRAINING_JOB_NAME="head-1")
         assert self.run.code == 0, self.run.err
@@ -139,12 +138,11 @@ def attempt(job: Container, folder: Path, code: int = 0) -> str:
 
 def test_a_job_on_features_is_killed_resumed_and_ends_as_one_that_was_not(trained: Trained, tmp_path: Path) -> None:
     job = head_job(tmp_path / "ml", trained.made)
-    process = job.start()
+    killed = nursery().start(job, tmp_path / "killed")
     wait_until(lambda: job.checkpoints())
-    process.kill()
-    process.communicate()
-    again = job.run()
-    assert again.code == 0 and "resumed from the checkpoint of step" in again.out, again
+    killed.kill()
+    killed.wait()
+    assert "resumed from the checkpoint of step" in attempt(job, tmp_path / "again")
     assert manifest.verify(job.layout.model).files == manifest.verify(trained.head.layout.model).files
     assert job.steps() == trained.head.steps()
 

@@ -15,7 +15,7 @@ from contract import manifest
 from contract.precision import Precision
 from contract.preprocess import Preprocessing
 from serve import engine
-from tests.support.train_jobs import Container, draw
+from tests.support.train_jobs import Container, draw, nursery
 from train.data.loader import Loader
 from train.data.pictures import collect
 from train.export.artefact import _converted
@@ -156,22 +156,22 @@ def test_of_many_pictures_an_even_spread_is_taken() -> None:
 
 
 def test_a_job_records_what_it_judged_and_serving_takes_it(tmp_path: Path) -> None:
-    container = Container(tmp_path / "ml", validation=34, epochs="1", arch="squeezenet1_1")
-    run = container.run()
-    assert run.code == 0, run.err
+    container = Container(tmp_path / "ml", validation=34, epochs="1", arch="squeezenet1_1", export="full")
+    attempt = nursery().start(container, tmp_path / "attempt")
+    assert attempt.wait() == 0, attempt.log
     made = manifest.verify(container.layout.model)
     assert made.precision.pictures == 102 and made.precision.calibration == 24
     assert {"int8", "float32"} <= set(made.precision.accuracy)
     assert ("model-int8.xml" in made.files) == ("int8" in made.precision.accepted)
-    assert f"precision: {made.precision.accepted[0]}; accuracy on 102 validation pictures" in run.out
+    assert f"precision: {made.precision.accepted[0]}; accuracy on 102 validation pictures" in attempt.log
     for name in made.precision.accepted:
         loaded = engine.load("openvino", container.layout.model, made, threads=1, gpu=None)
         assert loaded.predict(np.zeros((1, SIDE, SIDE, 3), np.uint8)).shape == (1, 3), name
 
-    container.configure(container.hyperparameters | {"serve-precision": "float32"})
-    again = container.run()
-    assert again.code == 0 and manifest.verify(container.layout.model).precision == Precision()
-    assert "precision:" not in again.out and not (container.layout.model / "model-int8.xml").exists()
+    container.hyperparameters["serve-precision"] = "float32"
+    again = nursery().start(container, tmp_path / "again")
+    assert again.wait() == 0 and manifest.verify(container.layout.model).precision == Precision()
+    assert "precision:" not in again.log and not (container.layout.model / "model-int8.xml").exists()
 
 
 def test_quantising_does_not_report_home(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.train_jobs import ROOT, Container
+from tests.support.train_jobs import ROOT, WHOLE, Container, nursery
 
 CONFIG = {
     "S3OutputPath": "s3://bucket/tensors",
@@ -44,13 +44,12 @@ print(openvino.Core().compile_model(folder + "/model.xml", "CPU")(pictures)[0].t
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Container, Container]:
     """The same job with a hook and without."""
     folder = tmp_path_factory.mktemp("jobs")
-    hooked, plain = Container(folder / "hooked"), Container(folder / "plain")
+    hooked, plain = Container(folder / "hooked", **WHOLE), Container(folder / "plain", **WHOLE)
     hooked.put("debughookconfig", CONFIG)
-    for container in (hooked, plain):
-        run = container.run(
-            TRAINING_JOB_NAME="job-1", TRAINING_JOB_ARN="arn:aws:sagemaker:eu-west-1:123456789012:training-job/job-1"
-        )
-        assert run.code == 0, run.err
+    run = hooked.run(TRAINING_JOB_NAME="job-1", TRAINING_JOB_ARN="arn:aws:sagemaker:eu-west-1:123456789012:training-job/job-1")
+    assert run.code == 0, run.err
+    attempt = nursery().start(plain, folder / "attempt")
+    assert attempt.wait() == 0, attempt.log
     return hooked, plain
 
 

@@ -28,7 +28,7 @@ class Job:
 
 
 def trained(base: Path, profiler: dict | None = None, **settings: str) -> Job:
-    container = Container(base, test=2, **({"train": 10, "epochs": "3", "batch_size": "4"} | settings))
+    container = Container(base, test=2, **({"train": 10, "epochs": "3", "batch_size": "4", "profile": "on"} | settings))
     if profiler is not None:
         container.put("profilerconfig", profiler)
         container.put("debughookconfig", {"CollectionConfigurations": [{"CollectionName": "losses"}]})
@@ -145,7 +145,7 @@ def test_nothing_in_profilerconfig_is_ever_run(synced: Job, canary: Path) -> Non
 
 
 def test_an_unwritable_folder_costs_a_line_and_not_the_training(tmp_path: Path) -> None:
-    container = Container(tmp_path / "ml", train=6, epochs="1", batch_size="4")
+    container = Container(tmp_path / "ml", train=6, epochs="1", batch_size="4", profile="on")
     container.layout.output_data.mkdir(parents=True)
     container.layout.output_profiler.write_text("a file where the folder should be")
     run = container.run()
@@ -156,7 +156,7 @@ def test_an_unwritable_folder_costs_a_line_and_not_the_training(tmp_path: Path) 
 
 
 def test_a_killed_and_resumed_training_leaves_files_that_can_be_read(tmp_path: Path) -> None:
-    container = Container(tmp_path / "ml", train=10, epochs="2", checkpoint_interval="2", batch_size="4")
+    container = Container(tmp_path / "ml", train=10, epochs="2", checkpoint_interval="2", batch_size="4", profile="on")
     container.put("profilerconfig", {"ProfilingParameters": {"RotateFileCloseIntervalInSeconds": "0.2"}})
     process = container.start()
     wait_until(lambda: len(container.checkpoints()) >= 2 and list(container.layout.profiler.rglob("*timeline.json")))
