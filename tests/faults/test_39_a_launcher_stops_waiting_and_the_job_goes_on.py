@@ -1,6 +1,7 @@
 """Row 39: Ctrl-C or SIGHUP while a launcher waits. The job goes on, the two commands are printed, and the next run finds it."""
 
 import signal
+import subprocess
 import time
 
 import pytest
@@ -9,15 +10,22 @@ from tests.support.local_server import LocalServer, wait_for_job, wait_until
 from tests.support.person import Kennel
 
 
+def until_it_waits(launcher: "subprocess.Popen[str]") -> None:
+    """Reads what it prints up to the first state of the job that it follows."""
+    assert launcher.stdout is not None
+    for line in launcher.stdout:
+        if line.startswith("   Starting: "):
+            return
+    raise AssertionError("it ended before it followed a job")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
 def test_a_training_job_goes_on(kennel: Kennel, server: LocalServer, number: signal.Signals) -> None:
-    words = ("train", "--set", "epochs=1", "--set", "wait=4")
+    words = ("train", "--set", "epochs=1", "--set", f"until={kennel.folder / 'over'}")
     waiting = kennel.start(*words)
-    wait_until(lambda: kennel.state().get("training_job"), 20)
+    until_it_waits(waiting)
     name = kennel.state()["training_job"]
     status = lambda: server.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]  # noqa: E731
-    wait_until(lambda: server.sagemaker.list_training_jobs(NameContains=name)["TrainingJobSummaries"], 20)
-    time.sleep(0.5)
     start = time.monotonic()
     waiting.send_signal(number)
     _, error = waiting.communicate(timeout=30)
@@ -25,8 +33,12 @@ def test_a_training_job_goes_on(kennel: Kennel, server: LocalServer, number: sig
     assert waiting.returncode == 130 and "Traceback" not in error
     assert f"training job {name} goes on" in error and f"train --follow {name}" in error and f"stop {name}" in error
     assert status() == "InProgress"
-    again = kennel.run(*words).stdout
-    assert f"training job {name} runs already: following it" in again and "Completed" in again
+    again = kennel.start(*words)
+    assert again.stdout is not None
+    assert again.stdout.readline() == f"training job {name} runs already: following it\n"
+    (kennel.folder / "over").touch()
+    out, error = again.communicate(timeout=60)
+    assert again.returncode == 0 and "Completed" in out, error
     assert len(server.sagemaker.list_training_jobs(NameContains=name)["TrainingJobSummaries"]) == 1
 
 
@@ -41,10 +53,11 @@ def test_a_tuning_job_goes_on_and_its_best_is_written_later(kennel: Kennel, serv
 
 
 def test_a_hang_up_that_is_ignored_stays_ignored(kennel: Kennel, server: LocalServer) -> None:
-    waiting = kennel.start("train", "--name", "kennel-nohup", "--set", "epochs=1", "--set", "wait=4", ignore_hangup=True)
-    wait_until(lambda: server.sagemaker.list_training_jobs(NameContains="kennel-nohup")["TrainingJobSummaries"], 30)
-    time.sleep(0.5)
+    until = f"until={kennel.folder / 'over'}"
+    waiting = kennel.start("train", "--name", "kennel-nohup", "--set", "epochs=1", "--set", until, ignore_hangup=True)
+    until_it_waits(waiting)
     waiting.send_signal(signal.SIGHUP)
+    (kennel.folder / "over").touch()
     out, error = waiting.communicate(timeout=60)
     assert waiting.returncode == 0 and "Completed" in out, error
     assert wait_for_job(server, "kennel-nohup")["TrainingJobStatus"] == "Completed"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from tests.support.fakes import FaultyProxy
 from tests.support.local_server import LocalServer
-from tests.support.person import LOCAL, Kennel, write_pictures
+from tests.support.person import LOCAL, KennelHere, write_pictures
 
 
 def test_one_of_each_is_made(tmp_path: Path, server: LocalServer) -> None:
-    kennel = Kennel(tmp_path)
+    kennel = KennelHere(tmp_path)
     kennel.settings(LOCAL)
     creates = ("CreateTrainingJob", "CreateHyperParameterTuningJob", "CreateModel", "CreateEndpointConfig", "CreateEndpoint")
     with FaultyProxy(server.url, **{name: ["reset"] for name in creates}) as proxy:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.fakes import FaultyProxy
 from tests.support.local_server import LocalServer
-from tests.support.person import AWS, Kennel
+from tests.support.person import AWS, Kennel, KennelHere
 
 THROTTLED = ("ThrottlingException", "Rate exceeded")
 
@@ -24,10 +24,10 @@ THROTTLED = ("ThrottlingException", "Rate exceeded")
         (("deploy", "--model-data", "s3://no-such-bucket/model.tar.gz"), "no-such-bucket"),
     ],
 )
-def test_what_is_missing_is_named(kennel: Kennel, words: tuple[str, ...], said: str) -> None:
+def test_what_is_missing_is_named(kennel_here: KennelHere, words: tuple[str, ...], said: str) -> None:
     if words[0] == "data":
-        words = (*words, "--folder", str(kennel.folder / "pictures"))
-    done = kennel.run(*words, status=None)
+        words = (*words, "--folder", str(kennel_here.folder / "pictures"))
+    done = kennel_here.run(*words, status=None)
     assert done.returncode in (1, 2) and said in done.stderr, done
     assert done.stderr.count("\n") == 1 and len(done.stderr) < 900
 
@@ -44,10 +44,10 @@ def test_what_is_missing_is_named(kennel: Kennel, words: tuple[str, ...], said: 
         (("ValidationException", "Could not assume role arn:aws:iam::1:role/x. Check its trust."), "check role-arn"),
     ],
 )
-def test_a_refusal_has_a_next_step(kennel: Kennel, server: LocalServer, fault: tuple[str, str], said: str) -> None:
+def test_a_refusal_has_a_next_step(kennel_here: KennelHere, server: LocalServer, fault: tuple[str, str], said: str) -> None:
     with FaultyProxy(server.url, CreateTrainingJob=[fault]) as proxy:
-        kennel.use(proxy.url, server)
-        error = kennel.run("train", status=2).stderr
+        kennel_here.use(proxy.url, server)
+        error = kennel_here.run("train", status=2).stderr
         assert said in error and error.count("\n") == 1 and "AKIA" not in error and proxy.seen["CreateTrainingJob"] == 1
 
 
@@ -70,7 +70,7 @@ def test_five_throttlings_are_sat_out_and_more_are_not(kennel: Kennel, server: L
 
 
 def test_no_credentials_no_region_and_no_digest(tmp_path: Path) -> None:
-    kennel = Kennel(tmp_path)
+    kennel = KennelHere(tmp_path)
     kennel.settings(AWS)
     assert "credentials" in kennel.run("train", "--data-name", "x", "--target", "aws", status=2).stderr
     assert "region: not given for target aws" in _without(kennel, "region")

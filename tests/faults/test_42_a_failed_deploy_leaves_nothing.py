@@ -4,14 +4,14 @@ import pytest
 
 from tests.support.fakes import FaultyProxy
 from tests.support.local_server import LocalServer
-from tests.support.person import LOCAL, Kennel, write_pictures
+from tests.support.person import LOCAL, Kennel, KennelHere, write_pictures
 
 LIMIT = ("ResourceLimitExceeded", "The account-level service limit is 0 Instances")
 
 
 @pytest.fixture(scope="module")
 def kennel(tmp_path_factory: pytest.TempPathFactory, server: LocalServer) -> Kennel:
-    kennel = Kennel(tmp_path_factory.mktemp("person"))
+    kennel = KennelHere(tmp_path_factory.mktemp("person"))
     kennel.settings(LOCAL)
     kennel.use(server.url, server)
     kennel.run("data", "--folder", str(write_pictures(kennel.folder / "pictures")))

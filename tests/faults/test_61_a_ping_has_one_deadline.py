@@ -14,7 +14,8 @@ import pytest
 from local_sagemaker.endpoints.health_check import ANSWER_BYTES, is_healthy
 from tests.support.local_server import IMAGES, ROLE, LocalServer, wait_until
 
-ODD = "test-odd-ping:1"
+ODD = {"deleted": "dribbles its head", "left": "has no end"}
+"""The endpoints of one server: how their containers never end an answer."""
 HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 NEVER_WHOLE = {
     "dribbles its head": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
@@ -100,30 +101,32 @@ def test_an_answer_has_a_limit(size: int, healthy: bool) -> None:
 
 
 @pytest.fixture()
-def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LocalServer]:
-    """A server with an image that is healthy three times and then never ends its answer."""
-    begin, more = NEVER_WHOLE[request.param]
-    (tmp_path / "odd.py").write_text(CONTAINER.format(good=HEALTHY, begin=begin, more=more))
-    IMAGES[ODD] = [sys.executable, str(tmp_path / "odd.py")]
+def server(tmp_path: Path) -> Iterator[LocalServer]:
+    """A server with an image for each of ODD, which is healthy three times and then never ends its answer."""
+    for name, how in ODD.items():
+        begin, more = NEVER_WHOLE[how]
+        (tmp_path / f"odd-{name}.py").write_text(CONTAINER.format(good=HEALTHY, begin=begin, more=more))
+        IMAGES[f"test-odd-{name}:1"] = [sys.executable, str(tmp_path / f"odd-{name}.py")]
     started = LocalServer(tmp_path / "root")
-    del IMAGES[ODD]
+    for name in ODD:
+        del IMAGES[f"test-odd-{name}:1"]
     yield started
     started.kill()
 
 
-@pytest.mark.parametrize("server", ["dribbles its head", "has no end"], indirect=True)
 def test_its_endpoint_can_be_deleted_and_nothing_outlives_the_server(server: LocalServer, tmp_path: Path) -> None:
-    server.sagemaker.create_model(ModelName="odd", PrimaryContainer={"Image": ODD}, ExecutionRoleArn=ROLE)
-    variant = {"VariantName": "a", "ModelName": "odd", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-    server.sagemaker.create_endpoint_config(EndpointConfigName="odd", ProductionVariants=[variant])
-    for name in ("deleted", "left"):
-        server.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="odd")
+    for name in ODD:
+        container = {"Image": f"test-odd-{name}:1"}
+        server.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+        variant = {"VariantName": "a", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        server.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        server.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
 
     def containers() -> list[psutil.Process]:
-        script, running = str(tmp_path / "odd.py"), []
+        scripts, running = {str(tmp_path / f"odd-{name}.py") for name in ODD}, []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                running += [process] if script in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE else []
+                running += [process] if scripts & {*process.cmdline()} and process.status() != psutil.STATUS_ZOMBIE else []
         return running
 
     def dribbling() -> int:

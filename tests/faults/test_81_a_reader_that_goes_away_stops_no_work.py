@@ -39,7 +39,7 @@ def test_what_only_prints_ends_quietly(kennel: Kennel, words: tuple[str, ...]) -
 
 
 def test_logs_that_are_followed_end_with_their_reader(kennel: Kennel, server: LocalServer) -> None:
-    kennel.run("train", "--rules", "none", "--set", "epochs=1", "--set", "wait=30", "--detach")
+    kennel.run("train", "--rules", "none", "--set", "epochs=400", "--detach")  # a line each 0.05 s
     name = kennel.state()["training_job"]
     following = kennel.start("logs", name, "--follow")
     try:

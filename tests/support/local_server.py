@@ -55,7 +55,7 @@ class LocalServer:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        wait_until(lambda: (self.root / "server.json").exists() or self.process.poll() is not None, 20)
+        wait_until(lambda: (self.root / "server.json").exists() or self.process.poll() is not None, 60)
         assert self.process.poll() is None, (self.root / "server.log").read_text()
         about = json.loads((self.root / "server.json").read_text())
         self.url, self._keys = about["url"], (about["access_key"], about["secret_key"])
@@ -87,7 +87,7 @@ class LocalServer:
         self.log.close()
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """The first true value of a condition; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -113,7 +113,7 @@ def job_request(name: str, **change: Any) -> dict[str, Any]:
     }
 
 
-def wait_for_job(server: LocalServer, name: str, seconds: float = 30.0) -> dict[str, Any]:
+def wait_for_job(server: LocalServer, name: str, seconds: float = 60.0) -> dict[str, Any]:
     """DescribeTrainingJob once the job has ended."""
     job: dict[str, Any] = {}
 
@@ -139,7 +139,7 @@ def processing_request(name: str, environment: dict[str, str] | None = None, **c
     }
 
 
-def wait_for_processing(server: LocalServer, name: str, seconds: float = 30.0) -> dict[str, Any]:
+def wait_for_processing(server: LocalServer, name: str, seconds: float = 60.0) -> dict[str, Any]:
     """DescribeProcessingJob once the job has ended."""
     describe = server.sagemaker.describe_processing_job
     wait_until(lambda: describe(ProcessingJobName=name)["ProcessingJobStatus"] not in ("InProgress", "Stopping"), seconds)
@@ -182,7 +182,7 @@ def make_config(server: LocalServer, name: str, timeout: int | None = None, coun
     return name
 
 
-def wait_for_endpoint(server: LocalServer, name: str, seconds: float = 30.0) -> dict[str, Any]:
+def wait_for_endpoint(server: LocalServer, name: str, seconds: float = 60.0) -> dict[str, Any]:
     """DescribeEndpoint once nothing goes on any more."""
 
     def settled() -> dict[str, Any] | None:

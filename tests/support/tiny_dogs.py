@@ -1,8 +1,8 @@
 """A tiny image for training and serving that speaks as ours do: metric lines, predictions-test.csv, {"predictions": [...]}.
 
 It tells the pictures of person.write_pictures apart by their green, so it is always right. Its loss falls with the distance
-of lr from 0.01. Hyperparameters `wait` (seconds before it ends) and `fail` (the reason) do what they say; a container of a
-model trained with `sick` ends at once.
+of lr from 0.01. Hyperparameters `wait` (seconds before it ends), `until` (a file for which it waits before it ends) and `fail`
+(the reason) do what they say; a container of a model trained with `sick` ends at once.
 """
 
 import csv
@@ -45,6 +45,8 @@ def train() -> None:
         print(f"metric validation:loss={loss + 1 / (1 + epoch):.6f};", flush=True)
         time.sleep(0.05)
     time.sleep(float(given.get("wait", 0)))
+    while "until" in given and not Path(given["until"]).exists():
+        time.sleep(0.05)
     if "fail" in given:
         (BASE / "output" / "failure").write_text(given["fail"])
         sys.exit(1)
