@@ -6,7 +6,7 @@ LOCK   := docker/locks/dev.txt
 COMPAT := cli sdk-v2 sdk-v3
 
 KENNEL := $(RUN) -m scripts
-TWO    := $(RUN) -m pytest -q -m 'not slow and not engine' -n 2 --dist loadfile --max-worker-restart 0
+TESTS  := $(RUN) -m pytest -q -m 'not slow and not engine' --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 export TARGET ?= local
 export BACKEND ?=
 
@@ -63,10 +63,14 @@ compat: $(VENV)/.ready $(COMPAT:%=.kennel/compat/%/.ready) ## the SageMaker SDK 
 	$(RUN) -m pytest -q -n 3 --dist loadfile tests/compat
 
 # Loaders fork the process they are in: their tests have one of their own, and the training program's none of the other rooms'.
-test: $(VENV)/.ready ## all tests that need no Docker engine, two files at a time
+# The other rooms' tests wait for programs more than they compute: four files at a time keep two cores busy. Hundreds of short
+# programs are started: each finds our modules compiled, and none has threads that wait for cores which other tests have.
+test: export PYTHONDONTWRITEBYTECODE =
+test: export OMP_NUM_THREADS = 1
+test: $(VENV)/.ready ## all tests that need no Docker engine, several files at a time
 	$(RUN) -m pytest -q tests/train/data/test_loader.py
-	$(TWO) tests/train --ignore=tests/train/data/test_loader.py
-	$(TWO) --ignore=tests/train
+	$(TESTS) -n 2 tests/train --ignore=tests/train/data/test_loader.py
+	$(TESTS) -n 4 --ignore=tests/train
 
 check: $(VENV)/.ready ## lint, format, types and the shape of the project
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(RUN) -m pytest -q tests/test_structure.py
