@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from contract import metrics
 from scripts.aws import builtin_rules
 from scripts.aws.builtin_rules import Rule
 from scripts.aws.calls import Call
@@ -45,20 +44,19 @@ def ranges(strategy: str) -> Mapping[str, Any]:
     return GRID if strategy == "Grid" else RANGES
 
 
-def tuned_names(strategy: str) -> set[str]:
-    """The hyperparameters that tuning chooses."""
-    return {item["Name"] for kind in ranges(strategy).values() for item in kind}
+def names_of(searched: Mapping[str, Any]) -> set[str]:
+    """The hyperparameters that tuning over these ranges chooses."""
+    return {item["Name"] for kind in searched.values() for item in kind}
 
 
-def combinations() -> int:
-    """How many jobs a grid has."""
-    return math.prod(len(item["Values"]) for item in GRID["CategoricalParameterRanges"])
+def combinations(searched: Mapping[str, Any]) -> int:
+    """How many jobs a grid over these ranges has."""
+    return math.prod(len(item["Values"]) for item in searched["CategoricalParameterRanges"])
 
 
 def create_training_job(config: TrainConfig) -> Call:
     """CreateTrainingJob, with hooks, profiler and rules unless they are off."""
     request = {"TrainingJobName": config.name, "HyperParameters": dict(config.hyperparameters)} | _job(config)
-    request["AlgorithmSpecification"] |= {"MetricDefinitions": metrics.definitions()}
     request["ResourceConfig"] |= {"InstanceCount": config.instances}
     if config.instances > 1:
         request["EnableInterContainerTrafficEncryption"] = True
@@ -87,15 +85,15 @@ def features_job(config: JobConfig, folder: str) -> Call:
 
 def create_tuning_job(config: TuneConfig) -> Call:
     """CreateHyperParameterTuningJob: what varies, what does not, and when it is enough."""
-    fixed = {name: value for name, value in config.hyperparameters.items() if name not in tuned_names(config.strategy)}
+    searched = config.ranges or ranges(config.strategy)
+    fixed = {name: value for name, value in config.hyperparameters.items() if name not in names_of(searched)}
     definition = {"StaticHyperParameters": fixed} | _job(config)
-    definition["AlgorithmSpecification"] |= {"MetricDefinitions": metrics.definitions()}
-    better = {"low": "Minimize", "high": "Maximize"}[metrics.metric(metrics.OBJECTIVE).better]
+    better = {"low": "Minimize", "high": "Maximize"}[config.better]
     search = {
         "Strategy": config.strategy,
-        "HyperParameterTuningJobObjective": {"Type": better, "MetricName": metrics.OBJECTIVE},
+        "HyperParameterTuningJobObjective": {"Type": better, "MetricName": config.objective},
         "ResourceLimits": {"MaxNumberOfTrainingJobs": config.jobs, "MaxParallelTrainingJobs": config.parallel},
-        "ParameterRanges": dict(ranges(config.strategy)),
+        "ParameterRanges": dict(searched),
         "TrainingJobEarlyStoppingType": config.early_stopping,
         "RandomSeed": config.seed,
     }
@@ -165,12 +163,16 @@ def _job(config: JobConfig) -> dict[str, Any]:
     body: dict[str, Any] = {
         "AlgorithmSpecification": {"TrainingImage": settings.train_image, "TrainingInputMode": "File"},
         "RoleArn": settings.role_arn,
-        "InputDataConfig": [_channel(name, uri) for name, uri in config.channels.items()],
         "OutputDataConfig": output,
         "ResourceConfig": resources,
         "StoppingCondition": stopping,
         "EnableNetworkIsolation": settings.network_isolation,
     }
+    if config.channels:
+        body["InputDataConfig"] = [_channel(name, uri) for name, uri in config.channels.items()]
+    if config.metrics:
+        definitions = [{"Name": name, "Regex": regex} for name, regex in config.metrics.items()]
+        body["AlgorithmSpecification"]["MetricDefinitions"] = definitions
     if config.spot:
         stopping["MaxWaitTimeInSeconds"] = 2 * config.max_runtime
         body |= {"EnableManagedSpotTraining": True}

@@ -40,6 +40,8 @@ def render(steps: Iterable[Call | Command]) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
     if isinstance(value, Path):
         size = f"{value.stat().st_size} bytes" if value.exists() else "to be fetched"
         return f"<{value}, {size}>"

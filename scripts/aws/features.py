@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def ensure(target: Target, config: TuneConfig, output: Output) -> None:
         output.line(f"features {folder}: {changed}; a job looks whether they can be used")
     job = _job(config)
     with waiting.left_running(f"features job {job.name}", config.settings, f"logs {job.name} --follow", f"stop {job.name}"):
-        name = idempotent.start(target, idempotent.FEATURES, job, _request(config), output)
+        name = idempotent.start(target, idempotent.FEATURES, job, partial(features_job, folder=folder), output)
     with waiting.left_running(f"features job {name}", config.settings, f"logs {name} --follow", f"stop {name}"):
         waiting.training_job(target, name, output, kennel_command(f"logs {name}", config.settings), told=_TOLD)
     files = _seen(target, config)["files"]
@@ -90,6 +91,7 @@ def _job(config: TuneConfig) -> JobConfig:
         previous=config.features_job,
         channels=config.channels,
         hyperparameters=passed | {"task": "features"},
+        metrics={},
         max_runtime=config.max_runtime,
         spot=config.spot,
     )

@@ -1,11 +1,16 @@
 """Frozen values that say what a job or an endpoint is asked for; api_requests.py makes the requests of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from contract import metrics
 from scripts.aws.builtin_rules import Rule
 from scripts.aws.settings import Settings
+
+PROGRAM = "sagemaker_program"
+"""The hyperparameter that names a script in place of the image's own program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +18,23 @@ class Config:
     """What every verb has."""
 
     settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A person's own training script, packed. `program`: its name in the archive; `digest`: of what is in it, in hex."""
+
+    path: Path
+    """Where it lies on this machine, resolved: what its best hyperparameters are kept by."""
+    options: str
+    """The options that name it and what it reads, as they can be typed again."""
+    program: str
+    archive: bytes = field(repr=False)
+    digest: str
+    folders: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    """What is uploaded for its channels: prefixes in the bucket to files by their names below."""
+    notes: tuple[str, ...] = ()
+    """What the person is told before the job starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +52,10 @@ class JobConfig(Config):
     detach: bool = False
     follow: bool = False
     """Start nothing: wait for the job of this name."""
+    script: Script | None = None
+    """What the job runs in place of the classifier."""
+    metrics: Mapping[str, str] = field(default_factory=lambda: {row.name: row.regex for row in metrics.METRICS})
+    """What SageMaker takes from the job's log: names with their regexes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +65,11 @@ class TuneConfig(JobConfig):
     strategy: str = "Bayesian"
     early_stopping: str = "Auto"
     seed: int = 0
+    ranges: Mapping[str, Any] | None = None
+    """What is searched, as ParameterRanges has it; None: the classifier's hyperparameters."""
+    objective: str = metrics.OBJECTIVE
+    better: str = metrics.metric(metrics.OBJECTIVE).better
+    """`low` or `high`."""
     by_features: bool = False
     """Its jobs train heads on features that one job keeps for all of them."""
     features_job: str | None = None

@@ -12,6 +12,8 @@ from scripts.aws.api import Target
 TRAINING = "/aws/sagemaker/TrainingJobs"
 PROCESSING = "/aws/sagemaker/ProcessingJobs"
 ENDPOINTS = "/aws/sagemaker/Endpoints/"
+_TUNED = r"-\d{3}-[0-9a-f]{8}"
+"""What a tuning job adds to its name for each of its training jobs."""
 
 
 @dataclass(slots=True)
@@ -55,3 +57,7 @@ class Tail:
 
 def of_training_job(target: Target, name: str) -> Tail:
     return Tail(target, TRAINING, f"{name}/")
+
+
+def of_tuning_job(target: Target, name: str) -> Tail:
+    return Tail(target, TRAINING, f"{name}-", only=f"{re.escape(name)}{_TUNED}/")

@@ -42,7 +42,7 @@ def plan(settings: Settings, prefix: str, files: Mapping[str, Path]) -> Iterator
     """The listing, then a PutObject for every file: which of them are sent, the listing's answer decides."""
     yield listing(settings, prefix)
     for name, path in files.items():
-        yield _put(settings, prefix + name, path)
+        yield put(settings, prefix + name, path)
 
 
 def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, Path], output: Output) -> Done:
@@ -62,7 +62,7 @@ def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, 
                 etag = found["ETag"].strip('"')
                 if etag == md5 or known.get(_place(settings, key)) == [md5, etag]:
                     return key, md5, etag, -1
-            etag = target.send(_put(settings, key, path))["ETag"].strip('"')
+            etag = target.send(put(settings, key, path))["ETag"].strip('"')
             return key, md5, etag, path.stat().st_size
 
         results = []
@@ -78,8 +78,9 @@ def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, 
     return Done(len(sizes), len(results) - len(sizes), len(strays), sum(sizes))
 
 
-def _put(settings: Settings, key: str, path: Path) -> Call:
-    request: dict[str, Any] = {"Bucket": settings.bucket, "Key": key, "Body": path}
+def put(settings: Settings, key: str, body: Path | bytes) -> Call:
+    """PutObject, encrypted with the person's key where they gave one."""
+    request: dict[str, Any] = {"Bucket": settings.bucket, "Key": key, "Body": body}
     if settings.kms_key:
         request |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key}
     return Call("s3", "PutObject", request)

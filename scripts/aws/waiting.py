@@ -22,6 +22,7 @@ from scripts.output import Output
 
 Description = dict[str, Any]
 _METRIC = re.compile("|".join(f"(?:{row.regex})" for row in metrics.METRICS))
+EVERY_LINE = re.compile("")
 
 
 @contextmanager

@@ -55,9 +55,23 @@ def _no_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-weights", action="store_true", help="train from scratch, without the weights that were uploaded")
 
 
+def _script(parser: argparse.ArgumentParser, metric: str) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group(
+        "your own training script", "It runs as it is, in place of the picture classifier; docs/13 says what it is given."
+    )
+    group.add_argument("--script", type=Path, metavar="FILE", help="a .py or .sh file; --set then takes JSON values or text")
+    group.add_argument("--source", type=Path, metavar="DIR", help="the folder it lies in, sent whole (default: the script alone)")
+    group.add_argument(
+        "--channel", action="append", default=[], metavar="NAME=PLACE",
+        help="input: a folder, or s3://BUCKET/PREFIX, again and again; none (default: the uploaded pictures)",
+    )  # fmt: skip
+    group.add_argument("--metric", action="append", default=[], metavar="NAME=REGEX", help=metric)
+    return group
+
+
 def _tune(parser: argparse.ArgumentParser) -> None:
     _name(parser, "tuning job")
-    parser.add_argument("--jobs", type=int, default=20, help="training jobs in all (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, help="training jobs in all (default: 20; strategy Grid: every combination)")
     parser.add_argument("--parallel", type=int, default=2, help="training jobs at a time (default: %(default)s)")
     parser.add_argument("--strategy", default="Bayesian", choices=STRATEGIES, help="(default: %(default)s)")
     _no_weights(parser)
@@ -65,6 +79,14 @@ def _tune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--early-stopping", choices=("Auto", "Off"), help="(default: Auto; Hyperband stops jobs itself: Off)")
     parser.add_argument("--seed", type=int, default=0, help="of the search (default: %(default)s)")
     _hyperparameters(parser)
+    group = _script(parser, "what is taken from its log; the first one is the objective")
+    group.add_argument(
+        "--range", action="append", default=[], metavar="NAME=LOW:HIGH[:log] or A,B",
+        help="a hyperparameter that is searched, again and again",
+    )  # fmt: skip
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--minimize", action="store_true", help="the objective (default: as its name says, loss or accuracy)")
+    which.add_argument("--maximize", action="store_true", help="the objective")
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +102,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stop-on-issue", action="store_true", help="a Debugger rule that finds something stops the training")
     parser.add_argument("--instances", type=int, default=1, help="(default: %(default)s)")
     _hyperparameters(parser)
+    _script(parser, "what is taken from its log, again and again (default: nothing)")
 
 
 def _rules(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,8 @@ from scripts.aws import builtin_rules, defaults, model_file, secrets, server_opt
 from scripts.aws import settings as where
 from scripts.aws.job_config import Config
 from scripts.aws.settings import HOME
-from scripts.cli.configure_jobs import deploy, rules, train, tune
+from scripts.cli.configure_jobs import deploy, rules
+from scripts.cli.configure_script import train, tune
 from scripts.cli.validation import ParsedCommand, check_splits, check_weights, checked_name, pairs, set_name
 from scripts.cli.verb_config import (
     RESNET18,

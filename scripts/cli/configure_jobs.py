@@ -5,33 +5,59 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.aws import builtin_rules, model_file
-from scripts.aws.api_requests import combinations, tuned_names
+from scripts.aws.api_requests import combinations, names_of, ranges
 from scripts.aws.features import heads_only
 from scripts.aws.job_config import DeployConfig, RulesConfig, TrainConfig, TuneConfig
 from scripts.cli.presets import FEATURES_TRIAL, FINE_TUNE, PRETRAINED, PRETRAINED_TRIAL, SCRATCH, SCRATCH_TRIAL
-from scripts.cli.validation import ParsedCommand, channels, checked_name, pairs
+from scripts.cli.validation import ParsedCommand, checked_name, pairs, pictures, refuse_both
 from scripts.errors import LaunchError
 from scripts.files import state
 
 
-def _job(parsed: ParsedCommand) -> dict[str, Any]:
-    """The fields a training and a tuning job share; hyperparameters are the verbs' own."""
+def shared(parsed: ParsedCommand) -> dict[str, Any]:
+    """The fields a training and a tuning job share; channels and hyperparameters are the verbs' own."""
     parsed.settings.need("region", "role_arn", "bucket", "train_image", "train_instance")
-    data_name = parsed.line.data_name or parsed.state.get("data")
-    if not data_name:
-        raise LaunchError("--data-name: no set of pictures was uploaded from here yet; start with kennel data")
-    if data_name in parsed.state.get("uploading", []) and not parsed.line.follow:
-        raise LaunchError(f"--data-name {data_name}: its upload did not end, S3 may hold a part of it; run kennel data again")
     if parsed.line.max_runtime < 60:
         raise LaunchError(f"--max-runtime {parsed.line.max_runtime}: need at least 60 seconds")
     return {
         "settings": parsed.settings,
         "named": parsed.line.name is not None,
-        "channels": channels(parsed.settings, data_name, parsed.weights),
         "max_runtime": parsed.line.max_runtime,
         "spot": parsed.line.spot,
         "detach": parsed.line.detach,
         "follow": parsed.line.follow is not None,
+    }
+
+
+def searching(parsed: ParsedCommand, searched: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that say how a tuning searches `searched`, ranges as the API has them. Raises LaunchError."""
+    line, grid = parsed.line, parsed.line.strategy == "Grid"
+    jobs = line.jobs if line.jobs is not None else combinations(searched) if grid and searched else 20
+    if not 1 <= line.parallel <= jobs <= 750:
+        raise LaunchError(f"--jobs {jobs} --parallel {line.parallel}: need 1 to 750 jobs, and no more at a time than in all")
+    if grid and searched and jobs != combinations(searched):
+        raise LaunchError(f"--jobs {jobs}: a grid has {combinations(searched)} combinations and tries each; leave --jobs out")
+    if line.strategy == "Hyperband" and line.early_stopping == "Auto":
+        raise LaunchError("--early-stopping Auto: Hyperband stops jobs itself; leave it out")
+    return {
+        "jobs": jobs,
+        "parallel": line.parallel,
+        "strategy": line.strategy,
+        "early_stopping": line.early_stopping or ("Off" if line.strategy == "Hyperband" else "Auto"),
+        "seed": line.seed,
+    }
+
+
+def looking(parsed: ParsedCommand) -> dict[str, Any]:
+    """The fields that say on how many instances a training runs, and what is saved of it. Raises LaunchError."""
+    line = parsed.line
+    if line.instances < 1 or line.save_interval < 1:
+        raise LaunchError(f"--instances {line.instances} --save-interval {line.save_interval}: need at least 1 of each")
+    return {
+        "instances": line.instances,
+        "hooks": not line.no_hooks,
+        "save_interval": line.save_interval,
+        "stop_on_issue": line.stop_on_issue,
     }
 
 
@@ -48,37 +74,27 @@ def trial_of(parsed: ParsedCommand, chosen: Mapping[str, str]) -> tuple[dict[str
     return start | (PRETRAINED_TRIAL if parsed.weights else SCRATCH_TRIAL) | dict(chosen), False
 
 
-def without_test(job: dict[str, Any]) -> dict[str, Any]:
+def without_test(channels: Mapping[str, str]) -> dict[str, str]:
     """A tuning job never sees the test pictures: what it chose would fit them."""
-    return job | {"channels": {name: uri for name, uri in job["channels"].items() if name != "test"}}
+    return {name: uri for name, uri in channels.items() if name != "test"}
 
 
 def tune(parsed: ParsedCommand) -> TuneConfig:
-    line = parsed.line
-    if not 1 <= line.parallel <= line.jobs <= 750:
-        raise LaunchError(f"--jobs {line.jobs} --parallel {line.parallel}: need 1 to 750 jobs, and no more at a time than in all")
-    chosen = pairs(line.set)
-    if both := sorted(set(chosen) & tuned_names(line.strategy)):
-        raise LaunchError(f"--set {', '.join(both)}: this is what tuning searches; leave it out")
-    if line.strategy == "Grid" and line.jobs != combinations():
-        raise LaunchError(f"--jobs {line.jobs}: a grid has {combinations()} combinations and tries each; leave --jobs out")
-    if line.strategy == "Hyperband" and line.early_stopping == "Auto":
-        raise LaunchError("--early-stopping Auto: Hyperband stops jobs itself; leave it out")
+    line, searched = parsed.line, ranges(parsed.line.strategy)
+    search, chosen = searching(parsed, searched), pairs(line.set)
+    refuse_both(chosen, names_of(searched))
     hyperparameters, by_features = trial_of(parsed, chosen)
     if line.strategy == "Hyperband" and not hyperparameters["epochs"].isdigit():
         raise LaunchError(f"--set epochs={hyperparameters['epochs']}: Hyperband needs a whole number of them")
     return TuneConfig(
         name=parsed.name("tune", longest=32),
         previous=parsed.state.get("tuning_job"),
+        channels=without_test(pictures(parsed, parsed.weights)),
         hyperparameters=hyperparameters,
         by_features=by_features,
         features_job=parsed.state.get("features_job"),
-        jobs=line.jobs,
-        parallel=line.parallel,
-        strategy=line.strategy,
-        early_stopping=line.early_stopping or ("Off" if line.strategy == "Hyperband" else "Auto"),
-        seed=line.seed,
-        **without_test(_job(parsed)),
+        **search,
+        **shared(parsed),
     )
 
 
@@ -89,21 +105,16 @@ def train(parsed: ParsedCommand) -> TrainConfig:
             raise LaunchError("--fine-tune: needs pretrained weights; upload some with kennel weights, without --no-weights")
         start = dict(FINE_TUNE)
     elif not line.no_best:
-        best = state.read(parsed.settings.home / "best.json")
-    if line.instances < 1 or line.save_interval < 1:
-        raise LaunchError(f"--instances {line.instances} --save-interval {line.save_interval}: need at least 1 of each")
-    job = _job(parsed)
+        best = state.read(parsed.settings.home / state.BEST)
     return TrainConfig(
         name=parsed.name("train"),
         previous=parsed.state.get("training_job"),
+        **looking(parsed),
+        **shared(parsed),
+        channels=pictures(parsed, parsed.weights),
         hyperparameters=start | best.get("hyperparameters", {}) | pairs(line.set),
-        instances=line.instances,
-        hooks=not line.no_hooks,
-        save_interval=line.save_interval,
         rules=builtin_rules.chosen(line.rules, parsed.settings, hooks=not line.no_hooks),
-        stop_on_issue=line.stop_on_issue,
         tuned_by=best.get("tuning_job"),
-        **job,
     )
 
 

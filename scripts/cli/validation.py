@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,31 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
     return chosen
 
 
+def refuse_both(chosen: Mapping[str, str], searched: Iterable[str]) -> None:
+    """Raises LaunchError for a hyperparameter that is fixed and searched."""
+    if both := sorted(set(chosen) & set(searched)):
+        raise LaunchError(f"--set {', '.join(both)}: this is what tuning searches; leave it out")
+
+
 def channels(settings: Settings, data_name: str, weights: str | None) -> dict[str, str]:
     """Each channel's folder in S3. `weights`: what `kennel weights` remembered."""
     found = {channel: settings.uri("data", data_name, split) for channel, split in FOLDERS.items()}
     return found | ({"pretrained": settings.uri("weights", weights)} if weights else {})
+
+
+def pictures(parsed: ParsedCommand, weights: str | None = None, otherwise: str = "") -> dict[str, str]:
+    """The channels of the uploaded set of pictures that was named, or of the last one. `otherwise`: what else a person can give.
+
+    Raises LaunchError where there is none. A job that is only followed needs none.
+    """
+    name = parsed.line.data_name or parsed.state.get("data")
+    if not name:
+        if parsed.line.follow:
+            return {}
+        raise LaunchError(f"--data-name: no set of pictures was uploaded from here yet; start with kennel data{otherwise}")
+    if name in parsed.state.get("uploading", []) and not parsed.line.follow:
+        raise LaunchError(f"--data-name {name}: its upload did not end, S3 may hold a part of it; run kennel data again")
+    return channels(parsed.settings, name, weights)
 
 
 def set_name(folder: Path) -> str:

@@ -1,6 +1,6 @@
 """What a checkout remembers between two commands lies in small JSON files below .kennel. Never a credential, never a log.
 
-`state-TARGET.json` is a LaunchState, `best.json` a BestTrial. Two commands may run at once: each change is read, made and
+`state-TARGET.json` is a LaunchState, BEST a BestTrial. Two commands may run at once: each change is read, made and
 written under one lock, and replaces the file in one step.
 """
 
@@ -13,6 +13,11 @@ from typing import Any, TypedDict
 
 from contract.files import write_whole
 from scripts.errors import LaunchError
+
+BEST = "best.json"
+"""What tuning found for the picture classifier: a BestTrial."""
+SCRIPTS_BEST = "best-scripts.json"
+"""What it found for people's own scripts: a BestTrial for each by its path."""
 
 
 class LaunchState(TypedDict, total=False):

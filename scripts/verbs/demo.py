@@ -122,6 +122,7 @@ def _job(config: DemoConfig) -> dict[str, Any]:
 
 def _search(config: DemoConfig) -> TuneConfig:
     start = PRETRAINED | FEATURES_TRIAL if config.weights else SCRATCH | SCRATCH_TRIAL
+    job = _job(config)
     return TuneConfig(
         by_features=heads_only(start),
         features_job=config.previous.get("features_job"),
@@ -130,7 +131,7 @@ def _search(config: DemoConfig) -> TuneConfig:
         jobs=config.jobs,
         parallel=config.parallel,
         seed=config.seed,
-        **without_test(_job(config)),
+        **job | {"channels": without_test(job["channels"])},
     )
 
 

@@ -1,18 +1,14 @@
 """`kennel logs`: what a job or an endpoint printed, each line once; with --follow, until it ends."""
 
-import re
 import time
 
 from scripts.aws.api import Target, connect
 from scripts.aws.calls import Call
-from scripts.aws.logs import ENDPOINTS, PROCESSING, TRAINING, Tail, of_training_job
+from scripts.aws.logs import ENDPOINTS, PROCESSING, TRAINING, Tail, of_training_job, of_tuning_job
 from scripts.cli.terminal import Terminal
 from scripts.cli.verb_config import LogsConfig
 from scripts.errors import LaunchError
 from scripts.output import emit
-
-_TUNED = r"-\d{3}-[0-9a-f]{8}"
-"""What a tuning job adds to its name for each of its training jobs."""
 
 
 def _described(target: Target, name: str) -> tuple[str, bool] | None:
@@ -34,7 +30,7 @@ def _tail(target: Target, name: str, kind: str) -> Tail:
     if kind == "processing":
         return Tail(target, PROCESSING, f"{name}/")
     if kind == "tuning":
-        return Tail(target, TRAINING, f"{name}-", only=f"{re.escape(name)}{_TUNED}/")
+        return of_tuning_job(target, name)
     return Tail(target, f"{ENDPOINTS}{name}")
 
 

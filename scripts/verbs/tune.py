@@ -1,11 +1,9 @@
-"""`kennel tune`: a hyperparameter tuning job, followed to its end; the best hyperparameters go to .kennel/best.json."""
+"""`kennel tune`: a hyperparameter tuning job, followed to its end; the best hyperparameters go to .kennel."""
 
 from typing import Any
 
-from contract import metrics
-from scripts.aws import features, idempotent, waiting
+from scripts.aws import features, idempotent, logs, nearest_line, script_requests, waiting
 from scripts.aws.api import Target, connect
-from scripts.aws.api_requests import create_tuning_job
 from scripts.aws.calls import Call
 from scripts.aws.job_config import TuneConfig
 from scripts.aws.settings import kennel_command
@@ -16,19 +14,23 @@ from scripts.images import catalog
 
 
 def plan(config: TuneConfig) -> list[Call]:
-    if config.by_features:
-        return [*features.plan(config), create_tuning_job(features.trial(config))]
-    return [create_tuning_job(config)]
+    before = features.plan(config) if config.by_features else script_requests.plan(config)
+    return [*before, _request(config)]
+
+
+def _request(config: TuneConfig) -> Call:
+    return script_requests.tuning_job(features.trial(config) if config.by_features else config)
 
 
 def run(config: TuneConfig, output: Terminal) -> int:
     target = connect(config.settings)
     name = start(target, config, output)
     if config.detach:
-        output.next(config.settings, (f"tune --follow {name}", "wait for it"), (f"stop {name}", "stop it"))
+        output.next(config.settings, (_again(config, name), "wait for it"), (f"stop {name}", "stop it"))
         return 0
     wait(target, config, name, output)
-    output.next(config.settings, ("train", "the final training, with these"))
+    again = f"train {config.script.options}" if config.script else "train"
+    output.next(config.settings, (again, "the final training, with these"))
     return 0
 
 
@@ -37,40 +39,53 @@ def start(target: Target, config: TuneConfig, output: Terminal) -> str:
     settings = config.settings
     if config.by_features and not config.follow:
         features.ensure(target, config, output)
-    again = f"tune --follow {config.name}"
     if not config.follow:
         catalog.check(target, settings, settings.train_image)
-    with waiting.left_running(f"tuning job {config.name}", settings, again, f"stop {config.name}"):
-        return idempotent.start(target, idempotent.TUNING, config, plan(config)[-1], output)
+        script_requests.send(target, config, output)
+    with waiting.left_running(f"tuning job {config.name}", settings, _again(config, config.name), f"stop {config.name}"):
+        return idempotent.start(target, idempotent.TUNING, config, _request, output)
 
 
 def wait(target: Target, config: TuneConfig, name: str, output: Terminal) -> state.BestTrial:
-    """Wait for the tuning job and remember the hyperparameters of its best training job in best.json, for training."""
+    """Wait for the tuning job and remember the hyperparameters of its best training job, for training.
+
+    The classifier's go to best.json, those of a script to a file for all scripts, so that nobody takes another's.
+    """
     settings = config.settings
     try:
-        with waiting.left_running(f"tuning job {name}", settings, f"tune --follow {name}", f"stop {name}"):
+        with waiting.left_running(f"tuning job {name}", settings, _again(config, name), f"stop {name}"):
             found = waiting.tuning_job(target, name, output, kennel_command(f"logs {name}", settings))
         best = _best(name, found)
     except RunError:
         if config.by_features:
             features.forget(config)
+        if config.script:
+            _explain(target, name, output)
         raise
-    state.write(settings.home / "best.json", best)
+    kept = settings.home / (state.SCRIPTS_BEST if config.script else state.BEST)
+    if config.script:
+        state.remember(kept, **{str(config.script.path): best})
+    else:
+        state.write(kept, best)
     shown = "  ".join(f"{key} {value}" for key, value in sorted(best["hyperparameters"].items()))
     output.line(f"best   {best['training_job']}   {best['objective']['name']} {best['objective']['value']:.4f}")
-    output.line(f"       {shown}   ({settings.home / 'best.json'})")
+    output.line(f"       {shown}   ({kept})")
     return best
 
 
+def _again(config: TuneConfig, name: str) -> str:
+    """The command that waits for the job again."""
+    return f"tune --follow {name}" + (f" {config.script.options}" if config.script else "")
+
+
 def _best(name: str, found: dict[str, Any]) -> state.BestTrial:
-    """What best.json says of the winner."""
+    """What is kept of the winner."""
     winner = found.get("BestTrainingJob")
     if not winner:
         counts = found["TrainingJobStatusCounters"]
         failed = counts.get("NonRetryableError", 0) + counts.get("RetryableError", 0)
-        raise RunError(
-            f"tuning job {name}: no training job printed {metrics.OBJECTIVE} ({failed} failed); see kennel logs {name}"
-        )
+        objective = found["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"]
+        raise RunError(f"tuning job {name}: no training job printed {objective} ({failed} failed); see kennel logs {name}")
     objective = winner["FinalHyperParameterTuningJobObjectiveMetric"]
     return {
         "tuning_job": name,
@@ -78,3 +93,15 @@ def _best(name: str, found: dict[str, Any]) -> state.BestTrial:
         "objective": {"name": objective["MetricName"], "value": objective["Value"]},
         "hyperparameters": winner["TunedHyperParameters"],
     }
+
+
+def _explain(target: Target, name: str, output: Terminal) -> None:
+    """Tell of a script's tuning that has no best which line of its logs the metric was probably meant for."""
+    found = target.ask("sagemaker", "DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name)
+    if found.get("BestTrainingJob"):
+        return
+    objective = found["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"]
+    for row in found["TrainingJobDefinition"]["AlgorithmSpecification"].get("MetricDefinitions", []):
+        if row["Name"] == objective:
+            lines = (line for _, line in logs.of_tuning_job(target, name).lines())
+            output.line(f"   {objective}: no value; {nearest_line.explained(row['Regex'], lines)}", style="yellow")

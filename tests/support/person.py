@@ -19,6 +19,7 @@ from tests.support.local_server import IMAGES, LocalServer
 
 ROOT = Path(__file__).resolve().parents[2]
 DOGS = "tiny-dogs:1"
+SCRIPTS = "toy-scripts:1"
 _HEADER = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
 WEIGHTS = len(_HEADER).to_bytes(8, "little") + _HEADER + bytes(4)
 """A file of weights with one number in it, as safetensors writes them."""
@@ -180,8 +181,9 @@ def _default_signals() -> None:
 
 
 def dog_server(root: Path) -> LocalServer:
-    """A local SageMaker that knows the image tiny-dogs:1, with the bucket `bucket`."""
+    """A local SageMaker that knows the images tiny-dogs:1 and toy-scripts:1, with the bucket `bucket`."""
     IMAGES[DOGS] = [sys.executable, str(ROOT / "tests" / "support" / "tiny_dogs.py")]
+    IMAGES[SCRIPTS] = [sys.executable, str(ROOT / "tests" / "support" / "toy_scripts.py")]
     server = LocalServer(root)
     server.s3.create_bucket(Bucket="bucket")
     return server
