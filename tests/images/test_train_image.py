@@ -12,6 +12,7 @@ from contract import manifest
 from scripts.images.docker_engine import ask
 from tests.support import containers
 from tests.support.containers import WAYS, ServeContainer, TrainContainer, take_dogs
+from tests.support.script_jobs import pack
 from tests.support.train_jobs import wait_until
 
 REAL = {"picture_size": "64", "batch_size": "16", "loader_workers": "1"}
@@ -106,6 +107,31 @@ def _spot(image: str, shared: Path, base: Path, way: str) -> TrainContainer:
     """A job of three steps an epoch."""
     take_dogs(shared, base / "input" / "data", train=16, validation=2)
     return TrainContainer(image, base, way=way, epochs=str(EPOCHS), checkpoint_interval="4", **REAL | {"picture_size": "32"})
+
+
+SCRIPT = """
+import json, os, sys, torch, torchvision
+with open("/opt/ml/model/model.json", "w") as file:
+    json.dump([sys.argv[1:], os.environ["SM_CHANNEL_TRAIN"], torch.__version__], file)
+print("loss: 0.5")
+"""
+
+
+def test_it_runs_a_persons_script(way: str, built_images: dict[str, str], tmp_path: Path) -> None:
+    """With its code in a channel, as the SDK sends it to a container without a network; and with one that fails."""
+    for script, code in ((SCRIPT, 0), (SCRIPT + "raise ValueError('too late')", 1)):
+        job = TrainContainer(built_images["train"], tmp_path / str(code) / "ml", way=way)
+        archive = job.base / "input/data/code/sourcedir.tar.gz"
+        archive.parent.mkdir()
+        pack(archive, tmp_path / str(code) / "source", {"train.py": script})
+        where = "/opt/ml/input/data/code/sourcedir.tar.gz"
+        job.configure({"sagemaker_program": '"train.py"', "sagemaker_submit_directory": f'"{where}"', "lr": "0.1"})
+        run = job.run()
+        assert run.code == code, run.err
+        assert "loss: 0.5" in run.out
+        seen = json.loads((job.layout.model / "model.json").read_text())
+        assert seen[:2] == [["--lr", "0.1"], "/opt/ml/input/data/train"]
+        assert ("ValueError: too late (train.py:" in job.failure) == bool(code), job.failure
 
 
 @pytest.fixture()

@@ -38,7 +38,8 @@ def run(layout: Layout, folder: Path, stop: Stop) -> Failure | None:
         place.mkdir(parents=True, exist_ok=True)
     if job.kind == "shell":
         (code / job.program).chmod(0o777)
-    variables = script_job.variables(job, layout, environ, python=python, startup=_startup(folder, layout, environ), cache=cache)
+    startup = _startup(folder, layout, environ)
+    variables = script_job.variables(job, layout, environ, code=code, python=python, startup=startup, cache=cache)
     command = job.command(code, python, variables)
     print(f"running {shlex.join(command)}", flush=True)
     whole = command if layout.base == DEFAULT_BASE else opt_ml.command(layout.base, command)

@@ -106,7 +106,7 @@ def read(layout: Layout, environ: Mapping[str, str]) -> ScriptJob:
 
 
 def variables(
-    job: ScriptJob, layout: Layout, environ: Mapping[str, str], *, python: Path, startup: Path, cache: Path | None
+    job: ScriptJob, layout: Layout, environ: Mapping[str, str], *, code: Path, python: Path, startup: Path, cache: Path | None
 ) -> dict[str, str]:
     """The script's environment. What the job's own environment sets goes before all but the SM_* variables.
 
@@ -132,7 +132,7 @@ def variables(
     found = added | dict(environ) | dict(job.variables)
     path = environ.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
     found["PATH"] = path if path.startswith(f"{python.parent}:") else f"{python.parent}:{path}"
-    found["PYTHONPATH"] = f"{layout.base / 'code'}:{startup}"
+    found["PYTHONPATH"] = f"{code}:{startup}"
     return found
 
 

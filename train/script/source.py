@@ -1,5 +1,6 @@
 """A script's code is brought to /opt/ml/code: from S3, a channel, a folder or an archive. It is not run or installed here."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,8 @@ def fetch(job: ScriptJob, layout: Layout, folder: Path) -> Path:
     Raises SourceError naming the source and what is wrong with it.
     """
     code = layout.base / "code"
+    if not _in_place(code) and not os.access(layout.base, os.W_OK):
+        code = folder / "code"  # an image whose /opt/ml is read-only
     if job.source and not _in_place(code):
         if job.source.startswith("s3://"):
             _unpack(_download(job.source, folder / "source.tar.gz"), code, job.source)
