@@ -9,7 +9,7 @@ from ..protocol.operation import Operation
 from ..storage import checksums, multipart_uploads
 from .buckets import check_owner, owner
 from .conditions import byte_range, check_read, check_write
-from .object_operations import CHECKSUMS, DESCRIPTION, about_of, checksum_members, source_of
+from .object_operations import CHECKSUMS, DESCRIPTION, about_of, checksum_members, encryption_members, source_of
 
 
 def create_multipart_upload(context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -22,6 +22,7 @@ def create_multipart_upload(context: Context, request: dict[str, Any]) -> dict[s
     about = replace(about_of(request), checksum_type=kind)
     upload = multipart_uploads.create(context.objects, request["Bucket"], request["Key"], about, algorithm)
     reply = {"Bucket": request["Bucket"], "Key": request["Key"], "UploadId": upload}
+    reply |= encryption_members(about)
     return reply | ({"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if algorithm else {})
 
 
@@ -30,7 +31,8 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     check_owner(context, request)
     upload, body = _find(context, request), request["Body"]
     part = multipart_uploads.add_part(context.objects, upload, _number(request), body.writer, body.checksums)
-    return {"ETag": f'"{part.etag}"', **{f"Checksum{name}": value for name, value in part.checksums.items()}}
+    encryption = encryption_members(upload.about)
+    return {"ETag": f'"{part.etag}"', **encryption, **{f"Checksum{name}": value for name, value in part.checksums.items()}}
 
 
 def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +56,8 @@ def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any
     proved = {upload.algorithm: checksums.encoded(hasher)} if hasher else {}
     part = multipart_uploads.add_part(context.objects, upload, number, writer, proved)
     result = {"ETag": f'"{part.etag}"', "LastModified": part.modified}
-    return {"CopyPartResult": result | {f"Checksum{name}": value for name, value in part.checksums.items()}}
+    result |= {f"Checksum{name}": value for name, value in part.checksums.items()}
+    return {"CopyPartResult": result, **encryption_members(upload.about)}
 
 
 def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -74,6 +77,7 @@ def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict
         "Bucket": info.bucket,
         "Key": info.key,
         "ETag": f'"{info.etag}"',
+        **encryption_members(info.about),
         **checksum_members(info.about),
     }
 

@@ -16,7 +16,9 @@ from .conditions import byte_range, check_read, check_write
 
 HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
 CHECKSUMS = "ChecksumCRC32 ChecksumCRC32C ChecksumCRC64NVME ChecksumSHA1 ChecksumSHA256 ChecksumSHA512"
-DESCRIPTION = f"{' '.join(HEADERS)} Metadata StorageClass ACL Tagging"
+ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId")
+"""Members that are kept and given back. Nothing is encrypted: objects are files of their owner, on the owner's own disk."""
+DESCRIPTION = f"{' '.join((*HEADERS, *ENCRYPTION))} Metadata StorageClass ACL Tagging"
 READ = "Bucket Key Range PartNumber ChecksumMode ExpectedBucketOwner IfMatch IfNoneMatch IfModifiedSince IfUnmodifiedSince"
 METADATA_BYTES = 2048
 
@@ -29,7 +31,7 @@ def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     info = context.objects.commit(
         request["Bucket"], key, body.writer, body.writer.md5, about, lambda old: check_write(request, key, old)
     )
-    return {"ETag": f'"{info.etag}"', **checksum_members(info.about)}
+    return {"ETag": f'"{info.etag}"', **encryption_members(info.about), **checksum_members(info.about)}
 
 
 def get_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -85,17 +87,18 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     fresh = about_of(request)
     replaces = request.get("MetadataDirective", "COPY") == "REPLACE"
     bucket, key = request["Bucket"], request["Key"]
-    if (bucket, key) == (source.bucket, source.key) and not replaces:
+    if (bucket, key) == (source.bucket, source.key) and not replaces and not encryption_members(fresh):
         message = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."  # noqa: E501
         raise AwsError("InvalidRequest", message)
     tags = fresh.tags if request.get("TaggingDirective") == "REPLACE" else source.about.tags
     about = replace(source.about, headers=fresh.headers, metadata=fresh.metadata) if replaces else source.about
-    about = replace(about, tags=tags, part_sizes=())
+    headers = {name: value for name, value in about.headers.items() if name not in ENCRYPTION} | encryption_members(fresh)
+    about = replace(about, headers=headers, tags=tags, part_sizes=())
     if about.checksum_type == "COMPOSITE":
         about = replace(about, checksums={}, checksum_type="FULL_OBJECT")
     info = context.objects.copy(source, bucket, key, about)
     result = {"ETag": f'"{info.etag}"', "LastModified": info.modified, **checksum_members(info.about)}
-    return {"CopyObjectResult": result}
+    return {"CopyObjectResult": result, **encryption_members(info.about)}
 
 
 def get_object_tagging(context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +129,12 @@ def about_of(request: Mapping[str, Any]) -> About:
         raise AwsError("InvalidStorageClass", "StorageClass: only STANDARD is supported by the local SageMaker.")
     if request.get("ACL", "private") not in ("private", "bucket-owner-full-control"):
         raise AwsError("NotImplemented", "ACL: only private is supported by the local SageMaker.", 501)
-    headers = {name: str(request[name]) for name in HEADERS if request.get(name) is not None}
+    if request.get("ServerSideEncryption", "AES256") not in ("AES256", "aws:kms"):
+        raise AwsError("NotImplemented", "ServerSideEncryption: only AES256 and aws:kms are taken by the local SageMaker.", 501)
+    if "SSEKMSKeyId" in request and request.get("ServerSideEncryption") != "aws:kms":
+        message = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms"
+        raise AwsError("InvalidArgument", message)
+    headers = {name: str(request[name]) for name in (*HEADERS, *ENCRYPTION) if request.get(name) is not None}
     if encoding := headers.pop("ContentEncoding", None):
         kept = ",".join(part.strip() for part in encoding.split(",") if part.strip() != "aws-chunked")
         headers |= {"ContentEncoding": kept} if kept else {}
@@ -146,6 +154,11 @@ def source_of(request: Mapping[str, Any]) -> tuple[str, str]:
     if version not in ("", "null"):
         raise AwsError("NotImplemented", "CopySource: versions are not supported by the local SageMaker.", 501)
     return bucket, key
+
+
+def encryption_members(about: About) -> dict[str, str]:
+    """The encryption that was asked for, as members of an answer."""
+    return {name: about.headers[name] for name in ENCRYPTION if name in about.headers}
 
 
 def checksum_members(about: About) -> dict[str, str]:

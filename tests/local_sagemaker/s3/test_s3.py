@@ -149,7 +149,8 @@ def test_two_conditional_puts_of_one_key_end_with_one(server: LocalServer) -> No
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"ServerSideEncryption": "aws:kms"},
+        {"ServerSideEncryption": "aws:kms:dsse"},
+        {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32},
         {"StorageClass": "GLACIER"},
         {"ACL": "public-read"},
         {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": "2030-01-01"},
@@ -161,6 +162,38 @@ def test_what_cannot_be_kept_is_refused_by_name(server: LocalServer, arguments: 
         server.s3.put_object(Bucket=BUCKET, Key="refused", Body=b"", **arguments)
     assert next(iter(arguments)) in caught.value.response["Error"]["Message"]
     assert code_of(server.s3.head_object, Key="refused") == "404"
+
+
+KMS = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:us-east-1:000000000000:key/1"}
+
+
+def encryption(reply: dict) -> dict[str, str]:
+    return {name: reply[name] for name in KMS if name in reply}
+
+
+def test_the_encryption_that_is_asked_for_is_given_back(server: LocalServer) -> None:
+    for number, asked in enumerate([KMS, {"ServerSideEncryption": "aws:kms"}, {"ServerSideEncryption": "AES256"}, {}]):
+        place = {"Bucket": BUCKET, "Key": f"sealed-{number}"}
+        assert encryption(server.s3.put_object(**place, Body=b"body", ContentType="a/b", **asked)) == asked
+        assert encryption(server.s3.head_object(**place)) == asked
+        got = server.s3.get_object(**place)
+        assert encryption(got) == asked and got["ContentType"] == "a/b" and got["Body"].read() == b"body"
+    source = {"Bucket": BUCKET, "Key": "sealed-0"}
+    plain = {"Bucket": BUCKET, "Key": "copy"}
+    assert encryption(server.s3.copy_object(**plain, CopySource=source)) == {}, "a copy is encrypted as its own request says"
+    assert encryption(server.s3.copy_object(**plain, CopySource=plain, **KMS)) == KMS, "that alone makes a copy to itself legal"
+    found = server.s3.head_object(**plain)
+    assert encryption(found) == KMS and found["ContentType"] == "a/b"
+    assert code_of(server.s3.put_object, Key="x", Body=b"", SSEKMSKeyId="key") == "InvalidArgument"
+
+
+def test_an_upload_in_parts_is_encrypted_as_its_beginning_says(server: LocalServer) -> None:
+    place = {"Bucket": BUCKET, "Key": "sealed-parts"}
+    started = server.s3.create_multipart_upload(**place, **KMS)
+    part = server.s3.upload_part(**place, UploadId=started["UploadId"], PartNumber=1, Body=b"one")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    ended = server.s3.complete_multipart_upload(**place, UploadId=started["UploadId"], MultipartUpload=parts)
+    assert [encryption(reply) for reply in (started, part, ended, server.s3.head_object(**place))] == [KMS] * 4
 
 
 def test_an_operation_that_is_not_there_is_named(server: LocalServer) -> None:
