@@ -3,7 +3,7 @@
 When to start and to end them is training_run.py's to decide; it keeps the record too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from ..containers import artifacts, config_files, execution_role
@@ -23,6 +23,7 @@ from . import training_state
 from .training_state import FAILURE_LIMIT, Record
 
 GROUP = execution_role.TRAINING_LOGS
+END_MARK = "training_job_end.ts"
 PROFILING_INTERVAL = 500
 """Milliseconds between two samples of system metrics, unless the request says otherwise."""
 
@@ -70,7 +71,7 @@ class TrainingContainers:
         for stream in record["streams"].values():  # a job of this name may have had the same, in the same second
             self._context.events.follow_anew(GROUP, stream)
         self._follow(record)
-        self._tell([chosen.remark] if chosen.remark else [])
+        self._tell([*filter(None, [chosen.remark]), *training_state.without_effect(self._request)])
         if "CheckpointConfig" in self._request:
             for sync in self._syncs[: len(self.hosts)]:
                 sync.restore()
@@ -159,13 +160,14 @@ class TrainingContainers:
 
     def mark_end(self, now: float) -> None:
         """Writes the platform's mark that a job's tensors and metrics are complete: readers wait for it."""
-        paths = []
-        if "DebugHookConfig" in self._request:
-            paths.append(config_files.local_path(self._request, "DebugHookConfig"))
-        if self._system:
-            paths.append(f"{config_files.profiler_path(self._request)}/system")
-        for path in paths:
-            self.base(self.hosts[0]).write(f"{config_files.below_ml(path)}/training_job_end.ts", str(now))
+        for path, _ in _end_marks(self._request):
+            self.base(self.hosts[0]).write(config_files.below_ml(path), str(now))
+
+    def mark_end_in_s3(self, now: float) -> None:
+        """The same for a job that ends before its folders can be uploaded, or before it has any."""
+        for _, uri in _end_marks(self._request):
+            with suppress(AwsError, OSError):  # a bucket that is gone, a full disk: the job has ended all the same
+                self._context.objects.put(*split(uri, "S3OutputPath"), str(now).encode())
 
     def upload_artifacts(self, *, model: bool, interrupt: Interrupt) -> None:
         """Uploads output/data, and the model where there is to be one. Raises Interrupted and Refused."""
@@ -237,3 +239,12 @@ class TrainingContainers:
             for host in self.hosts:
                 folder = self.base(host) / config_files.below_ml(path)
                 self._syncs.append(FolderSync(self._context.objects, folder, bucket, folder_prefix(key), skip))
+
+
+def _end_marks(request: Record) -> Iterator[tuple[str, str]]:
+    """(path in the container, S3 URI) of each mark that says that nothing more comes."""
+    folders = {"debug-output": "", "profiler-output": "/system"}
+    for path, uri, _ in synced_folders(request):
+        below = folders.get(uri.rpartition("/")[2])
+        if below is not None:
+            yield f"{path}{below}/{END_MARK}", f"{uri}{below}/{END_MARK}"

@@ -29,8 +29,11 @@ class TrainingJobs(RunningJobs):
         kept = {member: value for member, value in request.items() if member != "Tags"}
         record = training_state.new(kept, arn, self._context.clock(), tuning_job_arn)
         backend = self._backends.of(request["AlgorithmSpecification"]["TrainingImage"])
+        told = training_state.without_effect(request)
         if request.get("EnableNetworkIsolation") and not backend.isolates_network:
-            record["transitions"][0]["StatusMessage"] += f". {NOT_ISOLATED}"
+            told.insert(0, f"{NOT_ISOLATED}.")
+        if told:
+            record["transitions"][0]["StatusMessage"] += f". {' '.join(told)}"
         try:
             with self._context.store.transaction():
                 self._context.store.create(KIND, name, record)

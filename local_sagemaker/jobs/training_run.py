@@ -70,7 +70,7 @@ class TrainingRun(JobThread):
         self._containers = TrainingContainers(context, backends, self._request)
         self._metrics = MetricScan(
             compile_definitions(self._request["AlgorithmSpecification"]),
-            self._request.get("HyperParameters", {}).get("_tuning_objective_metric"),
+            training_state.tuned_metric(self._request),
             record["metrics"],
             record["history"],
             record.get("given_up", []),
@@ -103,6 +103,7 @@ class TrainingRun(JobThread):
                 self._update(self._interrupted)
                 if waited := self._wait_for_capacity():
                     end = waited
+                    self._containers.mark_end_in_s3(self._context.clock())
                     break
                 running = False
             self._finish(end, codes)
@@ -275,10 +276,12 @@ class TrainingRun(JobThread):
         self._context.keys.withdraw(self._holder)
         if self._abandoned:
             return self._fail(f"InternalServerError: {self._abandoned[0]}")
+        self._containers.mark_end_in_s3(self._context.clock())
         self._update(lambda record, now: training_state.finish(record, "Stopped", now))
         self._containers.remove()
 
     def _fail(self, reason: str) -> None:
         """Ends the job Failed. Its folder stays, to look into, until the job is deleted."""
         self._context.keys.withdraw(self._holder)
+        self._containers.mark_end_in_s3(self._context.clock())
         self._update(lambda record, now: training_state.finish(record, "Failed", now, reason=reason))

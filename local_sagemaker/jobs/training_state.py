@@ -10,6 +10,8 @@ from typing import Any
 KIND = "training-job"
 Record = dict[str, Any]
 
+OBJECTIVE = "_tuning_objective_metric"
+"""The hyperparameter with which SageMaker tells a tuning job's training job what it is judged by."""
 FAILURE_LIMIT = 1024
 DEFAULT_MAX_RUNTIME = 86400
 LIVE = ("InProgress", "Stopping")
@@ -114,6 +116,41 @@ def algorithm_error(written: str, code: int) -> str:
     return f"AlgorithmError: {text}"[: FAILURE_LIMIT - len(end)] + end
 
 
+WITHOUT_EFFECT = (
+    (("OutputDataConfig.KmsKeyId", "ResourceConfig.VolumeKmsKeyId"), "nothing is encrypted on this machine"),
+    (("VpcConfig",), "the containers are on the network that this machine gives them"),
+    (("EnableInterContainerTrafficEncryption",), "the hosts of a job are on this machine and send each other plain text"),
+    (
+        ("AlgorithmSpecification.EnableSageMakerMetricsTimeSeries",),
+        "metrics are in FinalMetricDataList and in the log, and there are no graphs of them",
+    ),
+)
+"""Members that a request may have and that change nothing here, and why. A job is told."""
+
+
+def without_effect(request: Mapping[str, Any]) -> list[str]:
+    """A sentence for each promise of a request that this machine does not keep."""
+    found = []
+    for members, why in WITHOUT_EFFECT:
+        if given := [member for member in members if _member(request, member)]:
+            found.append(f"{', '.join(given)}: {why}.")
+    return found
+
+
+def tuned_metric(request: Mapping[str, Any]) -> str | None:
+    """The metric by which a tuning job judges this training job; None where there is none. Frameworks get it in quotes."""
+    name = request.get("HyperParameters", {}).get(OBJECTIVE)
+    return name.removeprefix('"').removesuffix('"') if name else None
+
+
+def _member(request: Mapping[str, Any], path: str) -> Any:
+    """A member by its dotted name; None where there is none."""
+    found: Any = request
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
 SAME = (
     "TrainingJobName",
     "HyperParameters",
@@ -129,6 +166,7 @@ SAME = (
     "ProfilerRuleConfigurations",
     "Environment",
     "RetryStrategy",
+    "VpcConfig",
 )
 """Members that Describe gives back as they were sent."""
 

@@ -226,23 +226,20 @@ _DEFINITION = [
     for name in training.CREATE_MEMBERS.split()
     if name.split(".")[0] not in ("TrainingJobName", "HyperParameters", "Tags", "DebugHookConfig")
     and name not in ("TensorBoardOutputConfig", "ProfilerConfig", "DebugRuleConfigurations", "ProfilerRuleConfigurations")
-    and not name.endswith(("ContainerEntrypoint", "ContainerArguments"))
+    and not name.endswith(("ContainerEntrypoint", "ContainerArguments", "EnableSageMakerMetricsTimeSeries"))
 ]
 _CONFIG = """
 Strategy StrategyConfig HyperParameterTuningJobObjective ResourceLimits TrainingJobEarlyStoppingType RandomSeed
 ParameterRanges.IntegerParameterRanges ParameterRanges.ContinuousParameterRanges ParameterRanges.CategoricalParameterRanges
 TuningJobCompletionCriteria.TargetObjectiveMetricValue TuningJobCompletionCriteria.BestObjectiveNotImproving
 """
-_RESOURCES = ("InstanceType", "InstanceCount", "VolumeSizeInGB")
+_RESOURCES = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
 CREATE_MEMBERS = " ".join(
     [
         "HyperParameterTuningJobName WarmStartConfig Tags",
         *(f"HyperParameterTuningJobConfig.{name}" for name in _CONFIG.split()),
         *(f"TrainingJobDefinition.{name}" for name in ["DefinitionName", "StaticHyperParameters", *_DEFINITION]),
-        *(
-            f"TrainingJobDefinition.{tuning_state.RESOURCES}.{name}"
-            for name in ("InstanceType", "InstanceCount", "VolumeSizeInGB")
-        ),
+        *(f"TrainingJobDefinition.{tuning_state.RESOURCES}.{name}" for name in _RESOURCES),
     ]
 )
 

@@ -3,6 +3,7 @@
 InProgress -> Completed | Failed | Stopping      Stopping -> Stopped
 """
 
+import json
 import math
 import secrets
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,12 @@ KIND = "tuning-job"
 Record = dict[str, Any]
 LIVE = ("InProgress", "Stopping")
 ENDED = ("Completed", "Failed", "Stopped")
-OBJECTIVE = "_tuning_objective_metric"
 NAME_LIMIT = 63
 RESOURCES = "HyperParameterTuningResourceConfig"
 """Another name for a definition's ResourceConfig; the SageMaker SDK uses it."""
+FRAMEWORK = "sagemaker_estimator_class_name"
+"""A static hyperparameter of the SageMaker SDK's framework estimators, whose values are all JSON."""
+RANGES = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
 
 
 def new(request: Mapping[str, Any], arn: str, seed: int, now: float) -> Record:
@@ -48,12 +51,43 @@ def training_request(request: Mapping[str, Any], name: str, values: Mapping[str,
     """The CreateTrainingJob request of one try. A definition has its resources under one of two names."""
     definition = request["TrainingJobDefinition"]
     apart = ("StaticHyperParameters", "DefinitionName", "TuningObjective", "HyperParameterRanges", RESOURCES)
-    metric, _ = objective(request)
     return {
         **{member: value for member, value in definition.items() if member not in apart},
-        **({"ResourceConfig": definition[RESOURCES]} if RESOURCES in definition else {}),
+        **_resources(definition),
         "TrainingJobName": name,
-        "HyperParameters": {**definition.get("StaticHyperParameters", {}), **values, OBJECTIVE: metric},
+        "HyperParameters": _static(request) | dict(values),
+    }
+
+
+def _resources(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The definition's ResourceConfig under that name, whichever it was sent under."""
+    name = RESOURCES if RESOURCES in definition else "ResourceConfig"
+    return {"ResourceConfig": definition[name]} if name in definition else {}
+
+
+def _static(request: Mapping[str, Any]) -> dict[str, str]:
+    """The hyperparameters that all training jobs have: those of the request, and the objective, as SageMaker adds it."""
+    metric, _ = objective(request)
+    given = request["TrainingJobDefinition"].get("StaticHyperParameters", {})
+    return {**given, training_state.OBJECTIVE: json.dumps(metric) if FRAMEWORK in given else metric}
+
+
+def _described(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration and the definition as they are described, which is more than was sent: what a client attaches to."""
+    config, definition = request["HyperParameterTuningJobConfig"], request["TrainingJobDefinition"]
+    ranges = config.get("ParameterRanges", {})
+    return {
+        "HyperParameterTuningJobConfig": {
+            "TrainingJobEarlyStoppingType": "Off",
+            **config,
+            "ParameterRanges": {member: [] for member in RANGES} | ranges,
+        },
+        "TrainingJobDefinition": {
+            **definition,
+            "StaticHyperParameters": _static(request),
+            **_resources(definition),
+            "OutputDataConfig": {"KmsKeyId": "", **definition["OutputDataConfig"]},
+        },
     }
 
 
@@ -131,8 +165,7 @@ def describe(record: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]], now: 
     answer: Record = {
         "HyperParameterTuningJobName": request["HyperParameterTuningJobName"],
         "HyperParameterTuningJobArn": record["arn"],
-        "HyperParameterTuningJobConfig": request["HyperParameterTuningJobConfig"],
-        "TrainingJobDefinition": request["TrainingJobDefinition"],
+        **_described(request),
         "HyperParameterTuningJobStatus": record["status"],
         "CreationTime": record["created"],
         "LastModifiedTime": max([record["modified"], *(job["modified"] for job in jobs)]),

@@ -129,6 +129,48 @@ def test_an_unknown_image_fails_the_job_with_a_clear_reason(server: LocalServer)
     assert "--image 'nobody/knows:1=COMMAND'" in job["FailureReason"]
 
 
+PROMISES = {
+    "OutputDataConfig": {"S3OutputPath": "s3://bucket/out", "KmsKeyId": "alias/mine"},
+    "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10, "VolumeKmsKeyId": "alias/disk"},
+    "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
+    "EnableInterContainerTrafficEncryption": True,
+}
+
+
+def test_what_changes_nothing_here_is_taken_and_said(server: LocalServer) -> None:
+    algorithm = {"TrainingImage": TRAIN_IMAGE, "TrainingInputMode": "File", "EnableSageMakerMetricsTimeSeries": True}
+    job = run(server, "promises", AlgorithmSpecification=algorithm, **PROMISES)
+    assert job["TrainingJobStatus"] == "Completed" and PROMISES.items() <= job.items()
+    told = job["SecondaryStatusTransitions"][0]["StatusMessage"]
+    assert told.startswith(
+        "Preparing the instances for training. OutputDataConfig.KmsKeyId, ResourceConfig.VolumeKmsKeyId: nothing"
+    )
+    lines = [line for line in log_lines(server, "promises") if line.startswith("[platform] ")]
+    for member in ("KmsKeyId", "VpcConfig", "EnableInterContainerTrafficEncryption", "EnableSageMakerMetricsTimeSeries"):
+        assert member in told and len([line for line in lines if member in line]) == 1, member
+    plain = run(server, "no-promises")
+    assert plain["SecondaryStatusTransitions"][0]["StatusMessage"] == "Preparing the instances for training"
+    assert not [line for line in log_lines(server, "no-promises") if line.startswith("[platform]")]
+
+
+@pytest.mark.parametrize("why", ["no-image", "no-file-name"])
+def test_readers_of_a_job_that_never_began_do_not_wait(server: LocalServer, why: str) -> None:
+    """smdebug's create_trial reads until it finds the mark of the job's end."""
+    debugger = {name: {"S3OutputPath": f"s3://bucket/never/{name}/"} for name in ("DebugHookConfig", "ProfilerConfig")}
+    request = job_request(f"never-{why}", **debugger)
+    server.s3.put_object(Bucket="bucket", Key="never/data/../../out.txt", Body=b"x")
+    if why == "no-image":
+        request["AlgorithmSpecification"]["TrainingImage"] = "nobody/knows:1"
+    else:
+        source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/never/data/"}
+        request["InputDataConfig"] = [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}]
+    server.sagemaker.create_training_job(**request)
+    assert wait_for_job(server, f"never-{why}")["TrainingJobStatus"] == "Failed"
+    for place in ("DebugHookConfig/never-{}/debug-output", "ProfilerConfig/never-{}/profiler-output/system"):
+        key = f"never/{place.format(why)}/training_job_end.ts"
+        assert float(server.s3.get_object(Bucket="bucket", Key=key)["Body"].read()) <= time.time()
+
+
 def test_an_entry_point_in_the_request_replaces_the_images_own(server: LocalServer) -> None:
     algorithm = {
         "TrainingImage": TRAIN_IMAGE,

@@ -215,8 +215,39 @@ def test_resources_go_by_either_of_their_two_names_but_not_by_both(server: Local
         server.sagemaker.create_hyper_parameter_tuning_job(**request)
     given = definition.pop("ResourceConfig")
     server.sagemaker.create_hyper_parameter_tuning_job(**request)
-    best = wait_for_tuning(server, "renamed")["BestTrainingJob"]["TrainingJobName"]
+    described = wait_for_tuning(server, "renamed")
+    assert described["TrainingJobDefinition"]["ResourceConfig"] == given, "a client attaches to that name"
+    best = described["BestTrainingJob"]["TrainingJobName"]
     assert server.sagemaker.describe_training_job(TrainingJobName=best)["ResourceConfig"] == given
+
+
+@pytest.mark.parametrize(
+    ("static", "objective"), [({}, "average test loss"), ({"sagemaker_estimator_class_name": '"PyTorch"'}, '"average test loss"')]
+)
+def test_the_objective_is_a_static_hyperparameter_and_a_framework_gets_it_in_quotes(
+    server: LocalServer, static: dict[str, str], objective: str
+) -> None:
+    name = f"objective-{len(static)}"
+    request = tuning_request(name, static, ResourceLimits={"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1})
+    definition = request["TrainingJobDefinition"]
+    definition["AlgorithmSpecification"]["MetricDefinitions"][0]["Name"] = "average test loss"
+    request["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"] = "average test loss"
+    ranges = {"ContinuousParameterRanges": RANGES["ContinuousParameterRanges"]}
+    request["HyperParameterTuningJobConfig"]["ParameterRanges"] = ranges
+    server.sagemaker.create_hyper_parameter_tuning_job(**request)
+    job = wait_for_tuning(server, name)
+    shown = job["TrainingJobDefinition"]
+    assert shown["StaticHyperParameters"] == {**definition["StaticHyperParameters"], "_tuning_objective_metric": objective}
+    assert shown["OutputDataConfig"] == {"KmsKeyId": "", **definition["OutputDataConfig"]}
+    assert job["HyperParameterTuningJobConfig"]["ParameterRanges"] == {
+        "IntegerParameterRanges": [], "CategoricalParameterRanges": [], **ranges,
+    }  # fmt: skip
+    assert job["HyperParameterTuningJobConfig"]["TrainingJobEarlyStoppingType"] == "Off"
+    best = job["BestTrainingJob"]
+    assert best["FinalHyperParameterTuningJobObjectiveMetric"]["MetricName"] == "average test loss"
+    trained = server.sagemaker.describe_training_job(TrainingJobName=best["TrainingJobName"])
+    assert trained["HyperParameters"]["_tuning_objective_metric"] == objective
+    assert job["ConsumedResources"]["RuntimeInSeconds"] >= 1
 
 
 def test_a_tuning_job_goes_on_after_the_server_was_killed(server: LocalServer) -> None:
