@@ -1,12 +1,15 @@
 """Version 2 of the SageMaker Python SDK, as its makers publish it, against the local SageMaker and our own images."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from contract import metrics
+from tests.compat.conftest import QUIET
 from tests.support.compat_client import HERE, Client
+from tests.support.local_server import TRAIN_IMAGE, LocalServer
 
 pytestmark = pytest.mark.slow
 
@@ -18,6 +21,34 @@ def test_a_notebook_fits_tunes_deploys_asks_and_removes(client: Client, pictures
     assert re.search(r"^TUNED Completed 2 s3://kennel-local/jobs/\S+/output/model.tar.gz$", said, re.MULTILINE)
     assert re.search(r"^ANSWERED 00[123]\.Breed_[123]$", said, re.MULTILINE)
     assert "LEFT set() []" in said
+
+
+def test_a_script_is_fitted_tuned_and_attached_to_under_awss_own_image_name(tmp_path: Path) -> None:
+    """The image is the tests' own: what the SDK sends and reads is looked at here, and what a script does elsewhere."""
+    alias = f"--image-alias=*/pytorch-training:*={TRAIN_IMAGE}"
+    server = LocalServer(tmp_path / "root", alias, f"--image-remark={TRAIN_IMAGE}=the tests' own")
+    try:
+        server.s3.create_bucket(Bucket="bucket")
+        settings = tmp_path / "sagemaker.yaml"
+        settings.write_text(QUIET)
+        about = json.loads((server.root / "server.json").read_text())
+        keys = {"AWS_ACCESS_KEY_ID": about["access_key"], "AWS_SECRET_ACCESS_KEY": about["secret_key"]}
+        place = {
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings),
+        }
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8", **keys, **place}
+        said = Client(tmp_path, environment).run("sdk-v2", HERE / "sdk_v2_script.py")
+    finally:
+        server.stop()
+    image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8-gpu-py36"
+    assert f"IMAGE {image}\n" in said
+    assert "Training in progress. pytorch-training:1.8-gpu-py36 runs as test-train:1: the tests' own." in said
+    assert re.search(r"read [1-9][0-9]+ bytes", said), "the container fetched sourcedir.tar.gz with its own key"
+    assert "ATTACHED 2 ml.g4dn.xlarge script.py alias/mine" in said
+    assert "TUNER PyTorch average test loss ['lr', 'size'] Off" in said
+    assert re.search(r'^BEST "average test loss" "(16|32)" s3://bucket/\S+/output/model.tar.gz$', said, re.MULTILINE)
 
 
 def test_what_would_leave_this_machine_is_refused_and_seen(client: Client) -> None:

@@ -3,7 +3,7 @@
 `say`: lines to print, parted by |. `write`: JSON of path below /opt/ml to text. `exit`: the exit code. `wait`: seconds to wait
 before it ends. `on_term`: what to do at SIGTERM: save (a checkpoint and exit 0), ignore. `epochs`: counts up a checkpoint, one
 epoch each 0.1 s, printing `loss=...` from `lr`. `fail`: text for output/failure. `python`: code to run first, as JSON, that
-knows `base`.
+knows `base`. `read`: the name of a hyperparameter that is an S3 URI, as JSON or as it is; the object's size is printed.
 """
 
 import json
@@ -49,6 +49,12 @@ print(f"started with {' '.join(sys.argv[1:])}", flush=True)
 for line in hyperparameters.get("say", "").split("|"):
     print(line, flush=True)
 exec(json.loads(hyperparameters.get("python", '""')), {"base": base})
+if "read" in hyperparameters:
+    import boto3  # an image that reads from S3 has it
+
+    bucket, key = hyperparameters[hyperparameters["read"].strip('"')].strip('"').removeprefix("s3://").split("/", 1)
+    boto3.client("s3").download_file(bucket, key, str(base / "code.tar.gz"))
+    print(f"read {(base / 'code.tar.gz').stat().st_size} bytes", flush=True)
 for path, text in json.loads(hyperparameters.get("write", "{}")).items():
     (base / path).parent.mkdir(parents=True, exist_ok=True)
     (base / path).write_text(text)

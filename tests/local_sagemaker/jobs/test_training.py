@@ -171,6 +171,22 @@ def test_readers_of_a_job_that_never_began_do_not_wait(server: LocalServer, why:
         assert float(server.s3.get_object(Bucket="bucket", Key=key)["Body"].read()) <= time.time()
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_container_reads_the_code_that_its_hyperparameters_name(server: LocalServer, quote: str) -> None:
+    """The SageMaker SDK's framework estimators send every value as JSON, boto3 users as it is."""
+    server.s3.put_object(Bucket="bucket", Key="code/sourcedir.tar.gz", Body=b"x" * 1234, ServerSideEncryption="aws:kms")
+    values = {
+        "sagemaker_submit_directory": f"{quote}s3://bucket/code/sourcedir.tar.gz{quote}",
+        "read": "sagemaker_submit_directory",
+    }
+    debugger = {
+        "DebugHookConfig": {"S3OutputPath": "s3://bucket/sdk", "CollectionConfigurations": []},
+        "ProfilerConfig": {"S3OutputPath": "s3://bucket/sdk", "DisableProfiler": False},
+    }
+    job = run(server, f"script-{len(quote)}", HyperParameters=values, **debugger)
+    assert job["TrainingJobStatus"] == "Completed" and "read 1234 bytes" in log_lines(server, f"script-{len(quote)}")
+
+
 def test_an_entry_point_in_the_request_replaces_the_images_own(server: LocalServer) -> None:
     algorithm = {
         "TrainingImage": TRAIN_IMAGE,
