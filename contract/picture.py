@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from contract.errors import PictureError, PictureFormatError, PictureMemoryError, PictureTooLargeError
+from contract.picture_memory import MAX_DECODING_BYTES, decoding_bytes
 from contract.reason import first_line
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -27,6 +28,8 @@ Honest pictures have about ten scans. One below a megapixel counts as a megapixe
 
 _START_OF_SCAN = b"\xff\xda"
 _PIECE = 1 << 20
+_STRIP_PIXELS = 1 << 18
+"""Pixels converted to RGB at one time."""
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -55,8 +58,9 @@ def open_picture(source: bytes | Path, *, shorter_side: int, max_pixels: int = M
                 _judge_size(picture, shorter_side, max_pixels)
                 turn = _turn(picture)
                 picture.load()
-                upright = picture if turn is None else picture.transpose(turn)
-                return _rgb(upright)
+                upright = _rgb(picture)
+        del picture  # before the copy that a turn makes
+        return upright if turn is None else upright.transpose(turn)
     except PictureError:
         raise
     except Image.DecompressionBombError:
@@ -84,10 +88,33 @@ def _judge_size(picture: Image.Image, shorter_side: int, max_pixels: int) -> Non
         if short >= 4 * shorter_side:
             scale = 2 * shorter_side / short
             picture.draft(None, (int(width * scale), int(height * scale)))
-    # A progressive JPEG keeps every coefficient in memory, whatever size it is decoded to.
-    pixels = width * height if progressive else picture.size[0] * picture.size[1]
+    # A JPEG of several scans keeps every coefficient in memory, whatever size it is decoded to.
+    kept = progressive or (picture.format in ("JPEG", "MPO") and width * height > max_pixels and not _one_scan(picture))
+    pixels = width * height if kept else picture.size[0] * picture.size[1]
     if pixels > max_pixels:
         raise PictureTooLargeError(f"picture has {width:,} x {height:,} pixels; at most {max_pixels:,} are decoded")
+    coefficients = width * height * len(picture.getbands()) if kept else 0
+    needed = decoding_bytes(picture.mode, *picture.size, webp=picture.format == "WEBP", coefficients=coefficients)
+    if needed > MAX_DECODING_BYTES:
+        what = f"picture of {width:,} x {height:,} pixels ({picture.format} {picture.mode})"
+        mib = f"takes {(needed >> 20) + 1:,} MiB to decode; at most {MAX_DECODING_BYTES >> 20} are given to one"
+        raise PictureTooLargeError(f"{what} {mib}")
+
+
+def _one_scan(picture: Image.Image) -> bool:
+    """Whether the first scan of a JPEG holds all of its components; then no other one follows."""
+    stream = getattr(picture, "fp", None)
+    assert stream is not None
+    place = stream.tell()
+    stream.seek(2)
+    while (head := stream.read(4)) and head[:2] != _START_OF_SCAN:
+        if len(head) < 4 or head[0] != 0xFF:
+            break
+        # A mark may be filled up with 0xff before it.
+        stream.seek(-3 if head[1] == 0xFF else int.from_bytes(head[2:], "big") - 2, 1)
+    components = stream.read(1)
+    stream.seek(place)
+    return head[:2] == _START_OF_SCAN and components == bytes([len(picture.getbands())])
 
 
 def _scans(picture: Image.Image) -> int:
@@ -111,8 +138,20 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
+    """A strip at a time: a conversion takes up to forty bytes a pixel."""
     if picture.mode == "RGB":
         return picture.copy() if picture.readonly else picture
+    width, height = picture.size
+    rows = max(1, _STRIP_PIXELS // width)
+    if rows >= height:
+        return _strip_rgb(picture)
+    whole = Image.new("RGB", picture.size)
+    for top in range(0, height, rows):
+        whole.paste(_strip_rgb(picture.crop((0, top, width, min(top + rows, height)))), (0, top))
+    return whole
+
+
+def _strip_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I;16") or picture.mode == "I":
         # Pillow clips 16 bits at 255; a viewer shows the high byte.
         high = np.asarray(picture).astype(np.int64) >> 8

@@ -16,6 +16,7 @@ from contract import cgroup
 from contract.gpus import count as count_gpus
 from contract.layout import Layout
 from contract.nvml import Nvml
+from contract.picture_memory import MAX_DECODING_BYTES
 from contract.precision import PRECISIONS
 from serve.engine import AUTO
 from serve.errors import ConfigError
@@ -24,9 +25,9 @@ from serve.headers import OUTPUTS
 Number = TypeVar("Number", int, float)
 ENGINES = ("openvino", "torch")
 _MIB = 1 << 20
-_WORKER_BYTES = 400 * _MIB
-"""One OpenVINO worker with ResNet18, measured at 250 MiB, and room for a large picture."""
-_GPU_WORKER_BYTES = 1300 * _MIB
+_WORKER_BYTES = 256 * _MIB
+"""One OpenVINO worker with ResNet18 that decodes nothing, measured at 250 MiB."""
+_TORCH_WORKER_BYTES, _GPU_WORKER_BYTES = 960 * _MIB, 1300 * _MIB
 """One torch worker with ResNet18: of the machine's memory, where CUDA takes much of it, and of the GPU's. Measured on an H200 at
 930 and 1,220 MiB."""
 _WORKERS_A_GPU = 4
@@ -51,6 +52,8 @@ class Config:
     is short."""
     threads: int = 1
     """Threads of one worker's network: the CPUs divided among the workers."""
+    decoders: int = 1
+    """Pictures of a batch that a worker decodes side by side: as many as it has threads, fewer when memory is short."""
     batch: int = 1
     """KENNEL_BATCH: waiting requests that an idle worker takes up at one time, none of which waits for a batch to fill; 16 on a
     GPU; 2 on a CPU, where two int8 pictures together cost 7 % less and more of them hardly anything less."""
@@ -63,7 +66,7 @@ class Config:
     backlog: int = 1024
     """New connections that the kernel queues, and refused ones that may be open to hear of it."""
     upload_budget: int = 512 * _MIB
-    """KENNEL_UPLOAD_BUDGET_IN_MB: bytes of all bodies held at one time."""
+    """KENNEL_UPLOAD_BUDGET_IN_MB: bytes of all bodies held at one time; an eighth of the memory where that is less."""
     request_timeout: float = 55.0
     """SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS: from the whole body to the answer; SageMaker itself waits 60."""
     header_timeout: float = 10.0
@@ -93,8 +96,10 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
     precision = read.choice("KENNEL_PRECISION", AUTO, (AUTO, *PRECISIONS))
     gpus = gpus if engine == "torch" else 0
     body_limit = read.whole(parameters.MAX_REQUEST_SIZE, 6, 1, 1024) * _MIB
-    cpus = cgroup.cpus()
-    workers = read.whole(parameters.MODEL_SERVER_WORKERS_ENV, _default_workers(cpus, gpus), 1, 256)
+    cpus, memory = cgroup.cpus(), cgroup.memory_left()
+    uploads = read.whole("KENNEL_UPLOAD_BUDGET_IN_MB", max(1, min(512, memory // 8 // _MIB)), 1, 1 << 20) * _MIB
+    workers = read.whole(parameters.MODEL_SERVER_WORKERS_ENV, _default_workers(cpus, gpus, memory - uploads), 1, 256)
+    threads = max(1, cpus // workers)
     if environ.get(parameters.MULTI_MODEL_ENV, "").lower() == "true":
         read.problems.append(f"{parameters.MULTI_MODEL_ENV} is true; this image serves one model, unset it")
     config = Config(
@@ -105,12 +110,13 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
         precision=precision,
         gpus=gpus,
         workers=workers,
-        threads=max(1, cpus // workers),
+        threads=threads,
+        decoders=_decoders(threads, workers, gpus, memory - uploads),
         batch=read.whole("KENNEL_BATCH", 16 if gpus else 2, 1, 256),
         body_limit=body_limit,
         queue_limit=read.whole("KENNEL_QUEUE_LIMIT", 100, 1, 100_000),
         connection_limit=read.whole("KENNEL_CONNECTION_LIMIT", 2000, 1, 100_000),
-        upload_budget=max(2 * body_limit, read.whole("KENNEL_UPLOAD_BUDGET_IN_MB", 512, 1, 1 << 20) * _MIB),
+        upload_budget=max(2 * body_limit, uploads),
         request_timeout=_request_timeout(read),
         startup_timeout=read.number(parameters.STARTUP_TIMEOUT_ENV, 600.0, 1, 3600),
         worker_timeout=read.number("KENNEL_WORKER_TIMEOUT_SECONDS", 120.0, 1, 3600),
@@ -128,11 +134,18 @@ def child_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return dict(environ)
 
 
-def _default_workers(cpus: int, gpus: int) -> int:
+def _default_workers(cpus: int, gpus: int, memory: int) -> int:
+    """Each worker has room for the largest picture that is decoded."""
     if gpus:
         room = [gpu.free // _GPU_WORKER_BYTES for gpu in Nvml().read() if gpu.free is not None]
-        return max(gpus, min(cpus, gpus * min([_WORKERS_A_GPU, *room]), cgroup.memory_left() // _GPU_WORKER_BYTES))
-    return max(1, min(cpus, cgroup.memory_left() // _WORKER_BYTES))
+        fitting = memory // (_TORCH_WORKER_BYTES + MAX_DECODING_BYTES)
+        return max(gpus, min(cpus, gpus * min([_WORKERS_A_GPU, *room]), fitting))
+    return max(1, min(cpus, memory // (_WORKER_BYTES + MAX_DECODING_BYTES)))
+
+
+def _decoders(threads: int, workers: int, gpus: int, memory: int) -> int:
+    own = _TORCH_WORKER_BYTES if gpus else _WORKER_BYTES
+    return max(1, min(threads, (memory // workers - own) // MAX_DECODING_BYTES))
 
 
 def _request_timeout(read: "_Reader") -> float:

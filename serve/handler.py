@@ -50,7 +50,8 @@ class PictureClassifier:
     def initialize(self, context: Any) -> None:
         """Load the artefact in `model_dir` and answer one picture of each format, so that the first caller waits for nothing.
 
-        Reads `model_dir`, `engine`, `precision`, `threads`, `batch`, `gpu_id` and `default_accept` of the system properties.
+        Reads `model_dir`, `engine`, `precision`, `threads`, `decoders`, `batch`, `gpu_id` and `default_accept` of the system
+        properties.
         Raises ArtefactError or EngineError with one line naming the file at fault.
         """
         properties = context.system_properties
@@ -66,8 +67,9 @@ class PictureClassifier:
             gpu=properties.get("gpu_id"),
             precision=properties.get("precision", engine.AUTO),
         )
-        # Pictures of one batch are decoded side by side, where there are threads for that.
-        self._each = ThreadPoolExecutor(properties["threads"]).map if properties["threads"] > 1 else map
+        # Pictures of one batch are decoded side by side, where there are threads and memory for that.
+        decoders = properties.get("decoders", 1)
+        self._each = ThreadPoolExecutor(decoders).map if decoders > 1 else map
         for body in warmup.pictures():
             logits = self.inference([Item(request_id="warm-up", picture=self._decode(body))])
             if logits.shape != (1, len(self._manifest.classes)):

@@ -152,6 +152,7 @@ def _spawn(descriptor: int, config: Config, slot: int) -> int:
         "engine": config.engine,
         "precision": config.precision,
         "threads": config.threads,
+        "decoders": config.decoders,
         "batch": config.batch,
         "gpu_id": slot % config.gpus if config.gpus else None,
         "default_accept": config.default_accept,

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from contract.errors import PictureError, PictureFormatError, PictureTooLargeError
 from contract.picture import FORMATS, MAX_SCANNED_PIXELS, open_picture
+from contract.picture_memory import MAX_DECODING_BYTES, decoding_bytes
 from contract.preprocess import Preprocessing, crop_pixels
 
 RED, BLUE = (250, 10, 10), (10, 10, 250)
@@ -58,6 +60,21 @@ def test_transparency_lies_on_white() -> None:
         assert open_picture(data, shorter_side=8).getpixel((4, 4)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize("kind", ["1", "L", "LA", "P", "P with alpha", "RGBA", "I;16", "CMYK"])
+def test_a_picture_converted_in_strips_is_the_one_converted_whole(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (70, 50, 4), np.uint8)
+    source = Image.fromarray(pixels)
+    if kind == "I;16":
+        data = encoded(Image.fromarray(pixels[..., :2].copy().view(np.uint16)[..., 0]))
+    elif kind == "P with alpha":
+        data = encoded(source.quantize(200), transparency=bytes(range(200)))
+    else:
+        data = encoded(source.convert("RGB").convert(kind), "JPEG" if kind == "CMYK" else "PNG")
+    whole = open_picture(data, shorter_side=20)
+    monkeypatch.setattr("contract.picture._STRIP_PIXELS", 50 * 9)
+    assert open_picture(data, shorter_side=20).tobytes() == whole.tobytes() and whole.size == (50, 70)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_png_modes(mode: str) -> None:
     assert open_picture(encoded(two_halves().convert(mode)), shorter_side=8).mode == "RGB"
@@ -100,8 +117,6 @@ def test_odd_pictures(shared_data) -> None:
 
 def bomb(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds next to nothing."""
-    import struct
-    import zlib
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -182,3 +197,46 @@ def test_a_mark_between_two_pieces_of_a_file_is_counted() -> None:
     assert data.index(b"\xff\xda") == (1 << 20) - 1
     with pytest.raises(PictureError, match="1,001 scans"):
         open_picture(data, shorter_side=256)
+
+
+def column(mode: int, rows: int) -> bytes:
+    """A PNG of one column, 8 bits a sample; `mode` is PNG's colour type."""
+    samples = {0: 1, 2: 3, 4: 2, 6: 4}[mode]
+    head = struct.pack(">IIBBBBB", 1, rows, 8, mode, 0, 0, 0)
+    body = zlib.compress(bytes((1 + samples) * rows), 1)
+    parts = [(b"IHDR", head), (b"IDAT", body), (b"IEND", b"")]
+    chunks = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_a_picture_that_takes_the_budget_is_decoded_and_one_of_a_row_more_is_not() -> None:
+    rows = MAX_DECODING_BYTES // 24  # a pointer and four bytes a row, twice
+    assert open_picture(column(0, rows), shorter_side=256).size == (1, rows)
+    with pytest.raises(PictureTooLargeError, match=rf"1 x {rows + 1:,} pixels \(PNG L\) takes 385 MiB to decode; at most 384"):
+        open_picture(column(0, rows + 1), shorter_side=256)
+
+
+def test_the_budget_counts_what_each_decoder_holds() -> None:
+    assert decoding_bytes("RGB", 8000, 5000, webp=False, coefficients=0) <= MAX_DECODING_BYTES
+    assert decoding_bytes("RGB", 5000, 5000, webp=True, coefficients=0) <= MAX_DECODING_BYTES
+    assert decoding_bytes("RGB", 5100, 5000, webp=True, coefficients=0) > MAX_DECODING_BYTES
+    assert decoding_bytes("CMYK", 1250, 625, webp=False, coefficients=4 * 40_000_000) <= MAX_DECODING_BYTES
+
+
+def scan_by_scan(width: int, height: int) -> bytes:
+    """A JPEG that is not progressive and has a scan for each of its three components; grey, two bits a block."""
+    blocks = -(-width // 8) * -(-height // 8)
+    sizes = struct.pack(">BHHB", 8, height, width, 3) + bytes([1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0])
+    table = bytes([1] + [0] * 15)
+    start = b"\xff\xd8" + _segment(0xDB, bytes([0] + [16] * 64)) + _segment(0xC0, sizes)
+    start += _segment(0xC4, b"\x00" + table + b"\x00") + _segment(0xC4, b"\x10" + table + b"\x00")
+    scans = (_segment(0xDA, bytes([1, number, 0x00, 0, 63, 0])) + bytes(-(-blocks // 4)) for number in (1, 2, 3))
+    return start + b"".join(scans) + b"\xff\xd9"
+
+
+def test_a_jpeg_of_several_scans_counts_in_full() -> None:
+    assert open_picture(scan_by_scan(4000, 4000), shorter_side=256).size == (1000, 1000)
+    with pytest.raises(PictureTooLargeError, match="12,000 x 12,000 pixels"):
+        open_picture(scan_by_scan(12_000, 12_000), shorter_side=256)
+    # One scan of all components is decoded row by row, so its size at an eighth counts.
+    assert open_picture(encoded(Image.new("RGB", (8000, 6000), RED), "JPEG"), shorter_side=256).size == (1000, 750)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from contract import cgroup, gpus
+from contract.picture_memory import MAX_DECODING_BYTES
 from serve import config
 from serve.errors import ConfigError
 from tests.contract import test_nvml
@@ -85,11 +86,24 @@ def test_an_empty_variable_counts_as_unset() -> None:
 
 @pytest.mark.parametrize(("cpus", "gpus", "workers"), [(4, 1, 4), (16, 1, 4), (2, 1, 2), (2, 4, 4)])
 def test_a_gpu_has_as_many_workers_as_cpus_up_to_four(cpus: int, gpus: int, workers: int) -> None:
-    assert config._default_workers(cpus, gpus) == workers
+    assert config._default_workers(cpus, gpus, 64 << 30) == workers
 
 
 def test_a_gpu_with_little_memory_has_fewer(tmp_path: Path) -> None:
     shutil.copy(test_nvml.build(tmp_path, "-DFREE=3ULL"), tmp_path / "libnvidia-ml.so.1")
-    ask = [sys.executable, "-c", "from serve import config; print(config._default_workers(8, 1))"]
+    ask = [sys.executable, "-c", "from serve import config; print(config._default_workers(8, 1, 64 << 30))"]
     environ = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}
     assert subprocess.run(ask, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout == "2\n"
+
+
+def test_each_worker_has_room_for_the_largest_picture() -> None:
+    room = (256 << 20) + MAX_DECODING_BYTES
+    assert [config._default_workers(8, 0, size) for size in (1, 3 * room - 1, 3 * room, 64 << 30)] == [1, 2, 3, 8]
+    gpu_room = (960 << 20) + MAX_DECODING_BYTES
+    assert [config._default_workers(8, 1, size) for size in (3 * gpu_room - 1, 3 * gpu_room)] == [2, 3]
+
+
+def test_pictures_are_decoded_side_by_side_where_there_is_memory_for_each() -> None:
+    own = 256 << 20
+    sizes = (0, 2 * (own + 2 * MAX_DECODING_BYTES) - 1, 2 * (own + 2 * MAX_DECODING_BYTES), 64 << 30)
+    assert [config._decoders(4, 2, 0, size) for size in sizes] == [1, 1, 2, 4]
