@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from contract.errors import ArchiveError
 from contract.files import replacing
+from contract.visible import NOT_UTF8, is_utf8, visible
 
 _CHUNK = 1 << 20
 HEADER_BYTES = 1 << 20
@@ -118,6 +119,8 @@ def plain_name(name: str) -> PurePosixPath:
     long = len(name.encode(errors="surrogateescape")) > NAME_BYTES or any(len(os.fsencode(part)) > 255 for part in path.parts)
     if bad or long or any(ord(letter) < 32 for letter in name):
         raise ArchiveError(f"{name[:200]!r}: not a plain relative name")
+    if not is_utf8(name):
+        raise ArchiveError(f"{visible(name[:200])} {NOT_UTF8}")
     return path
 
 

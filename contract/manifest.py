@@ -16,6 +16,7 @@ from contract.errors import ArtefactError
 from contract.files import write_whole
 from contract.precision import GRAPHS, Precision
 from contract.preprocess import Preprocessing
+from contract.visible import NOT_UTF8, is_utf8, visible
 
 MANIFEST = "model.json"
 WEIGHTS = "model.safetensors"
@@ -145,6 +146,9 @@ def _classes(value: Any) -> tuple[str, ...]:
     good = isinstance(value, list) and all(isinstance(name, str) and 0 < len(name) <= 255 for name in value)
     if not good or len(value) < 2 or len(set(value)) != len(value):
         raise ArtefactError(f"{MANIFEST}: classes must be two or more different names")
+    for name in value:
+        if not is_utf8(name):
+            raise ArtefactError(f"{MANIFEST}: class {visible(name)} {NOT_UTF8}")
     return tuple(value)
 
 

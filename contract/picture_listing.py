@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.visible import NOT_UTF8, is_utf8, visible
+
 CONTENT_TYPES = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "image/jpeg"),
     ".png": "image/png",
@@ -50,7 +52,7 @@ class Listing:
     def empty(self) -> dict[str, str]:
         """Classes without a usable picture, each with the first problem in it, or an empty text."""
         found = {picture.class_name for picture in self.usable}
-        problems = {picture.class_name: f"{picture.name} {picture.problem}" for picture in reversed(self.pictures)}
+        problems = {picture.class_name: f"{visible(picture.name)} {picture.problem}" for picture in reversed(self.pictures)}
         return {name: problems.get(name, "") for name in self.classes if name not in found}
 
     def left_out_words(self) -> str:
@@ -67,7 +69,7 @@ class Listing:
 
 
 def _counted(rows: Mapping[str, Sequence[str]]) -> str:
-    shown = {reason: f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" for reason, names in rows.items()}
+    shown = {reason: f"{visible(', '.join(names[:3]))}{', ...' if len(names) > 3 else ''}" for reason, names in rows.items()}
     return "; ".join(f"{len(names)} {reason} ({shown[reason]})" for reason, names in rows.items())
 
 
@@ -97,6 +99,9 @@ def is_hidden(name: str) -> bool:
 
 def _of_class(folder: Path, class_name: str, root: Path, left_out: dict[str, list[str]]) -> Iterator[Listed]:
     start = folder / class_name
+    if not is_utf8(class_name):
+        yield Listed(start, class_name, class_name, NOT_UTF8)
+        return
     if start.is_symlink() and not _inside(start, root):
         yield Listed(start, class_name, class_name, "is a link to a place outside the folder")
         return
@@ -111,7 +116,7 @@ def _of_class(folder: Path, class_name: str, root: Path, left_out: dict[str, lis
             if is_hidden(name):
                 continue
             if _is_picture(name) or name in links:
-                yield Listed(path, shown, class_name, _problem(path, root))
+                yield Listed(path, shown, class_name, _problem(path, root) if is_utf8(shown) else NOT_UTF8)
             else:
                 left_out[OTHER].append(shown)
 

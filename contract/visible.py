@@ -19,6 +19,15 @@ _ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in (*_CON
 _ESCAPES_BUT_LAYOUT = {code: shown for code, shown in _ESCAPES.items() if chr(code) not in "\n\t"}
 
 
+NOT_UTF8 = "has a name that is not UTF-8; rename it"
+"""Said of a file or folder whose name `is_utf8` denies: no key of S3, no JSON and no table of a job can hold such a name."""
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a name is text. Bytes of a file's name that are no UTF-8 are lone surrogates in Python."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def visible(text: str, *, lines: bool = False) -> str:
     """The text with such characters escaped; with `lines`, line feeds and tabs stay."""
     return text.translate(_ESCAPES_BUT_LAYOUT if lines else _ESCAPES)

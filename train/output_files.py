@@ -49,7 +49,7 @@ def write_history(folder: Path, history: list[dict[str, float]]) -> None:
 def write_predictions(folder: Path, split: str, rows: Iterable[tuple[str, str, str, float]]) -> None:
     """Writes predictions-SPLIT.csv: path below input/data, true class, predicted class, probability of the predicted class."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / predictions(split), "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    with open(folder / predictions(split), "w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(PREDICTION_COLUMNS)
         writer.writerows((picture, truth, predicted, f"{sure:.6f}") for picture, truth, predicted, sure in rows)

@@ -16,7 +16,7 @@ from ..s3.uri import join, split
 from ..storage.object_info import About
 from ..storage.objects import Objects
 from .interruptible import Interrupt, InterruptibleReader, never
-from .untrusted_folder import Entry, UntrustedFolder, kind
+from .untrusted_folder import Entry, UntrustedFolder, kind, not_uploaded
 
 FAST = 1
 """gzip level: weights hardly shrink, and level 6 takes five times as long for them."""
@@ -68,12 +68,13 @@ def upload(
 def _upload_loose(objects: Objects, bucket: str, prefix: str, found: list[Found], interrupt: Interrupt) -> list[str]:
     left_out = []
     for folder, (name, status) in found:
-        if stat.S_ISREG(status.st_mode):
+        problem = not_uploaded(folder, name, status)
+        if problem is not None:
+            left_out.append(problem)
+        elif stat.S_ISREG(status.st_mode):
             with folder.reader(name) as file:
                 size = os.fstat(file.fileno()).st_size
                 objects.put_stream(bucket, prefix + name, InterruptibleReader(file, size, interrupt))
-        elif not stat.S_ISDIR(status.st_mode):
-            left_out.append(_left_out(folder, name, status))
     return left_out
 
 
@@ -106,7 +107,7 @@ def pack(writer: Writer, found: Iterable[Found], interrupt: Interrupt = never) -
                 member.type, member.linkname = tarfile.SYMTYPE, folder.target(name) or ""
                 tar.addfile(member)
             else:
-                left_out.append(_left_out(folder, name, status))
+                left_out.append(f"{folder.shown(name)} is {kind(status.st_mode)} and is not uploaded.")
     return left_out
 
 
@@ -131,7 +132,3 @@ def merged(folders: Iterable[UntrustedFolder]) -> list[Found]:
         for entry in folder.walk():
             found.setdefault(entry.name, (folder, entry))
     return [found[name] for name in sorted(found, key=lambda name: name.split("/"))]
-
-
-def _left_out(folder: UntrustedFolder, name: str, status: os.stat_result) -> str:
-    return f"{folder.shown(name)} is {kind(status.st_mode)} and is not uploaded."

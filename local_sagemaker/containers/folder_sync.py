@@ -19,7 +19,7 @@ from ..storage.objects import Objects
 from .channels import copy
 from .config_files import local_path, profiler_path
 from .interruptible import Interrupt, InterruptibleReader, never
-from .untrusted_folder import Refused, UntrustedFolder, kind
+from .untrusted_folder import Refused, UntrustedFolder, not_uploaded
 
 TOLD = 20
 """How many of the things that do not go up are told."""
@@ -95,11 +95,12 @@ class FolderSync:
     def _scan(self) -> dict[str, Mark]:
         found: dict[str, Mark] = {}
         for name, status in self.folder.walk():
-            if stat.S_ISREG(status.st_mode):
+            problem = not_uploaded(self.folder, name, status)
+            if problem is None and stat.S_ISREG(status.st_mode):
                 if not name.endswith(self.skip):
                     found[name] = _mark(status)
-            elif not stat.S_ISDIR(status.st_mode) and len(self._left_out) < TOLD:
-                self._left_out.setdefault(name, f"{self.folder.shown(name)} is {kind(status.st_mode)} and is not uploaded.")
+            elif problem is not None and len(self._left_out) < TOLD:
+                self._left_out.setdefault(name, problem)
         return found
 
 

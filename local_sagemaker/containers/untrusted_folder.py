@@ -304,6 +304,18 @@ def kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "of an unknown kind")
 
 
+def not_uploaded(folder: UntrustedFolder, name: str, status: os.stat_result) -> str | None:
+    """Why a thing below a folder cannot become an object in S3, as a sentence; None for files, and for folders, which need not.
+
+    A name that is not UTF-8, which Python reads with lone surrogates, cannot be a key.
+    """
+    if any("\ud800" <= letter <= "\udfff" for letter in name):
+        return f"{folder.shown(name)} has a name that is not UTF-8 and is not uploaded."
+    if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+        return None
+    return f"{folder.shown(name)} is {kind(status.st_mode)} and is not uploaded."
+
+
 def _split(name: str) -> list[str]:
     """The parts of a path below a folder; none of the folder itself."""
     parts = name.split("/") if name else []

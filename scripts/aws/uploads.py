@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract.visible import NOT_UTF8, is_utf8
 from scripts.aws.api import Target
 from scripts.aws.calls import Call
 from scripts.aws.settings import Settings
@@ -46,8 +47,11 @@ def plan(settings: Settings, prefix: str, files: Mapping[str, Path]) -> Iterator
 
 
 def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, Path], output: Output) -> Done:
-    """`files`: names below `prefix`, which is ours alone and ends with a slash. Raises LaunchError for a file too large."""
-    for path in files.values():
+    """`files`: names below `prefix`, which is ours alone and ends with a slash. Raises LaunchError for a file
+    too large, and for a name that no key can hold."""
+    for name, path in files.items():
+        if not is_utf8(name):
+            raise LaunchError(f"{path} {NOT_UTF8}")
         if path.stat().st_size > _LARGEST:
             raise LaunchError(f"{path}: {path.stat().st_size / 1e9:.1f} GB; at most 5 GB a file")
     there = {row["Key"]: row for row in listed(target, settings, prefix)}

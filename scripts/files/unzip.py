@@ -16,6 +16,7 @@ from contract.archive import plain_name
 from contract.errors import ArchiveError
 from contract.picture_listing import CONTENT_TYPES, is_hidden
 from contract.splits import FOLDERS
+from contract.visible import NOT_UTF8
 from scripts.errors import LaunchError
 from scripts.output import Output
 
@@ -24,6 +25,8 @@ SPLITS = tuple(FOLDERS.values())
 _CHUNK = 1 << 20
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
 """What zipfile raises for bytes that are no zip; ValueError for names and places that cannot be."""
+_UTF8, _UNIX = 0x800, 3
+"""The flag of a name in UTF-8, and the system on which a member was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,7 @@ def _pictures(archive: Path, opened: zipfile.ZipFile, limits: Limits) -> Iterato
 
 
 def _checked(archive: Path, member: zipfile.ZipInfo) -> PurePosixPath:
-    name = member.filename
+    name = _name(archive, member)
     try:
         path = plain_name(name)
     except ArchiveError as error:
@@ -91,6 +94,20 @@ def _checked(archive: Path, member: zipfile.ZipInfo) -> PurePosixPath:
     if member.flag_bits & 1:
         raise LaunchError(f"{archive}: {name[:200]!r} is encrypted")
     return path
+
+
+def _name(archive: Path, member: zipfile.ZipInfo) -> str:
+    """A member's name. One that is not marked as UTF-8 may be UTF-8 all the same: macOS and many programs on Unix do not mark it.
+    On DOS and Windows it is in the code page in which zipfile has read it; on Unix any other bytes are in nobody knows what."""
+    name = member.filename
+    if member.flag_bits & _UTF8 or name.isascii():
+        return name
+    try:
+        return name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        if member.create_system == _UNIX:
+            raise LaunchError(f"{archive}: {name[:200]!r} {NOT_UTF8}, or unpack it yourself and use --folder") from None
+        return name
 
 
 def _write(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, most: int) -> int:

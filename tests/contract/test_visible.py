@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract.visible import visible
+from contract.visible import is_utf8, visible
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,8 @@ def test_other_text_stays_what_it_is(text: str) -> None:
 
 def test_lines_and_tabs_stay_where_they_are_wanted() -> None:
     assert visible("a\n\tb\x1b", lines=True) == "a\n\tb\\x1b"
+
+
+def test_names_of_other_bytes_are_told_apart() -> None:
+    assert all(map(is_utf8, ("", "a", "Épagneul", "\ud7ff", "\ue000", "\U0001f415")))
+    assert not any(map(is_utf8, ("\ud800", "a\udcff", "\udfffb")))

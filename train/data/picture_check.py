@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from contract.splits import SPLITS, TRAIN
+from contract.visible import visible
 from train.data.loader import Loader
 from train.data.pictures import Collection
 from train.errors import DataError
@@ -28,7 +29,7 @@ def find_unusable(collection: Collection, loader: Loader, ranks: Ranks, report: 
             break
     bad = sorted(pair for part in ranks.gathered(found) for pair in part)
     if bad:
-        shown = "; ".join(f"{collection.pictures[index].name}: {text}" for index, text in bad[:5])
+        shown = "; ".join(f"{visible(collection.pictures[index].name)}: {text}" for index, text in bad[:5])
         text = f"{len(bad)} of {len(collection.pictures)} pictures cannot be used: {shown}{'; ...' if len(bad) > 5 else ''}"
         if len(bad) > limit:
             raise DataError(f"{len(bad)} bad pictures, max-bad-images is {limit}: remove them or raise max-bad-images. {text}")
@@ -45,6 +46,6 @@ def require_enough(collection: Collection, channels: Sequence[str], bad: list[in
     present = {collection.pictures[index].label for index in indices[TRAIN]}
     empty = [name for label, name in enumerate(collection.classes) if label not in present]
     if empty:
-        raise DataError(f"channel train: no usable pictures of {len(empty)} class(es): {', '.join(empty[:5])}")
+        raise DataError(f"channel train: no usable pictures of {len(empty)} class(es): {visible(', '.join(empty[:5]))}")
     if len(indices[TRAIN]) < ranks:
         raise DataError(f"channel train: {len(indices['train'])} pictures for {ranks} processes")

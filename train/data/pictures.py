@@ -10,6 +10,7 @@ from pathlib import Path
 
 from contract.picture_listing import class_folders, listing
 from contract.splits import SPLITS, TRAIN
+from contract.visible import visible
 from train.errors import DataError
 
 
@@ -53,7 +54,7 @@ def collect(channels: dict[str, Path]) -> Collection:
         listed = listing(channels[split])
         unknown = sorted(set(listed.classes) - set(classes))
         if unknown:
-            shown = ", ".join(unknown[:5]) + (" ..." if len(unknown) > 5 else "")
+            shown = visible(", ".join(unknown[:5])) + (" ..." if len(unknown) > 5 else "")
             raise DataError(f"channel {split}: {len(unknown)} class folder(s) that channel train lacks: {shown}")
         label = {name: number for number, name in enumerate(classes)}
         pictures += [

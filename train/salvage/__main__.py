@@ -17,6 +17,7 @@ from contract.errors import ContractError
 from contract.manifest import digest
 from contract.picture_listing import class_folders
 from contract.preprocess import Preprocessing
+from contract.visible import NOT_UTF8, is_utf8, visible
 from train import config, hyperparameter_types
 from train.errors import ConfigError, SalvageError, TrainError
 from train.export import artefact
@@ -75,7 +76,7 @@ def salvage(file: Path, out: Path, *, classes: Path | None, arch: str | None, en
             state = _loaded(fit, side)
         except SalvageError as error:
             raise SalvageError(f"{file}: {error}") from None
-    provenance = {"salvaged_from": file.name, "sha256": digest(file), "saved_as": found.kind[:200]}
+    provenance = {"salvaged_from": visible(file.name), "sha256": digest(file), "saved_as": found.kind[:200]}
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".salvage-", dir=out.parent) as aside:
         folder = Path(aside)
@@ -142,6 +143,9 @@ def _names(path: Path | None, count: int) -> tuple[str, ...]:
     names = _folders(path) if path.is_dir() else _listed(path)
     if len(names) != count or len(set(names)) != count:
         raise SalvageError(f"--classes {path}: {len(set(names))} different names, and the network has {count} outputs")
+    for name in names:
+        if not is_utf8(name):
+            raise SalvageError(f"--classes {path}: {visible(name)} {NOT_UTF8}")
     _say("classes", f"{names[0]} to {names[-1]}, of {path}")
     return tuple(names)
 
