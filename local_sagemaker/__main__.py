@@ -5,12 +5,14 @@ import sys
 from collections.abc import Sequence
 
 from .config import read_config
+from .containers import orphans
 from .errors import AwsError, StartError
 from .server import serve
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the server until it is told to stop."""
+    orphans.adopt()
     try:
         asyncio.run(serve(read_config(arguments)))
     except (StartError, AwsError) as error:

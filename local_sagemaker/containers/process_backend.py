@@ -21,13 +21,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
 
 from ..image_table import Image
+from . import orphans
 from .backend import EXIT, WITHOUT_GPUS, CannotStart, ContainerSpec, base_of, exit_code_of, note_of, write_note
 from .untrusted_folder import Refused, UntrustedFolder
 
@@ -43,9 +45,17 @@ class ProcessContainer:
     """A container by its folder. It may have been started by a server that is gone."""
 
     def __init__(
-        self, folder: Path, pid: int, started: float, port: int | None, process: subprocess.Popen[bytes] | None = None
+        self,
+        folder: Path,
+        pid: int,
+        started: float,
+        port: int | None,
+        inits: "_Inits",
+        process: subprocess.Popen[bytes] | None = None,
     ) -> None:
         self._folder = folder
+        self._inits = inits
+        self._swept = False
         self._pid = pid
         self._started = started
         self._port = port
@@ -56,9 +66,11 @@ class ProcessContainer:
         return f"127.0.0.1:{self._port}"
 
     def exit_code(self) -> int | None:
-        """None while container_init.py lives. 137 when it was killed before it could write the code down."""
+        """None while container_init.py lives. 137 when it was killed before it could write the code down; then what it would have
+        ended is ended here."""
         if self._alive():
             return None
+        self._sweep()
         code = exit_code_of(self._folder)
         return 137 if code is None else code
 
@@ -72,6 +84,7 @@ class ProcessContainer:
         if not self._gone_within(KILL_WAIT):
             self._kill_tree()
             self._gone_within(KILL_WAIT)
+        self._sweep()
 
     def _alive(self) -> bool:
         if self._process is not None:
@@ -98,6 +111,14 @@ class ProcessContainer:
             time.sleep(0.01)
         return True
 
+    def _sweep(self) -> None:
+        if not self._swept and not self._alive():
+            self._swept = True
+            if self._process is not None:
+                self._inits.forget(self._process)
+            with self._inits.known() as inits:
+                orphans.end(base_of(self._folder).path, set(inits), KILL_WAIT)
+
     def _kill_tree(self) -> None:
         with contextlib.suppress(psutil.Error):
             top = psutil.Process(self._pid)
@@ -105,11 +126,32 @@ class ProcessContainer:
                 process.kill()
 
 
+class _Inits:
+    """The process ids of container_init.py that this server has started and not yet seen the end of."""
+
+    def __init__(self) -> None:
+        self._started: dict[int, subprocess.Popen[bytes]] = {}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def known(self) -> Iterator[dict[int, subprocess.Popen[bytes]]]:
+        """All of them; meanwhile no other thread starts one."""
+        with self._lock:
+            yield self._started
+
+    def forget(self, process: subprocess.Popen[bytes]) -> None:
+        """Its process id may be another's by now."""
+        with self._lock:
+            if self._started.get(process.pid) is process:
+                del self._started[process.pid]
+
+
 class ProcessBackend:
     """Runs containers as processes of this machine."""
 
     def __init__(self, images: Mapping[str, Image]) -> None:
         self._images = images
+        self._inits = _Inits()
 
     reaches_us = True
     isolates_network = False
@@ -150,13 +192,13 @@ class ProcessBackend:
             "LANG": "C.UTF-8",
             **image.environment,
             **spec.environment,
-            "SAGEMAKER_BASE_DIR": self.seen_base(spec.folder),
+            orphans.FOLDER_VARIABLE: self.seen_base(spec.folder),
         }
         port = free_port() if spec.serves else None
         if port is not None:
             environment["SAGEMAKER_BIND_TO_PORT"] = str(port)
         try:
-            with own.appender(spec.log.name) as log:
+            with own.appender(spec.log.name) as log, self._inits.known() as inits:
                 process = subprocess.Popen(
                     [sys.executable, "-I", "-S", str(INIT), str(exit_file), *command],
                     cwd=home,
@@ -166,6 +208,7 @@ class ProcessBackend:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
+                inits[process.pid] = process
         except (OSError, ValueError, Refused) as error:
             raise CannotStart(f"{shlex.join(command)} cannot be started: {error}") from error
         if spec.yields:
@@ -175,7 +218,7 @@ class ProcessBackend:
         assert process.stdin is not None
         with process.stdin as stdin:
             stdin.write(b"g")
-        return ProcessContainer(spec.folder, process.pid, started, port, process)
+        return ProcessContainer(spec.folder, process.pid, started, port, self._inits, process)
 
     def find(self, folder: Path) -> ProcessContainer | None:
         """The container of this folder, from its container.json."""
@@ -183,7 +226,7 @@ class ProcessBackend:
         pid, started, port = note.get("pid"), note.get("started"), note.get("port")
         if not (isinstance(pid, int) and 0 < pid < 1 << 31 and isinstance(started, float) and isinstance(port, int | None)):
             return None
-        return ProcessContainer(folder, pid, started, port)
+        return ProcessContainer(folder, pid, started, port, self._inits)
 
 
 def free_port() -> int:
