@@ -100,6 +100,10 @@ class Container(Protocol):
         """`host:port` at which this machine reaches what it serves."""
         ...
 
+    def port_is_taken(self) -> bool:
+        """Whether another program of this machine listens at that address, so that what answers there may be that one."""
+        ...
+
     def terminate(self) -> None:
         """SIGTERM to the program, as AWS sends it: to the first process only."""
         ...

@@ -45,6 +45,10 @@ class DockerContainer:
         """The published loopback port; of an isolated container, which can have none, its address on its own network."""
         return address_in(self._container.attrs["NetworkSettings"])
 
+    def port_is_taken(self) -> bool:
+        """The engine publishes no port that it does not have, and an address on a network of its own is the container's."""
+        return False
+
     def terminate(self) -> None:
         """SIGTERM to the program, whatever STOPSIGNAL the image has."""
         self._signal("SIGTERM")
@@ -109,6 +113,10 @@ class EndedContainer:
     def address(self) -> str:
         """Nothing serves there."""
         return ""
+
+    def port_is_taken(self) -> bool:
+        """Nothing serves there."""
+        return False
 
     def terminate(self) -> None:
         """Nothing is left to end."""

@@ -31,6 +31,7 @@ import psutil
 from ..image_table import Image
 from . import orphans
 from .backend import EXIT, WITHOUT_GPUS, CannotStart, ContainerSpec, base_of, exit_code_of, note_of, write_note
+from .port_owner import is_listened_at_by_others
 from .untrusted_folder import Refused, UntrustedFolder
 
 INIT = Path(__file__).with_name("container_init.py")
@@ -64,6 +65,10 @@ class ProcessContainer:
     def address(self) -> str:
         """A loopback port."""
         return f"127.0.0.1:{self._port}"
+
+    def port_is_taken(self) -> bool:
+        """The port was free when it was chosen, and anyone may have been faster than the program."""
+        return self._port is not None and is_listened_at_by_others(self._port, self._pid)
 
     def exit_code(self) -> int | None:
         """None while container_init.py lives. 137 when it was killed before it could write the code down; then what it would have

@@ -50,6 +50,7 @@ class Instance:
     running: Container | None = None
     ready: bool = False
     bad_pings: int = 0
+    port_was_taken: bool = False
     pinged: float = field(default=0.0)
 
     @classmethod
@@ -131,9 +132,16 @@ class Instance:
         return self.running is not None and self.running.exit_code() is None
 
     def ping(self) -> bool:
-        """GET /ping; 200 within 2 s is healthy."""
+        """GET /ping; 200 within 2 s is healthy, if it is the container that answers."""
         self.pinged = time.monotonic()
-        return is_healthy(self.target.address, PING_TIMEOUT)
+        if not is_healthy(self.target.address, PING_TIMEOUT):
+            return False
+        if self.running is not None and self.running.port_is_taken():
+            if not self.port_was_taken:
+                self.say(f"Another program listens at {self.target.address}: what it answers to /ping does not count.")
+            self.port_was_taken = True
+            return False
+        return True
 
     def maintain(self) -> bool:
         """Takes new log lines in, and pings when it is time; False when the instance is to be replaced."""
@@ -181,6 +189,8 @@ class Instance:
         """How the container ended, and what it printed last."""
         code = self.running.exit_code() if self.running else None
         ended = "" if code is None else f"The container exited with code {code}. "
+        if self.port_was_taken:
+            ended += f"Another program listens at its port, {self.target.address}; the next instance gets another port. "
         words = tail(log_of(self.folder))
         return f"{ended}Last log lines: {words}" if words else f"{ended}It printed nothing."
 
