@@ -16,6 +16,9 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+CODE_BYTES = 4
+"""Digits of an exit code, and spaces."""
 
 
 def prctl(option: int, value: int) -> None:
@@ -77,12 +80,42 @@ def wait_for(child: int) -> int:
             return code if code >= 0 else 128 - code
 
 
+def reserve(part: str) -> int | None:
+    """Opens the file that becomes the exit file, its bytes taken already: the program may leave the disk full. None where
+    there is no room for it now."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(part)
+    try:
+        file = os.open(part, NEW_FILE, 0o644)
+        os.write(file, b" " * CODE_BYTES)
+    except OSError:
+        return None
+    return file
+
+
+def write_code(exit_file: str, part: str, file: int | None, code: int) -> None:
+    """Writes the exit code down, in what was reserved, or in a new file where the program has put something else in its place."""
+    text = str(code).ljust(CODE_BYTES).encode()
+    with contextlib.suppress(OSError):
+        if file is not None and os.path.samestat(os.fstat(file), os.lstat(part)):
+            os.pwrite(file, text, 0)
+            os.replace(part, exit_file)
+            return
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(part)  # nothing of the container lives any more that could put a link there again
+    with open(os.open(part, NEW_FILE, 0o644), "wb") as new:
+        new.write(text)
+    os.replace(part, exit_file)
+
+
 def main(arguments: list[str]) -> int:
     """Returns the command's exit code."""
     exit_file, command = arguments[0], arguments[1:]
     if not sys.stdin.buffer.read(1):
         return 1
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+    part = exit_file + ".part"
+    reserved = reserve(part)
     handled = {signal.SIGTERM, signal.SIGUSR1}
     signal.pthread_sigmask(signal.SIG_BLOCK, handled)
     child = start(command)
@@ -100,12 +133,8 @@ def main(arguments: list[str]) -> int:
     code = wait_for(child)
     signal.pthread_sigmask(signal.SIG_BLOCK, handled)
     end(child)
-    part = exit_file + ".part"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(part)  # nothing of the container lives any more that could put a link there again
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "w") as file:
-        file.write(str(code))
-    os.replace(part, exit_file)
+    with contextlib.suppress(OSError):  # on a full disk; the server that started us has it from our own exit code
+        write_code(exit_file, part, reserved, code)
     return code
 
 

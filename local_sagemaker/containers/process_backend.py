@@ -77,6 +77,8 @@ class ProcessContainer:
             return None
         self._sweep()
         code = exit_code_of(self._folder)
+        if code is None and self._process is not None and self._process.returncode >= 0:
+            code = self._process.returncode  # it could not write the code down, and ended with it
         return 137 if code is None else code
 
     def terminate(self) -> None:

@@ -70,8 +70,9 @@ class RecordThread(ABC):
 
         return self._patiently(lambda: self._context.store.update(self._kind, self._name, apply))
 
-    def _patiently(self, call: Callable[[], T]) -> T:
-        """Repeats what fails because the disk is full or out of order, until it is done or the server stops."""
+    def _patiently(self, call: Callable[[], T], between: Callable[[], None] = lambda: None) -> T:
+        """Repeats what fails because the disk is full or out of order, until it is done or the server stops, and calls
+        `between` before each new try."""
         while True:
             try:
                 return call()
@@ -80,3 +81,4 @@ class RecordThread(ABC):
                     raise
                 log.warning("%s %s waits: %s", self._kind, self._name, error)
                 self._server_stops.wait(RETRY)
+                between()

@@ -14,6 +14,7 @@ from ..containers.backends import Backends
 from ..containers.channels import CannotDownload
 from ..containers.config_files import below_ml, seen
 from ..containers.container_log import END_PATIENCE, STOP_PATIENCE, LogFollower
+from ..containers.disk_space import drop_files, full_disk
 from ..containers.folder_feed import FolderFeed
 from ..containers.folder_removal import remove_tree
 from ..containers.folder_sync import FolderSync, push_all
@@ -52,6 +53,7 @@ class ProcessingRun(JobThread):
         self._folder = context.root / "processing" / name / processing_files.HOST
         self._base = base_of(self._folder)
         self._continuous = self._syncs("Continuous")
+        self._disk = ""
         self._feeds = self._make_feeds() if self._training else []
 
     def _run(self, adopt: bool) -> None:
@@ -149,7 +151,7 @@ class ProcessingRun(JobThread):
         ending: Ending | None = tuple(record["ending"]) if "ending" in record else None
         kill_at, looked = time.monotonic() + STOP_GRACE, 0.0
         while (code := container.exit_code()) is None:
-            self._patiently(lambda: self._collect(follower))
+            self._patiently(lambda: self._collect(follower), between=lambda: self._look_at_disk(container))
             now = time.monotonic()
             if now - looked >= SYNC_EVERY or self._wake.is_set():
                 self._wake.clear()
@@ -166,11 +168,20 @@ class ProcessingRun(JobThread):
             if ending is not None and now >= kill_at:
                 container.kill()
             self._wake.wait(0 if follower.behind else TICK)
+        self._look_at_disk(container)
         self._stop_asked.clear()  # what was asked for until now has ended the container
         until = time.monotonic() + (END_PATIENCE if ending is None else STOP_PATIENCE)
         while self._patiently(lambda: follower.rest(until)) is not None:
             self._update(lambda record, now: record.update(offset=follower.offset))
         return code, ending
+
+    def _look_at_disk(self, container: Container) -> None:
+        """Where the program has failed and the disk is full, keeps that for the reason, and drops what no failed job uploads:
+        without room the job could not be ended."""
+        if not self._disk and container.exit_code():
+            self._disk = full_disk(self._folder)
+            if self._disk:
+                drop_files(sync.folder for sync in self._syncs("EndOfJob"))
 
     def _decide(self, ending: Ending) -> None:
         """Keeps why the container is being ended, which its exit code does not say."""
@@ -228,7 +239,7 @@ class ProcessingRun(JobThread):
         elif problem:
             self._end("Failed", f"ClientError: Output upload failed: {problem}")
         elif code:
-            self._end("Failed", training_state.algorithm_error("", code))
+            self._end("Failed", training_state.algorithm_error("", code, self._disk))
         else:
             self._end("Completed")
 

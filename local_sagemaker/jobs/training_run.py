@@ -14,6 +14,7 @@ from ..containers.backend import CannotStart
 from ..containers.backends import Backends
 from ..containers.channels import CannotDownload
 from ..containers.container_log import END_PATIENCE, STOP_PATIENCE
+from ..containers.disk_space import drop_files, full_disk
 from ..containers.interruptible import Interrupted
 from ..containers.untrusted_folder import Refused
 from ..context import Context
@@ -76,6 +77,7 @@ class TrainingRun(JobThread):
             record.get("given_up", []),
         )
         self._said = 0
+        self._disk: str | None = None
         self._interrupt = threading.Event()
         self._new_rules = threading.Event()
 
@@ -141,7 +143,8 @@ class TrainingRun(JobThread):
         kill_at, pushed = time.monotonic() + STOP_GRACE, 0.0
         while True:
             codes = self._containers.exit_codes()
-            self._patiently(self._collect)
+            self._look_at_disk()
+            self._patiently(self._collect, between=self._look_at_disk)
             if len(codes) == len(self._containers.hosts):
                 break
             self._containers.sample_system()
@@ -171,6 +174,14 @@ class TrainingRun(JobThread):
         if problem := self._patiently(lambda: self._containers.push(final=True, interrupt=self._upload_given_up)):
             raise JobFailed(f"ClientError: Artifact upload failed:{problem}")
         return end or (End.FAILED if any(codes.values()) else End.EXITED), codes
+
+    def _look_at_disk(self) -> None:
+        """Where a program has failed and the disk is full, keeps that for the reason, and drops the model, which no failed job
+        uploads: without room the job could not be ended."""
+        if self._disk is None and any(self._containers.exit_codes().values()):
+            self._disk = full_disk(self._containers.folder)
+            if self._disk:
+                drop_files(self._containers.base(host) / "model" for host in self._containers.hosts)
 
     def _push(self, due: float) -> None:
         """Uploads what is synced; gives up when something is to be done about the containers, at `due` at the latest."""
@@ -266,7 +277,7 @@ class TrainingRun(JobThread):
             return self._fail(f"ClientError: Artifact upload failed:{error}")
         if end is End.FAILED:
             host = self._record().get("failed_host") or next(host for host, code in codes.items() if code)
-            return self._fail(training_state.algorithm_error(self._containers.failure_file(host), codes[host]))
+            return self._fail(training_state.algorithm_error(self._containers.failure_file(host), codes[host], self._disk or ""))
         status, secondary = OUTCOMES[end]
         self._update(lambda record, now: training_state.finish(record, status, now, secondary=secondary))
         self._containers.remove()

@@ -109,10 +109,13 @@ def finish(record: Record, status: str, now: float, *, secondary: str | None = N
     record["modified"] = now
 
 
-def algorithm_error(written: str, code: int) -> str:
-    """FailureReason of a program that failed: the first 1,024 characters it wrote to output/failure, and its exit code."""
+def algorithm_error(written: str, code: int, disk: str = "") -> str:
+    """FailureReason of a program that failed: the first 1,024 characters it wrote to output/failure, and its exit code.
+
+    `disk`: a sentence about the disk, where that is full, which is why little may have been written.
+    """
     end = f", exit code: {code}"
-    text = written.strip()[:FAILURE_LIMIT] or "See job logs for more information"
+    text = written.strip()[:FAILURE_LIMIT] or disk or "See job logs for more information"
     return f"AlgorithmError: {text}"[: FAILURE_LIMIT - len(end)] + end
 
 
