@@ -17,7 +17,7 @@ import openvino
 from contract import cgroup, precision
 from contract.precision import GRAPHS, Precision
 from contract.preprocess import Preprocessing, normalise
-from train.data.loader import Batch, Loader
+from train.data.loader import Batch, Loader, as_loader_error
 from train.report import Report
 
 CALIBRATION = 300
@@ -32,6 +32,14 @@ _HINTS = {"int8": "f32", "bfloat16": "bf16", "float32": "f32"}
 
 class Stopped(Exception):
     """The job was told to stop."""
+
+
+class _ReadingFailed(Exception):
+    """The pictures could not be read, which says nothing of the network. `error`: what is to be raised in its place."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Samples:
@@ -64,7 +72,14 @@ class Samples:
             yield np.stack([normalise(pixels, self._spec) for pixels in batch.pixels.numpy()]), batch.labels.numpy()
 
     def _read(self, indices: Sequence[int]) -> Iterator[Batch]:
-        for batch in self._loader.evaluation([indices[at : at + self._batch] for at in range(0, len(indices), self._batch)]):
+        batches = self._loader.evaluation([indices[at : at + self._batch] for at in range(0, len(indices), self._batch)])
+        while True:
+            try:
+                batch = next(batches, None)
+            except RuntimeError as error:
+                raise _ReadingFailed(as_loader_error(error, self._loader.workers)) from error
+            if batch is None:
+                return
             if self._stopped():
                 raise Stopped
             yield batch
@@ -73,7 +88,8 @@ class Samples:
 def choose(folder: Path, network: openvino.Model, samples: Samples, report: Report) -> Precision:
     """Judges every precision of `network`, writes its int8 form into `folder` if that is accepted, and returns the result.
 
-    No error here costs the trained network: after one, and when the job is stopped, float32 alone is accepted.
+    Where NNCF or OpenVINO refuse the network, memory runs out, or the job is stopped, float32 alone is accepted. Any other error
+    is a fault of this program's, and raised: hidden, every job would serve slowly and nobody would know why.
     """
     calibration, pictures = samples.counts
     if pictures < LEAST_JUDGED:
@@ -85,7 +101,9 @@ def choose(folder: Path, network: openvino.Model, samples: Samples, report: Repo
     except Stopped:
         report.say("precision: float32; the job was stopped before another was judged")
         return Precision()
-    except Exception as error:
+    except _ReadingFailed as failed:
+        raise failed.error from failed.__cause__
+    except _refusals() as error:
         report.say(f"precision: float32; another cannot be made ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
         return Precision()
     if "int8" in found.accepted:
@@ -93,6 +111,14 @@ def choose(folder: Path, network: openvino.Model, samples: Samples, report: Repo
     shown = ", ".join(f"{name} {share:.4f}" for name, share in found.accuracy.items())
     report.say(f"precision: {found.accepted[0]}; accuracy on {pictures} validation pictures: {shown}")
     return found
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What NNCF and OpenVINO raise for a network that they cannot quantise or compile; OpenVINO's errors are RuntimeErrors."""
+    from nncf import errors
+
+    named = (one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, Exception))
+    return RuntimeError, MemoryError, *named
 
 
 def _quantised(network: openvino.Model, samples: Samples) -> openvino.Model:

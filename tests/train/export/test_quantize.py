@@ -93,7 +93,7 @@ def test_int8_that_loses_more_than_half_a_point_is_left_out(tmp_path: Path) -> N
     ("fault", "said"),
     [
         (Stopped(), "precision: float32; the job was stopped before another was judged"),
-        (ValueError("no such\nlayer"), "precision: float32; another cannot be made (ValueError: no such layer)"),
+        (RuntimeError("no such\nlayer"), "precision: float32; another cannot be made (RuntimeError: no such layer)"),
     ],
 )
 def test_a_stop_or_a_failure_costs_no_model(
