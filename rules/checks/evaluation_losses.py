@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from rules.reading.saved_tensors import SavedStep
 
 
@@ -17,34 +15,50 @@ class EvaluationLoss:
 
 
 @dataclass(slots=True)
+class _Mean:
+    """The mean of losses that are not kept: a job may train for days without an evaluation."""
+
+    count: int = 0
+    total: float = 0.0
+
+    def add(self, loss: float) -> None:
+        self.count += 1
+        self.total += loss
+
+    @property
+    def value(self) -> float:
+        return self.total / self.count
+
+
+@dataclass(slots=True)
 class EvaluationLosses:
     """Gathers the losses of one tensor into evaluations. Saved steps of EVAL with no step of another mode between them are one.
 
     A single batch's loss is noise: the batches of one evaluation differ more than two evaluations do.
     """
 
-    _train: list[float] = field(default_factory=list)
-    _evaluation: list[float] = field(default_factory=list)
+    _train: _Mean = field(default_factory=_Mean)
+    _evaluation: _Mean = field(default_factory=_Mean)
     _last: SavedStep | None = None
     _before: float | None = None
 
     def add(self, step: SavedStep, loss: float) -> EvaluationLoss | None:
         """Takes a saved loss in; gives the evaluation that this step shows to be over."""
         done = None
-        if self._evaluation and self._last is not None and not step.goes_on(self._last):
+        if self._evaluation.count and self._last is not None and not step.goes_on(self._last):
             done = self.close()
         if step.mode == "EVAL":
-            self._evaluation.append(loss)
+            self._evaluation.add(loss)
             self._last = step
         else:
-            self._train.append(loss)
+            self._train.add(loss)
         return done
 
     def close(self) -> EvaluationLoss | None:
         """The evaluation that is open, where there is one."""
-        if not self._evaluation or self._last is None:
+        if not self._evaluation.count or self._last is None:
             return None
-        self._before = float(np.mean(self._train)) if self._train else self._before
-        point = EvaluationLoss(self._last.number, self._before, float(np.mean(self._evaluation)))
-        self._train, self._evaluation = [], []
+        self._before = self._train.value if self._train.count else self._before
+        point = EvaluationLoss(self._last.number, self._before, self._evaluation.value)
+        self._train, self._evaluation = _Mean(), _Mean()
         return point

@@ -70,6 +70,7 @@ class LossNotDecreasing(ChosenTensorsRule):
         seen.append((point.step, point.evaluation))
         if len(seen) > 1:
             yield from self._judge(key, point.step, seen[-2][1], point.evaluation)
+            del seen[:-1]
 
     def _judge(self, key: str, step: int, before: float, now: float) -> Iterator[Evidence]:
         change = 100 * (now - before) / abs(before) if before else (0.0 if now == before else np.inf)

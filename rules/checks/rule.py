@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypedDict
 
 from rules.checks.parameters import names, regex
+from rules.checks.thinning import MOST, thin
 from rules.errors import ParameterError
 from rules.reading.saved_tensors import SavedStep, SavedTensor, SavedTensors
 
+MOST_POINTS = 2 * MOST
+"""Points kept of each subject: an evaluation follows a job for days. Where there are more, half of them are left out."""
 LEARNING = ("TRAIN", "GLOBAL")
 """The modes in which weights change: what is compared from step to step is compared in these alone."""
 
@@ -60,7 +63,10 @@ class Rule:
     def test(self, subject: str, at: float, value: float, is_bad: bool, threshold: float, message: str) -> Iterator[Evidence]:
         """Counts and plots a tested value; gives evidence where it is bad."""
         self.tested += 1
-        self.series.setdefault(subject, []).append((at, float(value)))
+        points = self.series.setdefault(subject, [])
+        points.append((at, float(value)))
+        if len(points) > MOST_POINTS:
+            points[:] = thin(points, MOST_POINTS // 2)
         if is_bad:
             yield Evidence(subject, int(at), float(value), float(threshold), message)
 

@@ -7,6 +7,7 @@ would count everything twice.
 
 import json
 import re
+from array import array
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,10 +32,10 @@ _FILE = re.compile(r"(\d{10})\.(algo-\d+)\.json$")
 
 @dataclass(slots=True)
 class Series:
-    """One metric of one device, in the order of time."""
+    """One metric of one device, in the order of time: 16 bytes a sample, for a job that runs for days has many."""
 
-    times: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
+    times: "array[float]" = field(default_factory=lambda: array("d"))
+    values: "array[float]" = field(default_factory=lambda: array("d"))
 
     def last(self, count: int) -> NDArray[np.float64]:
         return np.array(self.values[-count:])

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from rules.checks.thinning import Point, thin
 from rules.report.axis_ticks import clock_ticks, log_ticks, ticks
-from rules.report.curve import Point, finite_points, thin
+from rules.report.curve import finite_points
 from rules.report.number_format import clock_time, duration, number
 from rules.report.page import absent
 from rules.report.rendering import macro

@@ -11,11 +11,12 @@ from rules.checks.evaluation import Evaluation
 from rules.checks.overall import ProfilerReport
 from rules.checks.profiler_rule import ProfilerRule
 from rules.checks.rule import Evidence, EvidenceRow, evidence_row
+from rules.checks.thinning import Point, thin
 from rules.errors import ParameterError, RuleError
 from rules.reading.job_files import JobFiles
 from rules.reading.profile import Profile
 from rules.reading.source import Source, json_object
-from rules.report.curve import Point, finite_points, thin
+from rules.report.curve import finite_points
 
 LARGE = 500_000_000
 """Bytes of saved tensors above which only the rules over losses are evaluated here: the others read all of them."""

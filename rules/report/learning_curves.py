@@ -8,12 +8,12 @@ from typing import Any, TypedDict, final
 
 from contract.output_data import HISTORY, STEPS
 from contract.reason import first_line
+from rules.checks.thinning import Point, thin
 from rules.errors import RuleError
 from rules.reading.job_files import JobFiles
 from rules.reading.saved_tensors import SavedTensors
 from rules.reading.source import Source
 from rules.report.absent import Absent
-from rules.report.curve import Point, thin
 
 KEPT = 2000
 """Points of a curve that the report keeps."""

@@ -12,11 +12,11 @@ import numpy as np
 
 from contract.timeline import PARTS
 from rules.checks.steps import causes, outliers
+from rules.checks.thinning import Point, thin
 from rules.errors import RuleError
 from rules.reading.job_files import JobFiles
 from rules.reading.profile import Profile
 from rules.reading.timeline import TimedStep
-from rules.report.curve import Point, thin
 from rules.report.number_format import duration, number
 
 FEWEST = 10

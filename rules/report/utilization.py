@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.checks.overall import percentiles
+from rules.checks.thinning import Point, thin
 from rules.reading.profile import Profile
 from rules.reading.system_metrics import CPU, GPU, GPU_FOOTPRINT, GPU_MEMORY, IO_WAIT, NodeSamples, Series, SystemMetrics
 from rules.report.absent import Absent
-from rules.report.curve import Point, thin
 from rules.report.number_format import number
 
 ABSENT = (
