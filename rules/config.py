@@ -8,6 +8,7 @@ parameters. Without that file the process's own environment is taken, and of it 
 import argparse
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,11 @@ from rules.checks.parameters import known
 from rules.checks.profiler_rule import ProfilerRule
 from rules.checks.rule import TensorRule
 from rules.errors import ParameterError
+from rules.reading.json_fields import text
 
 COMMON = ("rule_to_invoke", "base_trial", "action_json", "start_step", "end_step")
 """Parameters that are the evaluation's and not the rule's."""
+_STEP = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +73,9 @@ def _container(base: Path) -> Config:
     file = base / "config" / "processingjobconfig.json"
     try:
         body = json.loads(file.read_bytes()) if file.exists() else {}
-        environment = body.get("Environment") or {}
+        environment = {text(name): text(value) for name, value in (body.get("Environment") or {}).items()}
         outputs = (body.get("ProcessingOutputConfig") or {}).get("Outputs") or []
-        output = outputs[0]["S3Output"]["LocalPath"] if outputs else str(base / "processing" / "output" / "rule")
+        output = text(outputs[0]["S3Output"]["LocalPath"]) if outputs else str(base / "processing" / "output" / "rule")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ParameterError(f"{file.name} is not a Processing job's: {error!r}.") from None
     given = {name: value for name, value in environment.items() if not name.isupper()}
@@ -134,6 +137,6 @@ def _step(parameters: Mapping[str, str], name: str) -> int | None:
     value = parameters.get(name, "").strip()
     if value in ("", "None"):
         return None
-    if not value.isdecimal():
-        raise ParameterError(f"{name}: {value!r} is not a step.")
+    if not _STEP.fullmatch(value):
+        raise ParameterError(f"{name}: {value[:100]!r} is not a step.")
     return int(value)

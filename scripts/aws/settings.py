@@ -118,11 +118,11 @@ def _table(target: str, file: Path) -> dict[str, Any]:
         body = tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LaunchError(f"{file}: cannot be read: {str(error)[:120]}") from None
     for name, value in body.items():
         if name not in ("local", "aws") or not isinstance(value, dict):
-            raise LaunchError(f"{file}: {name!r} is not known there; it has the tables [local] and [aws]")
+            raise LaunchError(f"{file}: {name!r:.100} is not known there; it has the tables [local] and [aws]")
     return {name.replace("-", "_"): _checked(file, target, name, value) for name, value in body.get(target, {}).items()}
 
 
@@ -131,14 +131,14 @@ def _checked(file: Path, target: str, name: str, value: Any) -> Any:
     if kind is None:
         close = difflib.get_close_matches(name, NAMES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(NAMES)}"
-        raise LaunchError(f"{file}: [{target}] {name}: not known; {hint}")
+        raise LaunchError(f"{file}: [{target}] {name:.100}: not known; {hint}")
     if kind is tuple:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)
-        raise LaunchError(f'{file}: [{target}] {name} = {value!r}: need a list of strings, such as ["a", "b"]')
+        raise LaunchError(f'{file}: [{target}] {name} = {value!r:.100}: need a list of strings, such as ["a", "b"]')
     if type(value) is not kind:
         wanted = {str: "a string", int: "a whole number", bool: "true or false"}[kind]
-        raise LaunchError(f"{file}: [{target}] {name} = {value!r}: need {wanted}")
+        raise LaunchError(f"{file}: [{target}] {name} = {value!r:.100}: need {wanted}")
     return value
 
 
