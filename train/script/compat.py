@@ -62,7 +62,7 @@ def logging_without_handler() -> None:
 
 
 def numpy_names(numpy: ModuleType) -> None:
-    """np.float, np.int, np.bool, np.object and np.str were Python's own types until NumPy 1.24."""
+    """np.float, np.int, np.object, np.str and np.complex were Python's own types until NumPy 1.24."""
     for name, kind in (("float", float), ("int", int), ("object", object), ("str", str), ("complex", complex)):
         if name not in vars(numpy):
             setattr(numpy, name, kind)
