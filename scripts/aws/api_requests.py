@@ -195,7 +195,7 @@ def _hooks(config: TrainConfig) -> dict[str, Any]:
     return {
         "S3OutputPath": config.settings.uri("tensors"),
         "HookParameters": {"save_interval": str(config.save_interval)},
-        "CollectionConfigurations": builtin_rules.collections(config.rules),
+        "CollectionConfigurations": builtin_rules.collections(config.rules, without_modes=config.script is not None),
     }
 
 

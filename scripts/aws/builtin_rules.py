@@ -113,11 +113,19 @@ def chosen(text: str | None, settings: Settings, *, hooks: bool = True) -> tuple
     return rules
 
 
-def collections(rules: Iterable[Rule]) -> list[dict[str, Any]]:
-    """CollectionConfigurations with all that the rules need."""
+def collections(rules: Iterable[Rule], *, without_modes: bool = False) -> list[dict[str, Any]]:
+    """CollectionConfigurations with all that the rules need.
+
+    `without_modes`: the program may never tell its hook whether it trains or evaluates. Its steps are global ones then, of
+    which the same is saved as of steps in training.
+    """
     wanted = {*ALWAYS, *(name for rule in rules for name in DEBUGGER.get(rule.name, ()))}
     return [
-        {"CollectionName": name, "CollectionParameters": dict(parameters)}
+        {"CollectionName": name, "CollectionParameters": dict(parameters) | (_as_global(parameters) if without_modes else {})}
         for name, parameters in COLLECTIONS.items()
         if name in wanted
     ]
+
+
+def _as_global(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {f"global.{name.removeprefix('train.')}": value for name, value in parameters.items() if name.startswith("train.")}

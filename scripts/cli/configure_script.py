@@ -110,6 +110,7 @@ def _shared(parsed: ParsedCommand) -> tuple[dict[str, Any], SourceArchive]:
     path = line.source / archive.program if line.source else line.script
     typed = ["--script", str(line.script), *(["--source", str(line.source)] if line.source else [])]
     typed += [word for channel in line.channel for word in ("--channel", channel)]
+    typed += [word for metric in line.metric for word in ("--metric", metric)]
     script = Script(
         path=path.resolve(),
         options=shlex.join(typed),

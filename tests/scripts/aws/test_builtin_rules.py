@@ -93,3 +93,19 @@ def test_what_is_saved_for_a_rule_is_enough_to_judge_by(tmp_path: Path) -> None:
             continue  # these inputs are no pictures
         result = Evaluation(rule=make(rule.name, parameters), place=str(place), follow=True).run()
         assert result.status is not Status.ERROR, (rule.name, result.details)
+
+
+def test_a_program_without_modes_saves_what_training_would(tmp_path: Path) -> None:
+    """smdebug's own reader of the hook's configuration says at which steps a loss is saved."""
+    hooks = {
+        "S3OutputPath": "s3://bucket/tensors",
+        "LocalPath": str(tmp_path / "out"),
+        "HookParameters": {"save_interval": "100"},
+        "CollectionConfigurations": builtin_rules.collections((), without_modes=True),
+    }
+    (tmp_path / "hook.json").write_text(json.dumps(hooks))
+    hook = smdebug.Hook.create_from_json_file(str(tmp_path / "hook.json"))
+    saved = hook.collection_manager.get("losses").save_config
+    for mode in (smdebug.modes.GLOBAL, smdebug.modes.TRAIN):
+        assert [step for step in range(31) if saved.should_save_step(mode, step)] == [0, 10, 20, 30]
+    assert "global.save_interval" not in json.dumps(builtin_rules.collections(()))
