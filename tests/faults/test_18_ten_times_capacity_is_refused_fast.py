@@ -25,7 +25,7 @@ def test_ten_times_capacity_is_refused_fast(dogs: list[bytes]) -> None:
         print(f"frontend grew {growth / 2**20:.1f} MiB; recovered in {recovery:.2f} s")
         assert set(result.statuses) == {200, 503} and len(refused) > 100
         assert all(b"Overloaded" in sample.body for sample in result.samples if sample.status == 503)
-        assert median < 0.05
+        assert median < result.quantile(0.5) / 2, "whoever is refused does not wait as those do who are not"
         # Ten wait, one is in hand: nobody waits longer than eleven predictions, on a machine where the clients compete too.
         assert result.quantile(0.99) < 11 * 4 * max(alone.quantile(0.9), 0.02)
         assert growth < 32 << 20 and recovery < 2

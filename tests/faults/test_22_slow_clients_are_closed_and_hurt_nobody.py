@@ -21,7 +21,7 @@ def test_slow_clients_are_closed_and_hurt_nobody(dogs: list[bytes]) -> None:
         assert len(headers) == len(bodies) == SLOW
         assert min(headers) > 9 and max(headers) < 13
         assert min(bodies) > 29 and max(bodies) < 33
-        assert among < 1.2 * alone + 0.01
+        assert among < 3 * alone + 0.05, "one that waits for a slow client waits for seconds"
         assert server.ping().status == 200
 
 

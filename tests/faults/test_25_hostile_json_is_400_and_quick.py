@@ -62,8 +62,8 @@ def test_hostile_json_is_400_and_quick(server: Server) -> None:
             times.append(time.monotonic() - start)
         assert answer.status == 400, (name, answer)
         assert set(answer.json()) == {"code", "message", "request_id"} and answer.body.isascii()
-        # 50 ms when alone; the best of three, and a little more where other tests take the CPUs.
-        assert min(times) < 0.15, (name, times)
+        # 50 ms when alone; the best of three, as other tests take the CPUs. What grows with the square takes minutes.
+        assert min(times) < 2, (name, times)
         slowest = max(slowest, (name, min(times)), key=lambda pair: pair[1])
     print(f"{len(BODIES)} hostile bodies, all 400; slowest {slowest[0]!r} in {slowest[1] * 1000:.1f} ms")
     assert "RecursionError" not in server.log() and "Traceback" not in server.log()

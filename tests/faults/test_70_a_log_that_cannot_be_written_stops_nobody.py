@@ -54,7 +54,7 @@ def test_a_log_that_cannot_be_written_stops_nobody(stdout: int, dogs: list[bytes
             f"{REFUSED} lines nobody took: slowest /ping {1000 * slowest:.1f} ms, a worker replaced after {replaced:.1f} s, "
             f"ended in {time.monotonic() - start:.1f} s"
         )
-        assert slowest < 0.5
+        assert slowest < 5, "what waits for the reader waits for ever"
 
 
 def test_a_program_without_standard_streams_serves(dogs: list[bytes]) -> None:

@@ -31,7 +31,7 @@ def test_hostile_bodies_are_refused_fast(body: bytes) -> None:
     start = time.monotonic()
     with pytest.raises(RequestError):
         json_body.read(body)
-    assert time.monotonic() - start < 0.25
+    assert time.monotonic() - start < 5, "what grows with the square takes minutes"
 
 
 def test_as_many_commas_and_brackets_as_the_limit_are_parsed_and_one_more_is_not() -> None:

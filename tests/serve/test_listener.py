@@ -26,7 +26,7 @@ def test_who_has_connected_is_served_and_nobody_else_gets_in() -> None:
     started = time.monotonic()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     before.close()
     accepted.close()
 

@@ -43,7 +43,7 @@ def test_a_reader_that_stops_delays_nobody_and_is_told_what_it_missed() -> None:
     for number in range(HELD_LINES + 500):
         writer.add(b"%05d%s\n" % (number, b"x" * 200))
     writer.flush(0.1)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
     with os.fdopen(reading, "rb") as lines, ThreadPoolExecutor(1) as pool:
         reader = pool.submit(lines.readlines)
         writer.flush(30)

@@ -55,7 +55,7 @@ def test_what_is_no_file_is_refused_by_name_at_once(folder: UntrustedFolder, out
     began = time.monotonic()
     with pytest.raises(Refused, match=f"^/opt/ml/x is {what} where a regular file is expected"):
         CALLS[call](folder, "x")
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 5
     assert [path.name for path in outside.iterdir()] == ["secret"] and (outside / "secret").read_text() == SECRET
 
 

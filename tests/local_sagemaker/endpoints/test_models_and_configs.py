@@ -7,8 +7,10 @@ import io
 import json
 import os
 import signal
+import statistics
 import tarfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -180,13 +182,22 @@ def test_a_dead_instance_is_replaced_while_the_endpoint_stays_in_service(server:
 def test_invoking_adds_little(server: LocalServer) -> None:
     make_endpoint(server, "quick")
     ask(server, "quick")
-    times = []
-    for _ in range(100):
+
+    def seconds(call: Callable[[], object]) -> float:
         started = time.perf_counter()
-        ask(server, "quick", "length")
-        times.append(time.perf_counter() - started)
-    print(f"InvokeEndpoint through boto3: median {sorted(times)[50] * 1000:.2f} ms")
-    assert sorted(times)[50] < 0.05
+        call()
+        return time.perf_counter() - started
+
+    # In turns, so that whatever else this machine does slows both.
+    pairs = [
+        (seconds(lambda: ask(server, "quick", "length")), seconds(lambda: server.sagemaker.list_models(MaxResults=1)))
+        for _ in range(100)
+    ]
+    invoked, listed = (statistics.median(times) for times in zip(*pairs, strict=True))
+    print(
+        f"InvokeEndpoint through boto3: median {invoked * 1000:.2f} ms; ListModels, which asks no container: {listed * 1000:.2f}"
+    )
+    assert invoked < 5 * listed, "a packet that waits for another's acknowledgement costs 40 ms"
     delete(server, "quick")
 
 
