@@ -55,7 +55,7 @@ def test_a_script_trains_and_a_metric_without_a_value_is_told_with_the_nearest_l
 
 
 def test_a_script_that_runs_is_followed_and_a_changed_one_is_refused(person: Kennel) -> None:
-    asked = words("train", "--set", "wait=15", *LOSS)
+    asked = words("train", "--set", "wait=15", "--spot", *LOSS)
     person.run(*asked, "--detach")
     name = person.state()["training_job"]
     assert f"{name} runs already: following it" in person.run(*asked, "--detach").stdout
@@ -73,7 +73,7 @@ def test_the_best_of_a_script_is_its_own(person: Kennel, server: LocalServer) ->
     assert (
         "3 of 3" in done
         and "lower loss is better" in done
-        and "train --script train.py --channel train=data" in done.splitlines()[-1]
+        and "train --script train.py --channel train=data --metric 'loss=average loss: ([0-9.]+)'" in done.splitlines()[-1]
     )
     kept = json.loads((person.folder / ".kennel" / "best-scripts.json").read_text())
     best = kept[str((person.folder / "train.py").resolve())]
