@@ -60,7 +60,8 @@ class TrainingContainers:
         backend = chosen.backend
         if left := remove_tree(self.folder):
             raise CannotStart(f"The folder {self.folder} of an earlier job cannot be removed, remove it first: {left[0]}.")
-        interface = backend.network_interface(len(self.hosts), isolated=self._isolated)
+        calls_us = self._has_to_call_us(backend)
+        interface = "lo" if calls_us else backend.network_interface(len(self.hosts), isolated=self._isolated)
         for number, host in enumerate(self.hosts):
             seen_base = backend.seen_base(self.folder / host)
             config_files.write_config(self.base(host), self._request, host, seen_base=seen_base, network_interface=interface)
@@ -75,18 +76,27 @@ class TrainingContainers:
         if "CheckpointConfig" in self._request:
             for sync in self._syncs[: len(self.hosts)]:
                 sync.restore()
-        cluster = backend.cluster_environment(len(self.hosts)) | self._credentials(backend)
+        cluster = backend.cluster_environment(len(self.hosts)) | self._credentials(backend, calls_us)
         self._running = {}
         try:
             for host in self.hosts:
-                self._running[host] = backend.start(self._spec(host, chosen.image, cluster))
+                self._running[host] = backend.start(self._spec(host, chosen.image, cluster, calls_us))
         except BaseException:
             self.kill()
             raise
 
-    def _credentials(self, backend: Backend) -> dict[str, str]:
+    def _has_to_call_us(self, backend: Backend) -> bool:
+        """Whether the job fetches something from this server that its backend does not let it reach: the code of a script, say.
+
+        One host can be given a way here. Several have a network of their own, which they need more.
+        """
+        if self._isolated or backend.reaches_us or len(self.hosts) > 1:
+            return False
+        return bool(execution_role.of_training_job(self._request).objects)
+
+    def _credentials(self, backend: Backend, calls_us: bool) -> dict[str, str]:
         """The key that the hosts share, where they can call this server."""
-        if self._isolated or not backend.reaches_us:
+        if self._isolated or not (backend.reaches_us or calls_us):
             return {}
         return self._context.credentials(self._holder, self._request["RoleArn"], execution_role.of_training_job(self._request))
 
@@ -195,7 +205,7 @@ class TrainingContainers:
             with suppress(AwsError):  # a full disk: the job does not fail for a remark
                 self._context.events.append(GROUP, self._followers[self.hosts[0]].stream, lines)
 
-    def _spec(self, host: str, image: str, cluster: dict[str, str]) -> ContainerSpec:
+    def _spec(self, host: str, image: str, cluster: dict[str, str], calls_us: bool) -> ContainerSpec:
         algorithm = self._request["AlgorithmSpecification"]
         name = self._request["TrainingJobName"]
         return ContainerSpec(
@@ -215,6 +225,7 @@ class TrainingContainers:
             hosts=tuple(self.hosts),
             hostname=host,
             isolated=self._isolated,
+            calls_us=calls_us,
             instance_type=self._instance_types[host],
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.support.local_server import LocalServer, job_request, wait_for_endpoint, wait_for_job, wait_until
+from tests.support.local_server import LocalServer, job_request, log_lines, wait_for_endpoint, wait_for_job, wait_until
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 DOCKERFILE = """
@@ -20,8 +20,8 @@ COPY --chmod=755 train serve /usr/local/bin/
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    started = LocalServer(tmp_path_factory.mktemp("docker-backend") / "root")
+def server(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> Iterator[LocalServer]:
+    started = LocalServer(tmp_path_factory.mktemp("docker-backend") / "root", f"--image-alias=*/framework:*={base_image}")
     started.s3.create_bucket(Bucket="bucket")
     started.ecr.create_repository(repositoryName="toy")
     yield started
@@ -62,6 +62,62 @@ def run(server: LocalServer, image: str, name: str, **change: object) -> dict:
     request["AlgorithmSpecification"]["TrainingImage"] = image
     server.sagemaker.create_training_job(**request)
     return request
+
+
+def test_an_image_of_exactly_that_name_goes_before_the_alias(
+    engine: docker.DockerClient, server: LocalServer, base_image: str
+) -> None:
+    found = engine.images.get(base_image)
+    try:
+        found.tag("registry.invalid/framework", "2")
+        for tag, words in (("1", f"framework:1 runs as {base_image}."), ("2", "")):
+            request = job_request(f"framework-{tag}")
+            request["AlgorithmSpecification"] |= {
+                "TrainingImage": f"registry.invalid/framework:{tag}",
+                "ContainerEntrypoint": ["python3.11", "-c", "print('ran')"],
+            }
+            server.sagemaker.create_training_job(**request)
+            job = wait_for_job(server, f"framework-{tag}", 120)
+            assert job["TrainingJobStatus"] == "Completed", job
+            message = next(one for one in job["SecondaryStatusTransitions"] if one["Status"] == "Training")["StatusMessage"]
+            assert message == f"Training image download completed. Training in progress. {words}".strip()
+            assert log_lines(server, f"framework-{tag}") == [*([f"[platform] {words}"] if words else []), "ran"]
+    finally:
+        engine.images.remove("registry.invalid/framework:2")
+
+
+ASKS = """
+import os, socket, urllib.error, urllib.request
+try:
+    urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"])
+except urllib.error.HTTPError as error:
+    print("answered", error.code, bool(os.environ["AWS_SECRET_ACCESS_KEY"]), socket.gethostbyname("algo-1"))
+except KeyError:
+    print("no way there")
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "printed"),
+    [
+        (
+            {"HyperParameters": {"sagemaker_submit_directory": '"s3://bucket/code/sourcedir.tar.gz"'}},
+            "answered 403 True 127.0.0.1",
+        ),
+        ({"Environment": {"CODE": "s3://bucket/code/sourcedir.tar.gz"}, "EnableNetworkIsolation": True}, "no way there"),
+    ],
+)
+def test_a_container_that_has_to_fetch_its_code_reaches_the_server(
+    server: LocalServer, base_image: str, change: dict, printed: str
+) -> None:
+    name = f"fetches-{len(change)}"
+    request = job_request(name, **change)
+    request["Environment"] = {**request.get("Environment", {}), "ASKS": ASKS}
+    entry = ["python3.11", "-c", "import os; exec(os.environ['ASKS'])"]
+    request["AlgorithmSpecification"] |= {"TrainingImage": base_image, "ContainerEntrypoint": entry}
+    server.sagemaker.create_training_job(**request)
+    assert wait_for_job(server, name, 120)["TrainingJobStatus"] == "Completed"
+    assert log_lines(server, name) == [printed]
 
 
 def left(engine: docker.DockerClient, server: LocalServer) -> list[str]:
