@@ -16,7 +16,19 @@ from bench.machine import described
 from contract import gpus
 
 ROOT = Path(__file__).resolve().parent.parent
-BENCHES = ("serving", "decoding", "tuning", "training", "growth", "fine_tuning", "profile", "images", "local_server", "gpu")
+BENCHES = (
+    "serving",
+    "decoding",
+    "tuning",
+    "training",
+    "growth",
+    "fine_tuning",
+    "profile",
+    "script",
+    "images",
+    "local_server",
+    "gpu",
+)
 
 
 def main(names: list[str]) -> int:

@@ -30,6 +30,7 @@ SMALL = {
     "growth": "--rounds 1 --photographs {dogs}/train --pictures 40 --classes 2",
     "fine_tuning": "--seeds 1 --data {dogs}",
     "profile": "--rounds 1 --every 4",
+    "script": "--rounds 1",
     "local_server": "--rounds 1 --calls 5",
     "gpu": "--cpu --seconds 0.3 --rounds 1 --data {dogs} --without multi-model-server --without litserve",
 }

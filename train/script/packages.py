@@ -10,7 +10,6 @@ import hashlib
 import shutil
 import sys
 import sysconfig
-import venv
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
@@ -79,6 +78,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _create(folder: Path) -> Path:
     """A virtual environment that finds its own packages first, then this program's; returns its Python."""
+    import venv  # a tenth of a second, which only a script with packages of its own waits for
+
     venv.EnvBuilder(symlinks=True).create(folder)
     site = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
     below = sysconfig.get_path("purelib")
