@@ -8,6 +8,7 @@ from datetime import datetime
 from bench.load import Load, Result
 from tests.support import artefact
 from tests.support.server import Server
+from tests.support.train_jobs import wait_until
 
 KILLS, SECONDS_BETWEEN = 4, 2.5
 
@@ -16,7 +17,7 @@ def test_a_killed_worker_costs_only_its_own_request(dogs: list[bytes]) -> None:
     with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=2) as server:
         start_up = server.events("serving")[0]["seconds"]
         result, pings = asyncio.run(_load_and_kill(server, dogs))
-        server.wait_workers(2)
+        wait_until(lambda: len(server.events("worker_ready")) == 2 + KILLS)
         gone = [_time(event) for event in server.events("worker_gone")]
         ready = [_time(event) for event in server.events("worker_ready")][2:]
         errors = [sample for sample in result.samples if sample.status != 200]

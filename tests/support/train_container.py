@@ -1,9 +1,10 @@
 """A tiny training image that keeps the contract. What it does is said by hyperparameters; it knows no library of ours.
 
-`say`: lines to print, parted by |. `write`: JSON of path below /opt/ml to text. `exit`: the exit code. `wait`: seconds to wait
-before it ends. `on_term`: what to do at SIGTERM: save (a checkpoint and exit 0), ignore. `epochs`: counts up a checkpoint, one
-epoch each 0.1 s, printing `loss=...` from `lr`. `fail`: text for output/failure. `python`: code to run first, as JSON, that
-knows `base`. `read`: the name of a hyperparameter that is an S3 URI, as JSON or as it is; the object's size is printed.
+`say`: lines to print, parted by |. `write`: JSON of path below /opt/ml to text. `exit`: the exit code. `wait`: seconds to
+wait before it ends. `until`: a file it waits for before it ends. `on_term`: what to do at SIGTERM: save (a checkpoint and
+exit 0), ignore. `epochs`: counts up a checkpoint, one epoch each 0.1 s, printing `loss=...` from `lr`. `fail`: text for
+output/failure. `python`: code to run first, as JSON, that knows `base`. `read`: the name of a hyperparameter that is an S3
+URI, as JSON or as it is; the object's size is printed.
 """
 
 import json
@@ -68,6 +69,8 @@ if "copy_to_model" in hyperparameters:
 if "epochs" in hyperparameters:
     epochs()
 time.sleep(float(hyperparameters.get("wait", "0")))
+while "until" in hyperparameters and not Path(hyperparameters["until"]).exists():
+    time.sleep(0.05)
 if "fail" in hyperparameters:
     (base / "output" / "failure").write_text(hyperparameters["fail"])
 sys.exit(int(hyperparameters.get("exit", "0")))
