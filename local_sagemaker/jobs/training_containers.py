@@ -72,7 +72,8 @@ class TrainingContainers:
         for stream in record["streams"].values():  # a job of this name may have had the same, in the same second
             self._context.events.follow_anew(GROUP, stream)
         self._follow(record)
-        self._tell([*filter(None, [chosen.remark]), *training_state.without_effect(self._request)])
+        promises = training_state.UNPROTECTED | training_state.WITHOUT_EFFECT
+        self._tell([*filter(None, [chosen.remark]), *training_state.not_kept(self._request, promises)])
         if "CheckpointConfig" in self._request:
             for sync in self._syncs[: len(self.hosts)]:
                 sync.restore()

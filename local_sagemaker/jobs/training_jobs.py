@@ -29,7 +29,7 @@ class TrainingJobs(RunningJobs):
         kept = {member: value for member, value in request.items() if member != "Tags"}
         record = training_state.new(kept, arn, self._context.clock(), tuning_job_arn)
         backend = self._backends.of(request["AlgorithmSpecification"]["TrainingImage"])
-        told = training_state.without_effect(request)
+        told = training_state.not_kept(request, training_state.UNPROTECTED)
         if request.get("EnableNetworkIsolation") and not backend.isolates_network:
             told.insert(0, f"{NOT_ISOLATED}.")
         if told:

@@ -119,24 +119,26 @@ def algorithm_error(written: str, code: int, disk: str = "") -> str:
     return f"AlgorithmError: {text}"[: FAILURE_LIMIT - len(end)] + end
 
 
-WITHOUT_EFFECT = (
-    (("OutputDataConfig.KmsKeyId", "ResourceConfig.VolumeKmsKeyId"), "nothing is encrypted on this machine"),
-    (("VpcConfig",), "the containers are on the network that this machine gives them"),
-    (("EnableInterContainerTrafficEncryption",), "the hosts of a job are on this machine and send each other plain text"),
+UNPROTECTED = {
+    ("OutputDataConfig.KmsKeyId", "ResourceConfig.VolumeKmsKeyId"): "nothing is encrypted on this machine",
+    ("VpcConfig",): "the containers are on the network that this machine gives them",
+    ("EnableInterContainerTrafficEncryption",): "the hosts of a job are on this machine and send each other plain text",
+}
+"""Members that ask for a protection that is not there, and what is instead."""
+WITHOUT_EFFECT = {
     (
-        ("AlgorithmSpecification.EnableSageMakerMetricsTimeSeries",),
-        "metrics are in FinalMetricDataList and in the log, and there are no graphs of them",
-    ),
-)
-"""Members that a request may have and that change nothing here, and why. A job is told."""
+        "AlgorithmSpecification.EnableSageMakerMetricsTimeSeries",
+    ): "metrics are in FinalMetricDataList and the log, without graphs",
+}
+"""Other members that a request may have and that change nothing here. The SageMaker SDK sends this one unasked."""
 
 
-def without_effect(request: Mapping[str, Any]) -> list[str]:
-    """A sentence for each promise of a request that this machine does not keep."""
+def not_kept(request: Mapping[str, Any], promises: Mapping[tuple[str, ...], str]) -> list[str]:
+    """A sentence for each of these promises that a request asks for."""
     found = []
-    for members, why in WITHOUT_EFFECT:
+    for members, instead in promises.items():
         if given := [member for member in members if _member(request, member)]:
-            found.append(f"{', '.join(given)}: {why}.")
+            found.append(f"{', '.join(given)}: {instead}.")
     return found
 
 
