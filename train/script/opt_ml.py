@@ -1,20 +1,23 @@
-"""Shows a script the job's private folder at /opt/ml, in a mount namespace of its own. Linux only.
+"""Shows a script the job's private folder at /opt/ml, and its hosts' names, in a mount namespace of its own. Linux only.
 
     python -I -S opt_ml.py BASE COMMAND...
 
-So scripts work that name /opt/ml/model by itself, and not by SM_MODEL_DIR, where /opt/ml is no folder of the container. Root
-needs a mount namespace for that, and anybody else a user namespace too, which some machines refuse: then the command runs
-without. This file is run by its path, without the rest of the package.
+So scripts work that name /opt/ml/model by itself, and not by SM_MODEL_DIR, where /opt/ml is no folder of the container; and
+algo-1 is a name there, too: of this machine, on which all hosts of a job are. Root needs a mount namespace for that, and anybody
+else a user namespace too, which some machines refuse: then the command runs without. This file is run by its path, without the
+rest of the package.
 """
 
 import ctypes
+import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
-PLACE = Path("/opt/ml")
+PLACE, HOSTS = Path("/opt/ml"), Path("/etc/hosts")
 
 
 def command(base: Path, words: list[str]) -> list[str]:
@@ -53,7 +56,20 @@ def show(base: str) -> None:
     if not PLACE.is_dir():
         _make_place(base)
     mount(base, str(PLACE), None, MS_BIND | MS_REC)
+    _name_hosts(base)
     os.chdir(here)
+
+
+def _name_hosts(base: str) -> None:
+    """Has the names of the job's hosts lead to this machine."""
+    with open(f"{base}/input/config/resourceconfig.json", encoding="utf-8") as file:
+        names = [name for name in json.load(file)["hosts"] if name.replace("-", "").isalnum()]
+    known = HOSTS.read_text(encoding="utf-8", errors="replace") if HOSTS.is_file() else ""
+    with tempfile.NamedTemporaryFile("w", prefix="hosts-", encoding="utf-8") as file:  # once mounted, it needs no name
+        file.write(f"{known}\n127.0.0.1 {' '.join(names)}\n")
+        file.flush()
+        os.chmod(file.name, 0o644)
+        mount(file.name, str(HOSTS), None, MS_BIND)
 
 
 def _make_place(base: str) -> None:
