@@ -156,8 +156,7 @@ def create_arguments(spec: ContainerSpec, *, root: Path, image: str, memory: int
 
 def _networking(spec: ContainerSpec, network: str | None) -> Mapping[str, Any]:
     if spec.calls_us:  # we listen on this machine's loopback interface alone
-        names = {"extra_hosts": {spec.hostname: "127.0.0.1"}} if spec.hostname else {}
-        return {"network_mode": "host", **names}
+        return {"network_mode": "host"} | ({"extra_hosts": {spec.hostname: "127.0.0.1"}} if spec.hostname else {})
     # A resolver of the host's must not carry names out of an isolated network.
     cut_off = {"dns": ["127.0.0.1"]} if spec.isolated else {}
     if network is None and spec.isolated:
