@@ -14,7 +14,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from scripts import config
-from scripts.aws import local_server
+from scripts.aws import environment, local_server
 from scripts.aws.calls import Call
 from scripts.aws.clients import local_session, options
 from scripts.aws.settings import Settings
@@ -79,7 +79,9 @@ def is_taken(error: ClientError) -> bool:
 
 
 def misdirected(settings: Settings) -> str | None:
-    """Why AWS_ENDPOINT_URL does not fit the target: the value and what to do; None when it fits."""
+    """Why the AWS variables, AWS_ENDPOINT_URL above all, do not fit the target: the values and what to do; None when they fit."""
+    if settings.target == "aws" and (found := environment.problems(config.whole_environment())):
+        return "; ".join(found)
     url = config.endpoint_url()
     loopback = url is not None and urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
     if settings.target == "aws":

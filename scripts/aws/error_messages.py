@@ -55,6 +55,8 @@ def explain(error: Exception) -> LaunchError | None:
         return LaunchError("region: not given; use --region, AWS_REGION or kennel.toml")
     if isinstance(error, exceptions.ParamValidationError):
         return LaunchError(f"request: {_plain(str(error))}")
+    if isinstance(error, exceptions.ConfigParseError):
+        return LaunchError(f"AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE: {_plain(str(error))}; mend that file, or unset both")
     if isinstance(error, exceptions.BotoCoreError):
         return LaunchError(f"connection: {_plain(str(error))}; check the network and the region, then run the same command again")
     if isinstance(error, OSError):
