@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, TypedDict, final
 
@@ -11,6 +12,7 @@ from contract.reason import first_line
 from rules.checks.thinning import Point, thin
 from rules.errors import RuleError
 from rules.reading.job_files import JobFiles
+from rules.reading.json_fields import LARGEST, whole
 from rules.reading.saved_tensors import SavedTensors
 from rules.reading.source import Source
 from rules.report.absent import Absent
@@ -47,7 +49,8 @@ def learning_curves(job: JobFiles, warnings: list[str]) -> LearningCurves | Abse
     ends = _steps(job.output_files, curves, warnings)
     epochs = _history(job.output_files, warnings)
     for number, row in enumerate(epochs, start=1):
-        step = ends.get(int(row.get("epoch", number)), number)
+        epoch = row.get("epoch", number)
+        step = ends.get(int(epoch) if math.isfinite(epoch) else number, number)
         for name, value in row.items():
             mode, _, kind = name.partition(":")
             if kind in ("loss", "accuracy") and isinstance(value, int | float) and (mode, kind) != ("train", "loss"):
@@ -76,7 +79,9 @@ def _thinned(curves: Curves) -> Curves:
 def final_metrics(job: JobFiles) -> dict[str, float]:
     """The final metrics: of the job's description, else of model.json."""
     rows = {row["MetricName"]: row["Value"] for row in job.description.get("FinalMetricDataList") or ()}
-    return {name: float(value) for name, value in (job.manifest.get("metrics") or rows).items() if _is_number(value)}
+    packed = job.manifest.get("metrics")
+    found = packed if packed and isinstance(packed, dict) else rows
+    return {name: float(value) for name, value in found.items() if _is_number(value)}
 
 
 def _mode(mode: str) -> str:
@@ -88,11 +93,11 @@ def _steps(files: Mapping[str, bytes], curves: dict[str, Curves], warnings: list
     ends: dict[int, int] = {}
     try:
         for row in csv.DictReader(io.StringIO(files.get(STEPS, b"").decode("ascii", "replace"))):
-            step, epoch, loss, rate = int(row["step"]), int(row["epoch"]), float(row["loss"]), float(row["lr"])
+            step, epoch, loss, rate = whole(row["step"]), whole(row["epoch"]), float(row["loss"]), float(row["lr"])
             curves["loss"].setdefault("train", []).append((step, loss))
             curves["rate"].setdefault("learning rate", []).append((step, rate))
             ends[epoch] = step
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
         warnings.append(f"{STEPS}: a line is no step: {error!r}.")
     return ends
 
@@ -101,7 +106,7 @@ def _history(files: Mapping[str, bytes], warnings: list[str]) -> list[dict[str, 
     try:
         rows = json.loads(files.get(HISTORY, b"[]"))
         if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-            return rows
+            return [{name: value for name, value in row.items() if _is_number(value)} for row in rows]
         warnings.append(f"{HISTORY}: not a list of epochs.")
     except (ValueError, RecursionError) as error:
         warnings.append(f"{HISTORY} is not JSON: {first_line(error, 100)}.")
@@ -123,4 +128,5 @@ def _saved(source: Source, warnings: list[str]) -> Curves:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """NaN and infinity are: a training that failed has had them."""
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST)

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from contract.output_data import MACHINE, OPERATORS
+from contract.reason import first_line
 from rules.errors import SourceError
+from rules.reading.json_fields import finite, whole
 from rules.reading.source import json_object
 from rules.report.time_breakdown import StepGroup
 
@@ -47,16 +49,26 @@ class OperatorTimes(TypedDict, total=False):
 def operator_times(files: Mapping[str, bytes], groups: Sequence[StepGroup], precision: str, warnings: list[str]) -> OperatorTimes:
     """Reads operators.json and machine.json. `precision`: the job's hyperparameter, which says the peak that counts."""
     body, machine = _object(files, OPERATORS, warnings), _object(files, MACHINE, warnings)
-    steps = len(body.get("steps") or ()) or 1
+    try:
+        return _times(body, machine, groups, precision)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        warnings.append(f"{OPERATORS} or {MACHINE} is not what the profiler writes: {first_line(error, 100)}.")
+        return _times({}, {}, groups, precision)
+
+
+def _times(body: Mapping[str, Any], machine: Mapping[str, Any], groups: Sequence[StepGroup], precision: str) -> OperatorTimes:
+    profiled = [whole(step) for step in body.get("steps") or ()]
+    steps = len(profiled) or 1
     found: OperatorTimes = {
         "operators": rows(body.get("operators") or (), "self_cpu_us", steps),
         "kernels": rows(body.get("kernels") or (), "device_us", steps),
-        "profiled_steps": body.get("steps") or [],
+        "profiled_steps": profiled,
     }
     median = next((group["median"] for group in groups if group["mode"] == "TRAIN"), None)
-    peaks = machine.get("peak_flops") or {}
-    count, kind = body.get("flops_per_step") or 0, precision if precision in peaks else USUAL
-    flops: StepFlops = {"a_step": count, "by_operator": dict(body.get("flops") or {})} if count else {}
+    peaks = {kind: finite(peak) for kind, peak in (machine.get("peak_flops") or {}).items()}
+    count, kind = finite(body.get("flops_per_step") or 0), precision if precision in peaks else USUAL
+    by_operator = {name: finite(value) for name, value in (body.get("flops") or {}).items()}
+    flops: StepFlops = {"a_step": count, "by_operator": by_operator} if count else {}
     if count and median:
         flops.update({"a_second": count / median, "median_step": median})
         if peaks.get(kind):
@@ -68,15 +80,15 @@ def operator_times(files: Mapping[str, bytes], groups: Sequence[StepGroup], prec
 
 def rows(given: Sequence[Mapping[str, Any]], key: str, steps: int) -> list[OperatorRow]:
     """The longest by their own time, a step; percents of all, the rest as one row, so they add up to 100."""
-    timed = sorted(((str(row["name"]), row.get(key, 0.0), row.get("calls", 0)) for row in given), key=lambda row: -row[1])
-    timed = [row for row in timed if row[1] > 0]
-    whole = sum(time for _, time, _ in timed)
-    if not whole:
+    timed = [(str(row["name"]), finite(row.get(key, 0.0)), whole(row.get("calls", 0))) for row in given]
+    timed = sorted((row for row in timed if row[1] > 0), key=lambda row: -row[1])
+    total = sum(time for _, time, _ in timed)
+    if not total:
         return []
     rest = timed[SHOWN:]
     if rest:
         timed = [*timed[:SHOWN], (f"{len(rest)} others", sum(time for _, time, _ in rest), sum(calls for *_, calls in rest))]
-    return [(name, time / 1e6 / steps, calls / steps, 100 * time / whole) for name, time, calls in timed]
+    return [(name, time / 1e6 / steps, calls / steps, 100 * time / total) for name, time, calls in timed]
 
 
 def machine_info(files: Mapping[str, bytes]) -> dict[str, Any]:
