@@ -42,6 +42,11 @@ class EndpointRun(RecordThread):
         self._green: Fleet | None = None
         self._share = 0.0
         self._saved = 0.0
+        self._adopted = threading.Event()
+
+    def wait_for_adoption(self, seconds: float) -> None:
+        """Waits until what the last server left is taken up and, where it serves, has its route."""
+        self._adopted.wait(seconds)
 
     def close(self) -> None:
         """The server stops: so do the containers. The record stays: the next server starts them again."""
@@ -50,6 +55,7 @@ class EndpointRun(RecordThread):
 
     def _run(self, adopt: bool) -> None:
         gone = self._guarded(self._adopt if adopt else self._bring_up)
+        self._adopted.set()
         while not self._server_stops.is_set() and not gone:
             gone = self._guarded(self._step)
             self._wake.wait(TICK)
@@ -126,9 +132,11 @@ class EndpointRun(RecordThread):
         if status in ("Failed", "Deleting"):
             return
         if status == "Creating":
+            self._adopted.set()
             self._bring_up()
             return
         self._publish()
+        self._adopted.set()
         if not whole:
             self._status("SystemUpdating")
         self._bring_up()

@@ -3,6 +3,7 @@
 The next server reconciles in 5 s: adopted, or failed with the reason; no orphan, no port kept. Of local_sagemaker.reconcile.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from local_sagemaker.storage.store import Store
 from tests.support.local_server import (
@@ -142,6 +143,27 @@ def test_a_processing_job_and_the_evaluator_of_a_rule_are_adopted(server: LocalS
     assert server.s3.get_object(Bucket="bucket", Key="kept/a")["Body"].read() == b"A"
     wait_until(lambda: evaluation()["RuleEvaluationStatus"] == "NoIssuesFound", 30)
     assert wait_for_job(server, "ruled")["TrainingJobStatus"] == "Completed"
+
+
+def test_an_endpoint_in_service_is_known_from_the_first_moment(server: LocalServer) -> None:
+    """Its container is frozen, so that it takes a while to be found: it cannot be reached, and is not unknown."""
+    make_endpoint(server, "known")
+    pid = int(ask(server, "known", "pid"))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        server.kill()
+        server.start()
+        with pytest.raises(ClientError, match="can be reached at the moment"):
+            ask(server, "known")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    def answers() -> bool:
+        with contextlib.suppress(ClientError):
+            return ask(server, "known") == "known"
+        return False
+
+    wait_until(answers)
 
 
 @pytest.mark.parametrize("kind", ["training", "processing"])

@@ -54,9 +54,12 @@ class EndpointOwner:
 
     def _config(self, name: str, **options: Any) -> None:
         """A model that says `name`, and a configuration of it."""
-        with contextlib.suppress(ClientError):  # of a name that a killed server had made in part
-            self._forget(name)
-        self.killed.call(lambda server: make_config(server, name, **options), ("already exist", "Cannot create"))
+
+        def make(server: LocalServer) -> None:
+            self._forget(name)  # what of it a server made that was killed then
+            make_config(server, name, **options)
+
+        self.killed.call(make)
 
     def _describe(self, endpoint: str) -> dict[str, Any]:
         return self.killed.sagemaker("describe_endpoint", EndpointName=endpoint)

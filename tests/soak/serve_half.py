@@ -20,7 +20,7 @@ from tests.support.bombs import decompression_bombs
 from tests.support.server import Server
 
 WORKERS = 2
-TIMEOUT = 8
+TIMEOUT = 20
 """Seconds after which a worker that does not answer is killed."""
 ALLOWED = {"memory": 16 * MIB, "descriptors": 4, "threads": 0, "processes": 0, "ports": 0, "files": 0}
 """What the front may hold more at the end than after the warm-up."""
