@@ -40,11 +40,11 @@ def test_a_file_that_grows_is_read_on_from_where_it_was(tmp_path: Path) -> None:
     assert system.nodes() == []
     file.write_text(rows[0] + "\n" + rows[1][:20])
     system.poll()
-    assert system.devices(GPU)["algo-1", "gpu0"].values == [0.0], "half a line is none"
+    assert system.devices(GPU)["algo-1", "gpu0"].values.tolist() == [0.0], "half a line is none"
     file.write_text("\n".join(rows) + "\n\n")
     system.poll()
     system.poll()
-    assert system.devices(GPU)["algo-1", "gpu0"].values == [0.0, 1.0, 2.0]
+    assert system.devices(GPU)["algo-1", "gpu0"].values.tolist() == [0.0, 1.0, 2.0]
 
 
 def test_cores_sampled_together_are_one_snapshot(tmp_path: Path) -> None:
@@ -70,9 +70,9 @@ def test_the_programs_own_samples_go_before_the_platforms_and_nothing_counts_twi
     sample(tmp_path, {CPU: {"cpu0": [50] * 6}})
     system = SystemMetrics(Folder(tmp_path))
     system.poll()
-    assert system.devices(CPU)["algo-1", "cpu0"].values == [50] * 6, "as long as there are no others"
+    assert system.devices(CPU)["algo-1", "cpu0"].values.tolist() == [50] * 6, "as long as there are no others"
     sample(tmp_path / "train", {CPU: {"cpu0": [20] * 4}, GPU: {"gpu0": [90] * 4}})
     system.poll()
     system.poll()
-    assert system.devices(CPU)["algo-1", "cpu0"].values == [20] * 4
-    assert system.devices(GPU)["algo-1", "gpu0"].values == [90] * 4
+    assert system.devices(CPU)["algo-1", "cpu0"].values.tolist() == [20] * 4
+    assert system.devices(GPU)["algo-1", "gpu0"].values.tolist() == [90] * 4
