@@ -1,8 +1,13 @@
 """Metrics by regex: which text is the number, how much of a line is looked at, and how long."""
 
-import pytest
+import hashlib
+import threading
+import time
 
-from local_sagemaker.jobs.metric_scan import HISTORY_LIMIT, LINE_LIMIT, MetricScan, compile_definitions
+import pytest
+import regex
+
+from local_sagemaker.jobs.metric_scan import HISTORY_LIMIT, LINE_LIMIT, LINE_SECONDS, MetricScan, compile_definitions
 
 
 def scan_of(regex: str) -> MetricScan:
@@ -47,3 +52,33 @@ def test_an_expression_that_takes_too_long_is_given_up_alone() -> None:
     scan.feed(["a" * 60 + "b loss=0.5", "loss=0.25"], 7.0)
     assert scan.given_up == [0] and scan.last == {"loss": [0.25, 7.0]}
     assert "Metric 'slow'" in scan.notices[0] and "'^(a|aa)+$'" in scan.notices[0]
+
+
+def test_what_other_threads_do_does_not_count_against_a_regex() -> None:
+    """They hash, which lets this thread search at the same time; the regex takes a fifth of what it may."""
+    pattern = regex.compile(r"(a|a)+b([0-9])")
+    lengths = iter(range(8, 40))
+
+    def seconds(line: str) -> float:
+        began = time.thread_time()
+        list(pattern.finditer(line))
+        return time.thread_time() - began
+
+    line = next(line for line in ("a" * length for length in lengths) if seconds(line) > LINE_SECONDS / 5)
+    over = threading.Event()
+
+    def hash_on() -> None:
+        while not over.is_set():
+            hashlib.sha256(bytes(1 << 24))
+
+    threads = [threading.Thread(target=hash_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        scan = MetricScan([("loss", pattern)])
+        scan.feed([line] * 10, 1.0)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert scan.given_up == [] and scan.notices == []
