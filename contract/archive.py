@@ -104,6 +104,8 @@ def _extract(members: "Members", folder: Path, limits: Limits) -> None:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             with open(folder / path, "xb") as target:
                 target.writelines(members.content(member))
+            if member.mode & 0o100:
+                (folder / path).chmod(0o755)  # a script may call another beside it
 
 
 def _checked(member: tarfile.TarInfo) -> PurePosixPath:

@@ -65,7 +65,7 @@ def write(path: Path, failure: Failure, environ: Mapping[str, str]) -> str:
 def render(failure: Failure, environ: Mapping[str, str]) -> str:
     """The failure in at most 1,024 bytes of UTF-8, without any value of `environ` of six characters or more."""
     first = f"{failure.kind}: {failure.message[:_READ]}"
-    text = _scrub("\n".join([_printable(first), *(f"  at {frame}" for frame in failure.frames)]), environ)
+    text = scrubbed("\n".join([_printable(first), *(f"  at {frame}" for frame in failure.frames)]), environ)
     return shortened(text)
 
 
@@ -75,7 +75,11 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in clean).strip()
 
 
-def _scrub(text: str, environ: Mapping[str, str]) -> str:
+def scrubbed(text: str, environ: Mapping[str, str]) -> str:
+    """The text with the name of a variable, in brackets, for each value of six characters or more.
+
+    A text that is cut is scrubbed before: what is left of a value that was cut would not be found.
+    """
     secrets: dict[str, str] = {}
     for name, value in environ.items():
         if name not in _HARMLESS:

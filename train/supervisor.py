@@ -242,7 +242,7 @@ def _judge(status: int, folder: Path, tail: bytes, memory_kills: int) -> Failure
     words = f"; its last words: {last}" if last else ""
     if status >= 0:
         return Failure("Crashed", f"training ended with status {status}{words}")
-    name = signal.Signals(-status).name
+    name = process.signal_name(-status)
     if -status in _FROM_OUTSIDE:
         return Failure("Killed", f"training was killed by {name} from outside the program; memory was not the cause")
     return Failure("Crashed", f"training crashed with {name}{words}")

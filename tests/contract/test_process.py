@@ -32,3 +32,7 @@ def test_a_child_ends_with_its_parent() -> None:
 def test_the_local_servers_own_copy_is_the_same() -> None:
     """Its first process of a container runs by its path, without any package of ours."""
     assert container_init.PR_SET_PDEATHSIG == process._PR_SET_PDEATHSIG
+
+
+def test_every_signal_can_be_named() -> None:
+    assert [process.signal_name(number) for number in (9, 34, 40)] == ["SIGKILL", "SIGRTMIN", "signal 40"]

@@ -127,9 +127,11 @@ class DebuggerHook:
                 one.update(before)
 
     def before_forward(self, module: Any, inputs: Any) -> None:
-        """Called before any module; the first that is no loss is the network."""
+        """Called before any module; the first with parameters is the network: torchvision's transforms are modules too."""
         kind = "loss" if isinstance(module, self.losses) else "network"
         if kind in self.registered or isinstance(module, self.wrappers):
+            return
+        if kind == "network" and next(module.parameters(), None) is None:
             return
         self.registered.add(kind)
         try:

@@ -1,7 +1,7 @@
 """The packages that a script asks for, installed in a virtual environment of their own on top of this program's.
 
-One is kept for each content of requirements.txt where the job has a cache, and used by all jobs of that cache; otherwise it is
-the job's. This program's own environment is never changed.
+Each job has one. What requirements.txt names is in a second one below, kept for each content of the file and used by all jobs of
+a cache, where the job has a cache. This program's own environment is never changed, whatever the script installs.
 """
 
 import contextlib
@@ -16,12 +16,19 @@ from pathlib import Path
 
 from train.failure import Failure
 from train.script import script_failure
-from train.script.script_job import ScriptJob, python_of_job
+from train.script.script_job import ScriptJob
 from train.supervisor import Ended
 
 Follow = Callable[[list[str], Mapping[str, str], Path], Ended]
 """Runs a command with an environment in a folder, to its end."""
-_KINDS = {"requirements.txt": "InstallRequirementsError", "setup.py": "InstallModuleError"}
+_ASKED = {
+    "requirements.txt": ("InstallRequirementsError", ["-r", "requirements.txt"]),
+    "setup.py": ("InstallModuleError", ["."]),
+}
+"""By the file that asks for packages: the error's name in SageMaker's toolkit, and what pip is told to install."""
+_PROGRAMS = {"pip": "pip", "pip3": "pip", "torchrun": "torch.distributed.run"}
+"""Programs that act on the Python they belong to: this program's own must not be found first."""
+_FILES = (".whl", ".zip", ".tar.gz")
 
 
 class CannotInstall(Exception):
@@ -33,39 +40,41 @@ class CannotInstall(Exception):
 
 
 def python_for(job: ScriptJob, code: Path, cache: Path | None, private: Path, environ: Mapping[str, str], follow: Follow) -> Path:
-    """The Python that has what the script asks for. `private`: a folder of this job's. Raises CannotInstall."""
-    if job.kind == "shell":
-        return python_of_job()  # as on AWS: a shell script installs by itself
-    requirements, module = code / "requirements.txt", code / "setup.py"
-    python = python_of_job()
-    if requirements.is_file():
-        text = requirements.read_bytes()
-        if cache and not module.is_file() and _self_contained(text):
-            return _cached(cache / "packages" / _key(text), code, environ, follow)
-        python = _create(private / "packages")
-        _install(python, ["-r", requirements.name], "requirements.txt", code, environ, follow)
-    if module.is_file():
-        python = python if requirements.is_file() else _create(private / "packages")
-        _install(python, ["."], "setup.py", code, environ, follow)
+    """The Python that has what the script asks for, of an environment of this job's: what the script itself installs stays there.
+
+    `private`: a folder of this job's. Raises CannotInstall.
+    """
+    # As on AWS: a shell script installs by itself.
+    asked = [name for name in _ASKED if job.kind == "python" and (code / name).is_file()]
+    below = sysconfig.get_path("purelib")
+    if cache and "requirements.txt" in asked:
+        text = (code / "requirements.txt").read_bytes()
+        if _self_contained(text):
+            below = _cached(cache / "packages" / _key(text), code, environ, follow)
+            asked.remove("requirements.txt")
+    python = _create(private / "packages", below)
+    for name in asked:
+        _install(python, name, code, environ, follow)
     return python
 
 
-def _cached(folder: Path, code: Path, environ: Mapping[str, str], follow: Follow) -> Path:
-    ready, python = folder / "ready", folder / "bin" / "python"
+def _cached(folder: Path, code: Path, environ: Mapping[str, str], follow: Follow) -> str:
+    """The site-packages of the environment that all jobs with these requirements share."""
+    ready = folder / "ready"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_suffix(".lock")):
         if ready.is_file():
             print(f"requirements.txt is installed already, in {folder}", flush=True)
-            return python
+            return _site(folder)
         shutil.rmtree(folder, ignore_errors=True)
-        _create(folder)
+        python = _create(folder, sysconfig.get_path("purelib"))
         try:
-            _install(python, ["-r", "requirements.txt"], "requirements.txt", code, environ, follow)
+            _install(python, "requirements.txt", code, environ, follow)
         except CannotInstall:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         ready.touch()
-    return python
+    return _site(folder)
 
 
 @contextlib.contextmanager
@@ -76,28 +85,39 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _create(folder: Path) -> Path:
-    """A virtual environment that finds its own packages first, then this program's; returns its Python."""
-    import venv  # a tenth of a second, which only a script with packages of its own waits for
+def _create(folder: Path, below: str) -> Path:
+    """A virtual environment that finds its own packages first, then those of the folder `below`; returns its Python."""
+    import venv  # a tenth of a second, which only a script waits for
 
     venv.EnvBuilder(symlinks=True).create(folder)
-    site = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
-    below = sysconfig.get_path("purelib")
-    (site / "kennel.pth").write_text(f"import site; site.addsitedir({below!r})\n", encoding="utf-8")
-    return folder / "bin" / "python"
+    (Path(_site(folder)) / "kennel.pth").write_text(f"import site; site.addsitedir({below!r})\n", encoding="utf-8")
+    programs = folder / "bin"
+    for name, module in _PROGRAMS.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec "$(dirname "$0")/python" -m {module} "$@"\n', encoding="utf-8")
+        (programs / name).chmod(0o755)
+    return programs / "python"
 
 
-def _install(python: Path, what: list[str], file: str, code: Path, environ: Mapping[str, str], follow: Follow) -> None:
+def _site(folder: Path) -> str:
+    return sysconfig.get_path("purelib", "venv", {"base": str(folder)})
+
+
+def _install(python: Path, file: str, code: Path, environ: Mapping[str, str], follow: Follow) -> None:
+    kind, what = _ASKED[file]
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--root-user-action=ignore", *what]
     print(f"installing {file}", flush=True)
-    if failure := script_failure.of(_KINDS[file], follow(command, environ, code), ["python", *command[1:4], *what]):
+    if failure := script_failure.of(kind, follow(command, environ, code), ["python", *command[1:4], *what], environ):
         raise CannotInstall(failure)
 
 
 def _self_contained(requirements: bytes) -> bool:
     """Whether requirements name packages only, and no file beside them that a hash of the text would not notice."""
-    lines = [line.split(b"#")[0].strip() for line in requirements.splitlines()]
-    return not any(line.startswith((b"-", b".", b"/")) or b"file:" in line for line in lines if line)
+    try:
+        text = requirements.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return False  # as PowerShell writes them; pip reads them too
+    lines = [line.split("#")[0].strip() for line in text.splitlines()]
+    return not any(line.startswith(("-", ".", "/")) or "file:" in line or line.endswith(_FILES) for line in lines if line)
 
 
 def _key(requirements: bytes) -> str:

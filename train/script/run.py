@@ -3,13 +3,16 @@
 PID 1 stays this program's. Never imports torch.
 """
 
+import errno
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from contract.layout import DEFAULT_BASE, Layout
+from contract.reason import first_line
 from train import config, supervisor
+from train.errors import ConfigError
 from train.failure import Failure
 from train.script import opt_ml, packages, script_failure, script_job, source
 from train.supervisor import Stop
@@ -41,18 +44,31 @@ def run(layout: Layout, folder: Path, stop: Stop) -> Failure | None:
     startup = _startup(folder, layout, environ)
     variables = script_job.variables(job, layout, environ, code=code, python=python, startup=startup, cache=cache)
     command = job.command(code, python, variables)
-    print(f"running {shlex.join(command)}", flush=True)
-    whole = command if layout.base == DEFAULT_BASE else opt_ml.command(layout.base, command)
-    ended = follow(whole, variables, code)
-    failure = script_failure.of("ExecuteUserScriptError", ended, ["python", *command[1:]] if job.kind == "python" else command)
+    ended = _start(command, layout, partial(follow, environ=variables, folder=code))
+    told = ["python", *command[1:]] if job.kind == "python" else command
+    failure = script_failure.of("ExecuteUserScriptError", ended, told, environ)
     if failure and WRITTEN_ELSEWHERE in failure.message:
         print(
             "the script names /opt/ml by itself, and here it is elsewhere: use os.environ['SM_MODEL_DIR'] and its like",
             flush=True,
         )
-    if not failure and not any(layout.model.iterdir()):
+    if not failure and not (layout.model.is_dir() and any(layout.model.iterdir())):
         print("the script wrote nothing to SM_MODEL_DIR: model.tar.gz will be empty", flush=True)
     return failure
+
+
+def _start(command: list[str], layout: Layout, follow: Callable[[list[str]], supervisor.Ended]) -> supervisor.Ended:
+    """Runs the script to its end. Raises ConfigError for hyperparameters that the system takes in no command or environment."""
+    try:
+        print(f"running {shlex.join(command)}", flush=True)
+        return follow(command if layout.base == DEFAULT_BASE else opt_ml.command(layout.base, command))
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno != errno.E2BIG:
+            raise
+        raise ConfigError(
+            f"hyperparameters.json: the script cannot be started with them ({first_line(error)}); each becomes an argument and "
+            "an environment variable: no name may hold '=', no value a NUL, and all together are limited to 128 KiB"
+        ) from None
 
 
 def _follow(command: list[str], environ: Mapping[str, str], folder: Path, stop: Stop) -> supervisor.Ended:

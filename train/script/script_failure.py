@@ -7,12 +7,12 @@ that they survive the 1,024 bytes that SageMaker shows.
 import re
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from contract import cgroup
+from contract import cgroup, process
 from contract.reason import shortened
-from train.failure import Failure
+from train.failure import Failure, scrubbed
 from train.supervisor import STOP_LIMIT, Ended
 
 _COMMAND = 240
@@ -23,22 +23,26 @@ _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<n
 _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Stop)\b")
 
 
-def of(kind: str, ended: Ended, command: Sequence[str]) -> Failure | None:
-    """The failure of a command that ended, None where it ended well. `kind`: as the toolkit names it."""
+def of(kind: str, ended: Ended, command: Sequence[str], environ: Mapping[str, str]) -> Failure | None:
+    """The failure of a command that ended, None where it ended well.
+
+    `kind`: as the toolkit names it; `environ`: the job's, whose values are not told.
+    """
     if ended.status == 0:
         return None
     code = ended.status if ended.status > 0 else 128 - ended.status
-    message, extra = told(ended.tail.decode("utf-8", "replace")), ""
+    message, extra = scrubbed(told(ended.tail.decode("utf-8", "replace")), environ), ""
     if ended.overdue:
         extra = f"the script did not end within {STOP_LIMIT} s of the stop signal and was killed"
     elif ended.status == -signal.SIGKILL and ended.memory_kills:
         limit = cgroup.memory_limit()
         extra = f"OutOfMemory: killed by the kernel at the memory limit{f' of {limit >> 20:,} MiB' if limit else ''}"
     elif ended.status < 0:
-        extra = f"killed by {signal.Signals(-ended.status).name}"
+        extra = f"killed by {process.signal_name(-ended.status)}"
     lines = [f"ExitCode {code}", f'ErrorMessage "{shortened(message, _MESSAGE)}"']
     lines += [f'ExtraInfo "{extra}"'] if extra else []
-    return Failure(kind, "\n".join([*lines, f'Command "{shortened(shlex.join(command), _COMMAND)}"']), status=code)
+    lines.append(f'Command "{shortened(shlex.join(scrubbed(word, environ) for word in command), _COMMAND)}"')
+    return Failure(kind, "\n".join(lines), status=code)
 
 
 def told(tail: str) -> str:

@@ -6,8 +6,6 @@ imports torch.
 
 import json
 import re
-import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,8 +132,3 @@ def variables(
     found["PATH"] = path if path.startswith(f"{python.parent}:") else f"{python.parent}:{path}"
     found["PYTHONPATH"] = f"{code}:{startup}"
     return found
-
-
-def python_of_job() -> Path:
-    """The Python that runs a script without packages of its own: this one, by its name in the virtual environment."""
-    return Path(sys.executable if Path(sys.executable).is_absolute() else shutil.which(sys.executable) or sys.executable)

@@ -38,7 +38,11 @@ if __name__ == "__main__":
     args, _ = parser.parse_known_args()
     channels = {phase: os.environ[f"SM_CHANNEL_{name}"] for phase, name in (("train", "TRAIN"), ("valid", "VALID"))}
     change = transforms.Compose(
-        [transforms.Lambda(lambda picture: picture.resize((24, 24), Image.ANTIALIAS)), transforms.ToTensor()]
+        [
+            transforms.Lambda(lambda picture: picture.resize((24, 24), Image.ANTIALIAS)),
+            transforms.CenterCrop(24),
+            transforms.ToTensor(),
+        ]
     )
     sets = {phase: datasets.ImageFolder(folder, change) for phase, folder in channels.items()}
     model, criterion = Net(len(sets["train"].classes)), torch.nn.CrossEntropyLoss()
@@ -47,7 +51,7 @@ if __name__ == "__main__":
     for number in range(args.epochs):
         for phase, pictures in sets.items():
             loss = epoch_of(
-                phase, model, torch.utils.data.DataLoader(pictures, batch_size=6, num_workers=1), criterion, optimizer
+                phase, model, torch.utils.data.DataLoader(pictures, batch_size=6, num_workers=0), criterion, optimizer
             )
             logger.info("%s loss: %.4f", phase, loss)
         best, waited = (loss, 0) if loss < best else (best, waited + 1)

@@ -1,13 +1,17 @@
 """Packages that a script asks for: installed for the job, or once for all jobs, and never into this program's own environment."""
 
+import importlib.util
 from pathlib import Path
 
+import pytest
+
 from tests.support.script_jobs import ScriptContainer, write_wheel
+from train.script import packages
 
 
 def test_packages_are_the_jobs_own_and_one_cache_serves_all(tmp_path: Path) -> None:
     wheels = write_wheel(tmp_path / "wheels", "kennel_toy", {"kennel_toy.py": "WORD = 'from a wheel'\n"})
-    script = "import kennel_toy, numpy, sys\nprint(kennel_toy.WORD, sys.prefix)"
+    script = "import kennel_toy, numpy, sys\nprint(kennel_toy.WORD, kennel_toy.__file__)"
     files = {"train.py": script, "requirements.txt": "kennel-toy\nnumpy\n"}
     pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "KENNEL_CACHE": str(tmp_path / "cache")}
     out = []
@@ -36,3 +40,27 @@ def test_a_package_of_its_own_is_installed_and_run_as_a_module(tmp_path: Path) -
     run = ScriptContainer(tmp_path / "ml", files, lr=1).run(PIP_NO_INDEX="1", PIP_NO_BUILD_ISOLATION="0")
     assert run.code == 0, run.err
     assert "own_helper.py __main__ ['--lr', '1']" in run.out
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"train.py": "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip', 'install', 'kennel-toy'])\n"},
+        {"train.sh": "#!/bin/sh\npip install kennel-toy && python -c 'import kennel_toy'"},
+    ],
+)
+def test_what_a_script_installs_itself_goes_with_its_job(tmp_path: Path, script: dict[str, str]) -> None:
+    wheels = write_wheel(tmp_path / "wheels", "kennel_toy", {"kennel_toy.py": ""})
+    job = ScriptContainer(tmp_path / "ml", script, program=next(iter(script)))
+    run = job.run(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels), PATH="/usr/bin:/bin")
+    assert run.code == 0 and "Successfully installed kennel" in run.out, run.err
+    assert importlib.util.find_spec("kennel_toy") is None
+
+
+@pytest.mark.parametrize(
+    "line", ["-r other.txt", "-e .", "./a", "/a", "a @ file:///a", "wheels/a-1-py3-none-any.whl", "\ufeff-r other.txt"]
+)
+def test_requirements_that_name_files_are_not_shared(line: str) -> None:
+    assert not packages._self_contained(f"numpy\r\n{line}  # why\r\n".encode() if line[0] != "\ufeff" else line.encode())
+    assert not packages._self_contained("numpy\n".encode("utf-16")), "as PowerShell writes them"
+    assert packages._self_contained("\ufeff# -r other.txt\r\n\r\nnumpy>=1 # ./a\r\n".encode())

@@ -30,6 +30,7 @@ from tests.support.train_jobs import ended, wait_until
             1,
             ["SourceError: the entry point 'train.py' is not in the code", "a.py, b/c.py"],
         ),
+        ({"train.py": "import os\nos.kill(os.getpid(), 40)"}, "train.py", 168, ["killed by signal 40"]),
         ({"train.py": ""}, "/etc/passwd", 1, ["ConfigError: sagemaker_program"]),
         ({"train.py": ""}, "../train.py", 1, ["ConfigError: sagemaker_program"]),
     ],
@@ -38,6 +39,21 @@ def test_what_goes_wrong_is_told(tmp_path: Path, files: dict[str, str], program:
     job = ScriptContainer(tmp_path / "ml", files, program=program, lr=1)
     assert job.run().code == code
     assert all(word in job.failure for word in words), job.failure
+
+
+@pytest.mark.parametrize("given", [{"text": "a\0b"}, {"a=b": 1}, {"text": "\ud800"}, {f"k{n}": "x" * 2500 for n in range(100)}])
+def test_hyperparameters_that_no_program_can_be_given_are_refused_by_name(tmp_path: Path, given: dict[str, object]) -> None:
+    job = ScriptContainer(tmp_path / "ml", {"train.py": ""}, **given)
+    assert job.run().code == 1
+    assert job.failure.startswith("ConfigError: hyperparameters.json: the script cannot be started"), job.failure
+
+
+def test_a_script_may_remove_its_folders_and_call_a_program_beside_it(tmp_path: Path) -> None:
+    script = "import os, shutil, subprocess\nsubprocess.run(['./tool'], check=True)\n"
+    script += "shutil.rmtree(os.environ['SM_MODEL_DIR'])\nshutil.rmtree(os.getcwd())"
+    job = ScriptContainer(tmp_path / "ml", {"train.py": script, "tool": "#!/bin/sh\necho called"})
+    run = job.run()
+    assert run.code == 0 and "called" in run.out and "the script wrote nothing" in run.out, run.err
 
 
 def test_a_stop_reaches_the_script_and_all_that_it_started(tmp_path: Path) -> None:

@@ -61,24 +61,34 @@ def test_of_two_errors_the_last_is_told_and_with_torchrun_the_scripts_own() -> N
     [
         (ended(3), 3, "ExitCode 3\n"),
         (ended(-signal.SIGSEGV), 139, "killed by SIGSEGV"),
+        (ended(-40), 168, "killed by signal 40"),
         (ended(-signal.SIGKILL, memory_kills=1), 137, "OutOfMemory"),
         (ended(-signal.SIGKILL, overdue=True), 137, "did not end within"),
     ],
 )
 def test_an_end_is_told_by_its_status(end: Ended, status: int, word: str) -> None:
-    found = script_failure.of("ExecuteUserScriptError", end, ["python", "train.py"])
+    found = script_failure.of("ExecuteUserScriptError", end, ["python", "train.py"], {})
     assert found is not None and found.status == status
     assert word in found.message and 'Command "python train.py"' in found.message
 
 
 def test_a_good_end_is_no_failure() -> None:
-    assert script_failure.of("ExecuteUserScriptError", ended(0, TRACEBACK), []) is None
+    assert script_failure.of("ExecuteUserScriptError", ended(0, TRACEBACK), [], {}) is None
 
 
 @pytest.mark.parametrize("size", [10, 599, 600, 601, 20_000])
 def test_error_and_command_both_fit(size: int) -> None:
-    found = script_failure.of("ExecuteUserScriptError", ended(1, f"ValueError: {'ü' * size}\n"), ["python", "x" * size])
+    found = script_failure.of("ExecuteUserScriptError", ended(1, f"ValueError: {'ü' * size}\n"), ["python", "x" * size], {})
     assert found is not None
     text = failure.render(found, {})
     assert len(text.encode()) <= FAILURE_LIMIT
     assert text.startswith('ExecuteUserScriptError: ExitCode 1\nErrorMessage "ValueError: ü') and '\nCommand "python ' in text
+
+
+@pytest.mark.parametrize("place", [560, 580, 587, 588, 600])
+def test_no_piece_of_a_secret_is_told_where_a_message_is_cut(place: int) -> None:
+    environ = {"TOKEN": "0123456789abcdef"}
+    command = ["python", "y" * (place - 360) + environ["TOKEN"]]
+    found = script_failure.of("Error", ended(1, f"ValueError: {'x' * place}{environ['TOKEN']}\n"), command, environ)
+    assert found is not None
+    assert "01" not in found.message
