@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,7 +191,7 @@ def follow(
     stop.child, stop.signals = child.pid, signals
     if stop.asked and signals:
         _signal_group(child.pid, signal.SIGTERM)
-    tail: deque[bytes] = deque(maxlen=8)
+    tail = bytearray()
     pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)
     pump.start()
     status = child.returncode = _reap(child.pid)
@@ -200,8 +199,7 @@ def follow(
     signal.alarm(0)
     _signal_group(child.pid, signal.SIGKILL)
     pump.join(timeout=2)
-    words = b"".join(tail)[-_TAIL:]
-    return Ended(status=status, tail=words, memory_kills=cgroup.memory_kills() - kills, overdue=stop.overdue)
+    return Ended(status=status, tail=bytes(tail), memory_kills=cgroup.memory_kills() - kills, overdue=stop.overdue)
 
 
 def _reap(pid: int) -> int:
@@ -217,11 +215,12 @@ def _signal_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
 
 
-def _pump(child: subprocess.Popen[bytes], tail: deque[bytes]) -> None:
+def _pump(child: subprocess.Popen[bytes], tail: bytearray) -> None:
     """Passes the child's standard error on as it comes, keeping the last of it."""
     assert child.stderr is not None
     while piece := os.read(child.stderr.fileno(), 65_536):
-        tail.append(piece[-_TAIL:])
+        tail += piece
+        del tail[:-_TAIL]
         with contextlib.suppress(OSError):
             os.write(2, piece)
 

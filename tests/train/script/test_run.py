@@ -56,6 +56,24 @@ def test_a_script_may_remove_its_folders_and_call_a_program_beside_it(tmp_path: 
     assert run.code == 0 and "called" in run.out and "the script wrote nothing" in run.out, run.err
 
 
+def test_an_error_is_told_whole_however_slowly_it_is_printed(tmp_path: Path) -> None:
+    script = """
+import array, fcntl, os, termios
+def left():
+    count = array.array("i", [0])
+    fcntl.ioctl(2, termios.FIONREAD, count)
+    return count[0]
+for letter in "ValueError: told one letter after the other\\n":
+    os.write(2, letter.encode())
+    while left():
+        pass
+os._exit(1)
+"""
+    job = ScriptContainer(tmp_path / "ml", {"train.py": script})
+    assert job.run().code == 1
+    assert "ValueError: told one letter after the other" in job.failure
+
+
 def test_a_stop_reaches_the_script_and_all_that_it_started(tmp_path: Path) -> None:
     script = """
 import os, signal, sys, time
