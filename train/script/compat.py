@@ -5,17 +5,16 @@ nothing is imported that the script does not import itself. KENNEL_COMPAT=off le
 it gives, and since which version it is gone.
 """
 
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 
-class AfterImport(importlib.abc.MetaPathFinder):
+class AfterImport:
     """Calls a function with each of some modules, just after it is imported."""
 
     def __init__(self, functions: dict[str, Callable[[Any], object]]) -> None:
@@ -35,12 +34,12 @@ class AfterImport(importlib.abc.MetaPathFinder):
             self.looking.discard(name)
         if spec is None or spec.loader is None:
             return None
-        spec.loader = _Loader(spec.loader, self.functions[name])
+        spec.loader = cast(Any, _Loader(spec.loader, self.functions[name]))
         return spec
 
 
-class _Loader(importlib.abc.Loader):
-    def __init__(self, loader: importlib.abc.Loader, function: Callable[[Any], object]) -> None:
+class _Loader:
+    def __init__(self, loader: Any, function: Callable[[Any], object]) -> None:
         self.loader, self.function = loader, function
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:

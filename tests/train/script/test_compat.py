@@ -59,3 +59,12 @@ def test_a_script_without_a_hook_gets_one_and_finds_the_names_of_its_time(tmp_pa
     }
     assert torch.jit.load(str(job.layout.model / "model.pt"))(torch.rand(1, 3, 24, 24)).shape == (1, 3)
     assert json.loads((job.layout.output_data / "best.json").read_text())["loss"] > 0
+
+
+@pytest.mark.parametrize("name", ["random", "tempfile", "abc_helpers"])
+def test_a_file_of_the_script_may_have_the_name_of_a_library(tmp_path: Path, name: str) -> None:
+    """What runs before the script imports nothing that a file beside the script could stand in for."""
+    script = f"import {name}\nprint({name}.OWN)\nimport logging\nlogging.getLogger('a').warning('printed')"
+    run = ScriptContainer(tmp_path / "ml", {"train.py": script, f"{name}.py": "OWN = 'mine'"}).run()
+    assert run.code == 0 and "mine" in run.out, run.err
+    assert "Error in sitecustomize" not in run.err and "WARNING:a:printed" in run.err
