@@ -29,8 +29,8 @@ class TrainingJobs(Protocol):
         """Records a checked request and starts the job; returns its ARN. Raises ResourceInUse."""
         ...
 
-    def update(self, name: str, change: Callable[[dict[str, Any]], None]) -> str:
-        """Changes the record of a job and tells the job; returns the ARN. Raises Missing."""
+    def update(self, name: str, change: Callable[[Any], None]) -> str:
+        """Changes the record of a job (a TrainingJob) and tells the job; returns the ARN. Raises Missing."""
         ...
 
     def request_stop(self, name: str) -> str:
@@ -65,7 +65,7 @@ class ProcessingJobs(Protocol):
 class TuningJobs(Protocol):
     """The tuning jobs that run."""
 
-    def begin(self, record: dict[str, Any]) -> None:
+    def begin(self, name: str) -> None:
         """Runs a recorded tuning job."""
         ...
 

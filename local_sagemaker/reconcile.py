@@ -16,8 +16,10 @@ from .context import Context
 from .endpoints import endpoint_state
 from .endpoints.instance import holder_of
 from .jobs import processing_state, training_state
+from .jobs.running_jobs import Job
+from .storage.store import Kind
 
-PLACES = {"jobs": training_state.KIND, "processing": processing_state.KIND}
+PLACES = {"jobs": Kind[Job](training_state.KIND), "processing": Kind[Job](processing_state.KIND)}
 """The folders of jobs below the root, and whose they are."""
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ class Reconcile:
                 container.kill()
         return True
 
-    def _stray_jobs(self, place: str, kind: str) -> Iterator[Path]:
+    def _stray_jobs(self, place: str, kind: Kind[Job]) -> Iterator[Path]:
         for folder in _folders(self._context.root / place, 1):
             record = self._context.store.get(kind, folder.name)
             if record is None or record["status"] in training_state.ENDED:

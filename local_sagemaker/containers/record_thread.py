@@ -8,24 +8,33 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 from ..context import Context
 from ..errors import Missing
 from ..storage.full_disk import refused_by_disk
+from ..storage.store import Kind
 
 RETRY = 0.5
 """Seconds until what the disk refused is tried again."""
 
-Record = dict[str, Any]
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class RecordThread(ABC):
+class Dated(TypedDict):
+    """A record that says when it was changed last."""
+
+    modified: float
+
+
+R = TypeVar("R", bound=Dated)
+
+
+class RecordThread(ABC, Generic[R]):
     """The life of one resource from here to its end. `kind`: of its record, which is called `name`."""
 
-    def __init__(self, context: Context, kind: str, name: str) -> None:
+    def __init__(self, context: Context, kind: Kind[R], name: str) -> None:
         self._context = context
         self._kind = kind
         self._name = name
@@ -55,16 +64,16 @@ class RecordThread(ABC):
     def _run(self, adopt: bool) -> None:
         """Does what there is to do, in the thread; with `adopt`, from where the last server left it."""
 
-    def _record(self) -> Record:
+    def _record(self) -> R:
         record = self._context.store.get(self._kind, self._name)
         if record is None:
             raise Missing(self._kind, self._name)
         return record
 
-    def _update(self, change: Callable[[Record, float], Any]) -> Record:
+    def _update(self, change: Callable[[R, float], Any]) -> R:
         """Changes the record in place, patiently; `change` gets it and the time."""
 
-        def apply(record: Record) -> None:
+        def apply(record: R) -> None:
             change(record, self._context.clock())
             record["modified"] = self._context.clock()
 

@@ -8,7 +8,7 @@ with a 5xx, or not at all, while it was baking".
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..containers.backends import Backends
@@ -17,7 +17,7 @@ from ..containers.record_thread import RecordThread
 from ..context import Context
 from ..errors import AwsError
 from ..storage.full_disk import refused_by_disk
-from .endpoint_state import KIND, Record, set_status, traffic_steps
+from .endpoint_state import KIND, Capacity, Endpoint, Plan, set_status, traffic_steps
 from .fleet import Fleet, Unhealthy, drain_and_stop
 from .instance import Instance
 from .invocation import Route, Router
@@ -31,7 +31,7 @@ MAX_EXECUTION = 28800
 log = logging.getLogger(__name__)
 
 
-class EndpointRun(RecordThread):
+class EndpointRun(RecordThread[Endpoint]):
     """The life of one endpoint."""
 
     def __init__(self, context: Context, backends: Backends, router: Router, name: str) -> None:
@@ -85,13 +85,13 @@ class EndpointRun(RecordThread):
 
     def _step(self) -> bool:
         """One look at everything; True when the endpoint is gone."""
-        record = self._record()
-        if record["status"] == "Deleting":
+        record = self._context.store.get(KIND, self._name)
+        if record is None or record["status"] == "Deleting":
             self._delete()
             return True
         if record["status"] == "Updating":
             if record["green"] is not None:
-                self._deploy(record)
+                self._deploy(record["green"], record["deployment"] or {})
             else:
                 self._rescale(record.get("wanted", {}))
         elif record["status"] != "Failed":
@@ -128,7 +128,7 @@ class EndpointRun(RecordThread):
             self._stop_all(green, 0.0)
             green.drop()
             kept = None if status == "RollingBack" else green.plan
-            self._patch(lambda record, now: record.update(green=kept))
+            self._patch(lambda record, now: record.update({"green": kept}))
         if status in ("Failed", "Deleting"):
             return
         if status == "Creating":
@@ -170,11 +170,10 @@ class EndpointRun(RecordThread):
 
     # Updating
 
-    def _deploy(self, record: Record) -> None:
+    def _deploy(self, plan: Plan, deployment: Mapping[str, Any]) -> None:
         """Blue/green: the new fleet beside the old one, traffic step by step, back again when it is not well."""
-        deployment = record["deployment"] or {}
         policy = deployment.get("BlueGreenUpdatePolicy", {})
-        green = self._green = Fleet(self._context, self._backends, self._name, record["green"])
+        green = self._green = Fleet(self._context, self._backends, self._name, plan)
         deadline = time.monotonic() + policy.get("MaximumExecutionTimeoutInSeconds", MAX_EXECUTION)
         try:
             green.grow()
@@ -194,12 +193,12 @@ class EndpointRun(RecordThread):
             return
         old, self._blue, self._green, self._share = self._blue, green, None, 0.0
         self._publish()
-        self._patch(lambda record, now: record.update(blue=green.plan, green=None))
+        self._patch(lambda record, now: record.update({"blue": green.plan, "green": None}))
         self._retire(old.all(), self._tend_blue)
         remove_tree(old.folder)
         self._status("InService")
 
-    def _bake(self, green: Fleet, seconds: float, deployment: dict[str, Any], deadline: float) -> None:
+    def _bake(self, green: Fleet, seconds: float, deployment: Mapping[str, Any], deadline: float) -> None:
         """Watches the new fleet for some time. Raises Unhealthy."""
         alarms = [alarm["AlarmName"] for alarm in deployment.get("AutoRollbackConfiguration", {}).get("Alarms", [])]
         until = time.monotonic() + seconds
@@ -224,14 +223,16 @@ class EndpointRun(RecordThread):
         self._retire(green.all(), self._tend_blue)
         self._green = None
         remove_tree(green.folder)
-        self._patch(lambda record, now: record.update(green=None))
+        self._patch(lambda record, now: record.update({"green": None}))
         self._status("InService")
 
-    def _rescale(self, wanted: dict[str, dict[str, Any]]) -> None:
+    def _rescale(self, wanted: Mapping[str, Capacity]) -> None:
         """UpdateEndpointWeightsAndCapacities: weights at once, instances one after the other."""
         before = {variant["name"]: variant["count"] for variant in self._blue.plan["variants"]}
         for variant in self._blue.plan["variants"]:
-            variant.update(wanted.get(variant["name"], {}))
+            capacity = wanted.get(variant["name"], Capacity())
+            variant["weight"] = capacity.get("weight", variant["weight"])
+            variant["count"] = capacity.get("count", variant["count"])
         reason = None
         try:
             self._blue.grow()
@@ -291,9 +292,6 @@ class EndpointRun(RecordThread):
 
     # The record
 
-    def _record(self) -> Record:
-        return self._context.store.get(KIND, self._name) or {"status": "Deleting"}
-
     def _save(self) -> None:
         self._saved = time.monotonic()
         self._patch(lambda record, now: None)
@@ -301,13 +299,13 @@ class EndpointRun(RecordThread):
     def _status(self, status: str, reason: str | None = None) -> None:
         self._patch(lambda record, now: set_status(record, status, now, reason))
 
-    def _patch(self, change: Callable[[Record, float], Any]) -> None:
+    def _patch(self, change: Callable[[Endpoint, float], Any]) -> None:
         """Changes the record, patiently, and brings the fleets' plans in it up to date."""
         self._patiently(lambda: self._write(change))
 
-    def _write(self, change: Callable[[Record, float], Any]) -> None:
+    def _write(self, change: Callable[[Endpoint, float], Any]) -> None:
 
-        def apply(record: Record) -> None:
+        def apply(record: Endpoint) -> None:
             record["blue"] = self._blue.plan
             if self._green is not None:
                 record["green"] = self._green.plan

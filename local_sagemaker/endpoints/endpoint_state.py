@@ -6,16 +6,74 @@ SystemUpdating -> InService | Failed       Failed -> Deleting
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
-KIND = "endpoint"
-Record = dict[str, Any]
+from ..storage.store import Kind
+
+
+class InstanceState(TypedDict):
+    """What is kept of an instance: its id, the stream of its log, and how far that was read."""
+
+    id: str
+    stream: str
+    offset: int
+
+
+class Variant(TypedDict):
+    """A production variant with its model as it was when the fleet was made. `timeout`: seconds until it has to be healthy."""
+
+    name: str
+    weight: float
+    count: int
+    instance_type: str | None
+    timeout: float
+    role: str | None
+    container: Mapping[str, Any]
+    isolated: bool
+    instances: list[InstanceState]
+
+
+class Plan(TypedDict):
+    """A fleet: the endpoint configuration that it is made from, and its variants."""
+
+    id: str
+    config: str
+    variants: list[Variant]
+
+
+class Capacity(TypedDict, total=False):
+    """What UpdateEndpointWeightsAndCapacities asks for one variant."""
+
+    weight: float
+    count: int
+
+
+class Endpoint(TypedDict):
+    """The record of an endpoint. `blue` is the fleet that serves, `green` the one to come. `wanted` is by variants' names.
+
+    `deployment` and `last_deployment` are DeploymentConfigs: of the update that goes on, and to be retained by the next.
+    """
+
+    name: str
+    arn: str
+    created: float
+    modified: float
+    status: str
+    failure: NotRequired[str]
+    blue: Plan
+    green: Plan | None
+    deployment: Mapping[str, Any] | None
+    last_deployment: Mapping[str, Any] | None
+    wanted: NotRequired[dict[str, Capacity]]
+
+
+KIND: Kind[Endpoint] = Kind("endpoint")
 BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 FAILURE_LIMIT = 1024
 
 
-def new(name: str, arn: str, plan: Mapping[str, Any], deployment: Mapping[str, Any] | None, now: float) -> Record:
-    """The record of an endpoint that was just asked for. `blue` is the fleet that serves, `green` the one to come."""
+def new(name: str, arn: str, plan: Plan, deployment: Mapping[str, Any] | None, now: float) -> Endpoint:
+    """The record of an endpoint that was just asked for."""
     return {
         "name": name,
         "arn": arn,
@@ -29,7 +87,7 @@ def new(name: str, arn: str, plan: Mapping[str, Any], deployment: Mapping[str, A
     }
 
 
-def set_status(record: Record, status: str, now: float, reason: str | None = None) -> None:
+def set_status(record: Endpoint, status: str, now: float, reason: str | None = None) -> None:
     """Changes the status. A reason is kept until the next change that starts something."""
     record["status"] = status
     record["modified"] = now
@@ -54,9 +112,9 @@ def traffic_steps(deployment: Mapping[str, Any] | None, instances: int) -> list[
     return steps
 
 
-def describe(record: Mapping[str, Any]) -> Record:
+def describe(record: Endpoint) -> dict[str, Any]:
     """The answer of DescribeEndpoint."""
-    answer: Record = {
+    answer: dict[str, Any] = {
         "EndpointName": record["name"],
         "EndpointArn": record["arn"],
         "EndpointConfigName": record["blue"]["config"],
@@ -78,7 +136,7 @@ def describe(record: Mapping[str, Any]) -> Record:
     return answer
 
 
-def _variant(variant: Mapping[str, Any]) -> Record:
+def _variant(variant: Variant) -> dict[str, Any]:
     return {
         "VariantName": variant["name"],
         "DeployedImages": [{"SpecifiedImage": variant["container"]["Image"], "ResolvedImage": variant["container"]["Image"]}],

@@ -1,5 +1,6 @@
 """The operations on endpoints: what is checked and recorded. Running one is endpoint_run.py; invoking one is invocation.py."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..context import Context, Platform
@@ -7,18 +8,18 @@ from ..errors import Missing, validation
 from ..protocol import tags
 from ..protocol.operation import Operation, Reply, Request
 from . import endpoint_state
-from .endpoint_state import BUSY, KIND, Record
+from .endpoint_state import BUSY, KIND, Capacity, Endpoint, Plan
 from .fleet import make_plan
-from .models_and_configs import CONFIG, LIST_MEMBERS, MODEL, create, listed, record_of
+from .models_and_configs import CONFIG, LIST_MEMBERS, MODEL, arn_of, create, listed, record_of
 
 
-def _plan(context: Context, config_name: str) -> dict[str, Any]:
+def _plan(context: Context, config_name: str) -> Plan:
     config = record_of(context, CONFIG, config_name)["request"]
     names = {variant["ModelName"] for variant in config["ProductionVariants"]}
     return make_plan(config, {name: record_of(context, MODEL, name)["request"] for name in names})
 
 
-def _check_deployment(deployment: dict[str, Any] | None, instances: int) -> None:
+def _check_deployment(deployment: Mapping[str, Any] | None, instances: int) -> None:
     routing = (deployment or {}).get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration")
     if routing is None or routing["Type"] == "ALL_AT_ONCE":
         return
@@ -37,10 +38,10 @@ def create_endpoint(platform: Platform, request: Request) -> Reply:
     plan = _plan(platform, request["EndpointConfigName"])
     deployment = request.get("DeploymentConfig")
     _check_deployment(deployment, sum(variant["count"] for variant in plan["variants"]))
-    record = endpoint_state.new(name, "", plan, deployment, platform.clock())
-    arn = create(platform, KIND, name, record, request.get("Tags", []))
+    record = endpoint_state.new(name, arn_of(platform, KIND, name), plan, deployment, platform.clock())
+    create(platform, KIND, name, record, request.get("Tags", []))
     platform.endpoints.begin(name)
-    return {"EndpointArn": arn}
+    return {"EndpointArn": record["arn"]}
 
 
 def describe_endpoint(context: Context, request: Request) -> Reply:
@@ -48,11 +49,11 @@ def describe_endpoint(context: Context, request: Request) -> Reply:
     return endpoint_state.describe(record_of(context, KIND, request["EndpointName"]))
 
 
-def _change(platform: Platform, name: str, change: Any) -> Record:
+def _change(platform: Platform, name: str, change: Callable[[Endpoint], None]) -> Endpoint:
     """Changes the record of an endpoint in whose life nothing goes on. Raises ValidationException where something does."""
     record = record_of(platform, KIND, name)
 
-    def checked(record: Record) -> None:
+    def checked(record: Endpoint) -> None:
         if record["status"] in BUSY:
             raise validation(f'Cannot update in-progress endpoint "{record["arn"]}".')
         change(record)
@@ -71,7 +72,7 @@ def update_endpoint(platform: Platform, request: Request) -> Reply:
     deployment = request.get("DeploymentConfig")
     _check_deployment(deployment, sum(variant["count"] for variant in plan["variants"]))
 
-    def change(record: Record) -> None:
+    def change(record: Endpoint) -> None:
         if record["status"] == "Failed":
             raise validation(f'Cannot update endpoint "{record["arn"]}" in status Failed. Delete it and create it anew.')
         kept = record["last_deployment"] if request.get("RetainDeploymentConfig") else None
@@ -84,19 +85,22 @@ def update_endpoint(platform: Platform, request: Request) -> Reply:
 
 def update_weights_and_capacities(platform: Platform, request: Request) -> Reply:
     """UpdateEndpointWeightsAndCapacities."""
-    members = {"DesiredWeight": "weight", "DesiredInstanceCount": "count"}
 
-    def change(record: Record) -> None:
+    def change(record: Endpoint) -> None:
         names = {variant["name"] for variant in record["blue"]["variants"]}
         if record["status"] == "Failed":
             raise validation(f'Cannot update endpoint "{record["arn"]}" in status Failed.')
-        wanted = {}
+        wanted: dict[str, Capacity] = {}
         for desired in request["DesiredWeightsAndCapacities"]:
             if desired["VariantName"] not in names:
                 raise validation(f'The variant name(s) "{desired["VariantName"]}" is/are not present within endpoint.')
             if desired.get("DesiredInstanceCount", 1) < 1:
                 raise validation("DesiredInstanceCount has to be at least 1.")
-            wanted[desired["VariantName"]] = {key: desired[member] for member, key in members.items() if member in desired}
+            capacity = wanted[desired["VariantName"]] = Capacity()
+            if "DesiredWeight" in desired:
+                capacity["weight"] = desired["DesiredWeight"]
+            if "DesiredInstanceCount" in desired:
+                capacity["count"] = desired["DesiredInstanceCount"]
         record["wanted"] = wanted
         endpoint_state.set_status(record, "Updating", platform.clock())
 

@@ -13,6 +13,7 @@ from ..containers.backends import Backends
 from ..context import Context
 from ..errors import AwsError
 from ..storage.full_disk import refused_by_disk
+from .endpoint_state import InstanceState, Plan, Variant
 from .instance import START_ERRORS, STOP_GRACE, Instance
 from .invocation import VariantTargets
 
@@ -29,7 +30,7 @@ class Unhealthy(Exception):
     """The fleet cannot serve: the sentence for FailureReason."""
 
 
-def make_plan(config: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def make_plan(config: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]) -> Plan:
     """The plan of a new fleet: `config` is the CreateEndpointConfig request, `models` the CreateModel requests by name."""
     return {
         "id": secrets.token_hex(4),
@@ -59,7 +60,7 @@ def container_of(model: Mapping[str, Any]) -> dict[str, Any]:
 class Fleet:
     """The instances of a plan."""
 
-    def __init__(self, context: Context, backends: Backends, endpoint: str, plan: dict[str, Any]) -> None:
+    def __init__(self, context: Context, backends: Backends, endpoint: str, plan: Plan) -> None:
         self._context = context
         self._backends = backends
         self._endpoint = endpoint
@@ -71,7 +72,7 @@ class Fleet:
         self._deaths: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
 
-    def _make(self, variant: Mapping[str, Any], state: dict[str, Any] | None = None) -> Instance:
+    def _make(self, variant: Variant, state: InstanceState | None = None) -> Instance:
         return Instance.make(self._context, self._backends, self._endpoint, variant, self.folder, state)
 
     def all(self) -> list[Instance]:
@@ -152,7 +153,7 @@ class Fleet:
                     self._replace(variant, position)
         return before != [instance for instance in self.all() if instance.ready]
 
-    def _replace(self, variant: dict[str, Any], position: int) -> None:
+    def _replace(self, variant: Variant, position: int) -> None:
         """Puts a new instance in the place of a dead one, later and later while they keep dying."""
         name = variant["name"]
         old, now = self.instances[name][position], time.monotonic()

@@ -4,10 +4,9 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..containers import backend, execution_role
 from ..containers.backend import NOT_ISOLATED, Backend, CannotStart, Container, ContainerSpec, base_of, log_of
@@ -18,6 +17,7 @@ from ..containers.untrusted_folder import Refused
 from ..context import Context
 from ..errors import AwsError
 from ..storage.full_disk import refused_by_disk
+from .endpoint_state import InstanceState, Variant
 from .health_check import is_healthy
 from .invocation import Target
 from .model_data import BadModelData, lay_out_model, model_source
@@ -43,8 +43,8 @@ class Instance:
     backends: Backends
     endpoint: str
     folder: Path
-    variant: Mapping[str, Any]
-    state: dict[str, Any]
+    variant: Variant
+    state: InstanceState
     group: str
     target: Target
     running: Container | None = None
@@ -59,9 +59,9 @@ class Instance:
         context: Context,
         backends: Backends,
         endpoint: str,
-        variant: Mapping[str, Any],
+        variant: Variant,
         fleet: Path,
-        state: dict[str, Any] | None = None,
+        state: InstanceState | None = None,
     ) -> "Instance":
         """An instance of a variant in a fleet's folder: a new one, or the one whose state the record kept."""
         if state is None:

@@ -1,40 +1,55 @@
 """The operations on models and endpoint configurations: what is checked, kept and listed. Nothing runs here."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict, TypeVar
 
 from ..context import Context
 from ..errors import Exists, validation
 from ..protocol import pages, tags
 from ..protocol.operation import Operation, Reply, Request
+from ..storage.store import Kind, R
 from . import endpoint_state
 from .fleet import container_of
 from .model_data import check_model_data
 
-MODEL = "model"
-CONFIG = "endpoint-config"
+
+class Kept(TypedDict):
+    """The record of a model or an endpoint configuration: the request that made it."""
+
+    request: Mapping[str, Any]
+    arn: str
+    created: float
+
+
+MODEL: Kind[Kept] = Kind("model")
+CONFIG: Kind[Kept] = Kind("endpoint-config")
 WORDS = {MODEL: "model", CONFIG: "endpoint configuration", endpoint_state.KIND: "endpoint"}
 ENVIRONMENT_BYTES = 32 * 1024
-Record = dict[str, Any]
+T = TypeVar("T", bound=tags.Resource)
 
 
-def record_of(context: Context, kind: str, name: str) -> Record:
+def arn_of(context: Context, kind: str, name: str) -> str:
+    """The ARN of a model, an endpoint configuration or an endpoint."""
+    return context.arn("sagemaker", f"{kind}/{name}")
+
+
+def record_of(context: Context, kind: Kind[R], name: str) -> R:
     """The record. Raises ValidationException in SageMaker's words for a missing one."""
     record = context.store.get(kind, name)
     if record is None:
-        raise validation(f'Could not find {WORDS[kind]} "{context.arn("sagemaker", f"{kind}/{name}")}".')
+        raise validation(f'Could not find {WORDS[kind]} "{arn_of(context, kind, name)}".')
     return record
 
 
-def create(context: Context, kind: str, name: str, record: Record, request_tags: list[dict[str, str]]) -> str:
-    """Keeps a new record and its tags; returns the ARN. Raises ValidationException for a name that is taken."""
-    arn = context.arn("sagemaker", f"{kind}/{name}")
+def create(context: Context, kind: Kind[T], name: str, record: T, request_tags: list[dict[str, str]]) -> None:
+    """Keeps a new record and its tags. Raises ValidationException for a name that is taken."""
+    arn = record["arn"]
     try:
         with context.store.transaction():
-            context.store.create(kind, name, {**record, "arn": arn})
+            context.store.create(kind, name, record)
             tags.keep(context.store, arn, request_tags)
     except Exists:
         raise validation(f'Cannot create already existing {WORDS[kind]} "{arn}".') from None
-    return arn
 
 
 def create_model(context: Context, request: Request) -> Reply:
@@ -58,12 +73,15 @@ def create_model(context: Context, request: Request) -> Reply:
         if name in environment:
             raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
     check_model_data(context.objects, container)
-    return {"ModelArn": create(context, MODEL, request["ModelName"], _new(context, request), request.get("Tags", []))}
+    return {"ModelArn": _keep(context, MODEL, request["ModelName"], request)}
 
 
-def _new(context: Context, request: Request) -> Record:
+def _keep(context: Context, kind: Kind[Kept], name: str, request: Request) -> str:
+    """Keeps a checked request; returns the ARN."""
     kept = {member: value for member, value in request.items() if member != "Tags"}
-    return {"request": kept, "created": context.clock()}
+    record: Kept = {"request": kept, "arn": arn_of(context, kind, name), "created": context.clock()}
+    create(context, kind, name, record, request.get("Tags", []))
+    return record["arn"]
 
 
 def describe_model(context: Context, request: Request) -> Reply:
@@ -77,7 +95,7 @@ def delete_model(context: Context, request: Request) -> Reply:
     return _delete(context, MODEL, request["ModelName"])
 
 
-def _delete(context: Context, kind: str, name: str) -> Reply:
+def _delete(context: Context, kind: Kind[Kept], name: str) -> Reply:
     record = record_of(context, kind, name)
     context.store.delete(kind, name)
     tags.forget(context.store, record["arn"])
@@ -96,9 +114,13 @@ def list_models(context: Context, request: Request) -> Reply:
     }
 
 
-def listed(context: Context, kind: str, request: Request, name: Any) -> tuple[list[Any], dict[str, str]]:
+def listed(context: Context, kind: Kind[R], request: Request, name: Callable[[R], str]) -> tuple[list[R], dict[str, str]]:
     """A page of a kind, newest first unless asked otherwise."""
-    keys = {"Name": name, "CreationTime": lambda record: record["created"], "Status": lambda record: record.get("status")}
+    keys: dict[str, Callable[[R], Any]] = {
+        "Name": name,
+        "CreationTime": lambda record: record["created"],
+        "Status": lambda record: record.get("status"),
+    }
     return pages.page(pages.filtered(context.store.list(kind), request, name), request, name, keys)
 
 
@@ -113,8 +135,7 @@ def create_endpoint_config(context: Context, request: Request) -> Reply:
         if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
             raise validation(f"InstanceType and InitialInstanceCount of production variant {variant['VariantName']} are needed.")
         record_of(context, MODEL, variant["ModelName"])
-    name = request["EndpointConfigName"]
-    return {"EndpointConfigArn": create(context, CONFIG, name, _new(context, request), request.get("Tags", []))}
+    return {"EndpointConfigArn": _keep(context, CONFIG, request["EndpointConfigName"], request)}
 
 
 def describe_endpoint_config(context: Context, request: Request) -> Reply:

@@ -2,22 +2,39 @@
 
 import json
 import secrets
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 from ..context import Context
 from ..errors import AwsError, Exists, Missing
 from ..protocol.operation import Operation
-from ..storage.store import Record
+from ..storage.store import Kind
 
-KIND = "iam-role"
+
+class Role(TypedDict):
+    """The record of a role. `trust` and `policies` are documents, as they were sent; `attached` has names by ARNs."""
+
+    name: str
+    path: str
+    id: str
+    created: float
+    trust: str
+    description: str | None
+    seconds: int
+    tags: dict[str, str]
+    policies: dict[str, str]
+    attached: dict[str, str]
+
+
+KIND: Kind[Role] = Kind("iam-role")
 
 
 def create_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Makes a role."""
     name, path = request["RoleName"], request.get("Path", "/")
     _check_document(request["AssumeRolePolicyDocument"])
-    record = {
+    record: Role = {
         "name": name,
         "path": path,
         "id": "AROA" + secrets.token_hex(8).upper(),
@@ -63,7 +80,7 @@ def delete_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def update_assume_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Replaces who may take a role."""
     _check_document(request["PolicyDocument"])
-    _change(context, request["RoleName"], lambda record: record.update(trust=request["PolicyDocument"]))
+    _change(context, request["RoleName"], lambda record: record.update({"trust": request["PolicyDocument"]}))
     return {}
 
 
@@ -90,7 +107,7 @@ def list_role_policies(context: Context, request: dict[str, Any]) -> dict[str, A
 def delete_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Removes an inline policy."""
 
-    def change(record: Record) -> None:
+    def change(record: Role) -> None:
         _policy(record, request["PolicyName"])
         del record["policies"][request["PolicyName"]]
 
@@ -108,7 +125,7 @@ def attach_role_policy(context: Context, request: dict[str, Any]) -> dict[str, A
 def detach_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Forgets a managed policy."""
 
-    def change(record: Record) -> None:
+    def change(record: Role) -> None:
         if record["attached"].pop(request["PolicyArn"], None) is None:
             raise AwsError("NoSuchEntity", f"Policy {request['PolicyArn']} was not found.", 404)
 
@@ -128,14 +145,14 @@ def simulate_principal_policy(context: Context, request: dict[str, Any]) -> dict
     raise AwsError("AccessDenied", "The local SageMaker keeps policies and does not evaluate them.", 403)
 
 
-def _find(context: Context, name: str) -> Record:
+def _find(context: Context, name: str) -> Role:
     record = context.store.get(KIND, name)
     if record is None:
         raise _missing(name)
     return record
 
 
-def _change(context: Context, name: str, change: Any) -> None:
+def _change(context: Context, name: str, change: Callable[[Role], None]) -> None:
     try:
         context.store.update(KIND, name, change)
     except Missing:
@@ -146,7 +163,7 @@ def _missing(name: str) -> AwsError:
     return AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
 
 
-def _policy(record: Record, name: str) -> str:
+def _policy(record: Role, name: str) -> str:
     if name not in record["policies"]:
         raise AwsError("NoSuchEntity", f"The role policy with name {name} cannot be found.", 404)
     return record["policies"][name]
@@ -161,7 +178,7 @@ def _check_document(text: str) -> None:
         raise AwsError("MalformedPolicyDocument", "This policy contains invalid Json, or has no Statement.")
 
 
-def _role(context: Context, record: Record) -> dict[str, Any]:
+def _role(context: Context, record: Role) -> dict[str, Any]:
     return {
         "Path": record["path"],
         "RoleName": record["name"],

@@ -12,13 +12,23 @@ import secrets
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypedDict
 
 from ..caller import Caller, Permissions
 from ..errors import AwsError
-from ..storage.store import Store
+from ..storage.store import Kind, Store
 
-KIND = "container-key"
+
+class ContainerKey(TypedDict):
+    """The record of a container's key, which is called by its holder. `permissions` has the members of Permissions."""
+
+    access_key: str
+    holder: str
+    role: str
+    permissions: dict[str, Any]
+
+
+KIND: Kind[ContainerKey] = Kind("container-key")
 SESSION = "SageMaker"
 
 log = logging.getLogger(__name__)
@@ -52,7 +62,7 @@ class Keys:
 
         On a full disk the key holds, and is lost when the server is started anew.
         """
-        record = {
+        record: ContainerKey = {
             "access_key": f"ASIA{secrets.token_hex(8).upper()}",
             "holder": holder,
             "role": role_arn.rpartition("/")[2],
@@ -76,7 +86,7 @@ class Keys:
         for holder in set(self._holders) - set(holders):
             self.withdraw(holder)
 
-    def _know(self, record: dict[str, Any]) -> Caller:
+    def _know(self, record: ContainerKey) -> Caller:
         access_key, role = record["access_key"], record["role"]
         kept = record["permissions"]
         lists = {name: tuple(kept[name]) for name in ("reads", "objects", "writes")}

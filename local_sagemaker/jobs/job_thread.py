@@ -3,19 +3,18 @@
 import threading
 import time
 
-from ..containers.record_thread import Record, RecordThread
+from ..containers.record_thread import R, RecordThread
 from ..context import Context
+from ..storage.store import Kind
 
 ABANDON_GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL when the server itself is being stopped."""
 
-__all__ = ["ABANDON_GRACE", "JobThread", "Record"]
 
-
-class JobThread(RecordThread):
+class JobThread(RecordThread[R]):
     """The life of one job from here to its end."""
 
-    def __init__(self, context: Context, kind: str, name: str) -> None:
+    def __init__(self, context: Context, kind: Kind[R], name: str) -> None:
         super().__init__(context, kind, name)
         self._holder = f"{kind}/{name}"
         self._abandoned: tuple[str, float] | None = None

@@ -1,8 +1,5 @@
 """The processing job operations: what is checked before a job is taken on, how jobs are listed. Running is processing_run.py."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from ..containers import processing_files
 from ..containers.channels import check_prefix
 from ..containers.config_files import check_environment
@@ -12,7 +9,7 @@ from ..protocol import pages
 from ..protocol.operation import Operation, Reply, Request
 from ..s3.uri import split
 from . import processing_state
-from .processing_state import KIND
+from .processing_state import KIND, ProcessingJob
 
 
 def create_processing_job(platform: Platform, request: Request) -> Reply:
@@ -101,7 +98,7 @@ def list_processing_jobs(context: Context, request: Request) -> Reply:
     return {"ProcessingJobSummaries": [processing_state.summary(record) for record in found], **more}
 
 
-def _name(record: Mapping[str, Any]) -> str:
+def _name(record: ProcessingJob) -> str:
     return record["request"]["ProcessingJobName"]
 
 

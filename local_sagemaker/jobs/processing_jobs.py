@@ -8,11 +8,11 @@ from ..errors import Exists, in_use
 from ..protocol import tags
 from . import processing_state
 from .processing_run import ProcessingRun
-from .processing_state import KIND
+from .processing_state import KIND, ProcessingJob
 from .running_jobs import RunningJobs
 
 
-class ProcessingJobs(RunningJobs):
+class ProcessingJobs(RunningJobs[ProcessingJob]):
     """Every live processing job of this server."""
 
     def __init__(self, context: Context, backends: Backends) -> None:

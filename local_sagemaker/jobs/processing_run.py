@@ -25,7 +25,7 @@ from ..errors import AwsError
 from ..s3.uri import folder_prefix, split
 from . import processing_state, rule_state, training_state
 from .job_thread import ABANDON_GRACE, JobThread
-from .processing_state import KIND, MESSAGE_LIMIT
+from .processing_state import KIND, MESSAGE_LIMIT, ProcessingJob
 
 GROUP = execution_role.PROCESSING_LOGS
 STOP_GRACE = 120.0
@@ -41,7 +41,7 @@ Ending = tuple[str, str]
 log = logging.getLogger(__name__)
 
 
-class ProcessingRun(JobThread):
+class ProcessingRun(JobThread[ProcessingJob]):
     """The life of one job from here to its end: one container, below root/processing/<name>/algo-1."""
 
     def __init__(self, context: Context, backends: Backends, name: str) -> None:
@@ -148,7 +148,7 @@ class ProcessingRun(JobThread):
         record = self._record()
         follower = LogFollower(self._context.events, GROUP, record["stream"], log_of(self._folder), record["offset"])
         # Decided by a server that was killed since: by now the container may have ended by our signal.
-        ending: Ending | None = tuple(record["ending"]) if "ending" in record else None
+        ending: Ending | None = (record["ending"][0], record["ending"][1]) if "ending" in record else None
         kill_at, looked = time.monotonic() + STOP_GRACE, 0.0
         while (code := container.exit_code()) is None:
             self._patiently(lambda: self._collect(follower), between=lambda: self._look_at_disk(container))
@@ -172,7 +172,7 @@ class ProcessingRun(JobThread):
         self._stop_asked.clear()  # what was asked for until now has ended the container
         until = time.monotonic() + (END_PATIENCE if ending is None else STOP_PATIENCE)
         while self._patiently(lambda: follower.rest(until)) is not None:
-            self._update(lambda record, now: record.update(offset=follower.offset))
+            self._update(lambda record, now: record.update({"offset": follower.offset}))
         return code, ending
 
     def _look_at_disk(self, container: Container) -> None:
@@ -185,7 +185,7 @@ class ProcessingRun(JobThread):
 
     def _decide(self, ending: Ending) -> None:
         """Keeps why the container is being ended, which its exit code does not say."""
-        self._update(lambda record, now: record.update(ending=ending))
+        self._update(lambda record, now: record.update({"ending": ending}))
 
     def _push(self, due: float) -> None:
         """Uploads what is continuous; gives up when something is to be done about the container, at `due` at the latest."""
@@ -214,7 +214,7 @@ class ProcessingRun(JobThread):
     def _collect(self, follower: LogFollower) -> None:
         """Takes new log lines in; writes the record only when there are some."""
         if follower.poll():
-            self._update(lambda record, now: record.update(offset=follower.offset))
+            self._update(lambda record, now: record.update({"offset": follower.offset}))
 
     def _reason_to_end(self) -> Ending | None:
         record, now = self._record(), self._context.clock()

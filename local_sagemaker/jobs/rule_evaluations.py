@@ -5,7 +5,7 @@ from typing import Any
 from ..context import Context
 from . import processing_state, rule_state
 from .processing_jobs import ProcessingJobs
-from .training_state import Record
+from .training_state import TrainingJob
 
 
 class RuleEvaluations:
@@ -15,14 +15,14 @@ class RuleEvaluations:
         self._context = context
         self._jobs = jobs
 
-    def begin(self, record: Record) -> None:
+    def begin(self, record: TrainingJob) -> None:
         """Starts the evaluator of each rule of a training job that has none yet."""
         for _, _, request in rule_state.requests(record):
             if self._context.store.get(processing_state.KIND, request["ProcessingJobName"]) is None:
                 self._jobs.create(request, record["arn"])
 
 
-def statuses(context: Context, record: Record) -> dict[str, list[dict[str, Any]]]:
+def statuses(context: Context, record: TrainingJob) -> dict[str, list[dict[str, Any]]]:
     """The members of DescribeTrainingJob that say how the job's rules are."""
     found: dict[str, list[dict[str, Any]]] = {}
     for member, name, request in rule_state.requests(record):

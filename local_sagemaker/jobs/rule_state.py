@@ -24,8 +24,9 @@ from typing import Any
 from ..containers.config_files import check_environment
 from ..errors import validation
 from ..s3.uri import join
+from .processing_state import ProcessingJob
+from .training_state import TrainingJob
 
-Record = Mapping[str, Any]
 CONDITION_MET = "RuleEvaluationConditionMet"
 MAX_RULES = 20
 """Rules of one kind that a training job can have; botocore's shapes know it of one request."""
@@ -67,7 +68,7 @@ def _check_rule(member: str, rule: Mapping[str, Any]) -> None:
     check_environment(rule.get("RuleParameters", {}))
 
 
-def requests(record: Record) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def requests(record: TrainingJob) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(member, RuleConfigurationName, CreateProcessingJob request) of each rule of a training job's record."""
     request = record["request"]
     job = request["TrainingJobName"]
@@ -105,14 +106,14 @@ def requests(record: Record) -> Iterator[tuple[str, str, dict[str, Any]]]:
             )
 
 
-def _job_name(record: Record, member: str, rule: str) -> str:
+def _job_name(record: TrainingJob, member: str, rule: str) -> str:
     """The evaluation job's name, always the same for one rule of one training job: the two names, cut, and a hash."""
     whole = f"{record['arn']} {record['created']} {member} {rule}"
     parts = [re.sub("[^a-zA-Z0-9]+", "-", text)[:26].strip("-") for text in (record["request"]["TrainingJobName"], rule.lower())]
     return "-".join([*filter(None, parts), hashlib.sha256(whole.encode()).hexdigest()[:8]])
 
 
-def status(name: str, job: Record | None, training: Record) -> dict[str, Any]:
+def status(name: str, job: ProcessingJob | None, training: TrainingJob) -> dict[str, Any]:
     """A member of DebugRuleEvaluationStatuses. `job`: the record of its processing job, where there is one."""
     if job is None:
         ended = "ended" in training
@@ -132,6 +133,6 @@ def status(name: str, job: Record | None, training: Record) -> dict[str, Any]:
     }
 
 
-def overdue(training: Record | None, now: float) -> bool:
+def overdue(training: TrainingJob | None, now: float) -> bool:
     """Whether an evaluator of this training job (None: it was deleted) should have ended by now."""
     return training is None or now - training.get("ended", now) > GRACE

@@ -6,28 +6,40 @@ A kind is a kind of record (training-job, processing-job) whose jobs have a fold
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypedDict, TypeVar
 
 from ..containers.folder_removal import remove_tree
 from ..context import Context
 from ..errors import Missing, in_use
 from ..protocol import tags
+from ..storage.store import Kind
 from .job_thread import JobThread
 
 LIVE = ("InProgress", "Stopping")
 STOPPED = "The local SageMaker was stopped while the job ran."
 
 
-class RunningJobs:
+class Job(TypedDict):
+    """What the records of all kinds of jobs have."""
+
+    arn: str
+    modified: float
+    status: str
+
+
+R = TypeVar("R", bound=Job)
+
+
+class RunningJobs(Generic[R]):
     """Every live job of a kind. `what` is what a person calls one, `run` makes the thread of the one with a name."""
 
-    def __init__(self, context: Context, kind: str, what: str, place: str, run: Callable[[str], JobThread]) -> None:
+    def __init__(self, context: Context, kind: Kind[R], what: str, place: str, run: Callable[[str], JobThread[R]]) -> None:
         self._context = context
         self._kind = kind
         self._what = what
         self._place = place
         self._run = run
-        self._runs: dict[str, JobThread] = {}
+        self._runs: dict[str, JobThread[R]] = {}
         self._lock = threading.Lock()
         self._deleting = threading.Lock()
         self._closed = False
@@ -52,7 +64,7 @@ class RunningJobs:
         """Asks a job to stop; returns the status before. Raises Missing."""
         before = ""
 
-        def change(record: dict[str, Any]) -> None:
+        def change(record: R) -> None:
             nonlocal before
             before = record["status"]
             if before == "InProgress":
@@ -80,7 +92,7 @@ class RunningJobs:
                 self._context.store.delete(self._kind, name)
                 tags.forget(self._context.store, record["arn"])
 
-    def _mark_stopping(self, record: dict[str, Any]) -> None:
+    def _mark_stopping(self, record: R) -> None:
         record["status"] = "Stopping"
         record["modified"] = self._context.clock()
 

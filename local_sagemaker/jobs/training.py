@@ -11,7 +11,7 @@ from ..protocol.operation import Operation, Reply, Request
 from ..s3.uri import split
 from . import rule_evaluations, rule_state, training_state
 from .metric_scan import compile_definitions
-from .training_state import KIND
+from .training_state import KIND, TrainingJob
 
 
 def check_request(context: Context, request: Request) -> None:
@@ -117,7 +117,7 @@ def update_training_job(platform: Platform, request: Request) -> Reply:
     if not (rules := request.get(member)):
         raise validation(f"{member} is needed: it is what can be updated.")
 
-    def change(record: dict[str, Any]) -> None:
+    def change(record: TrainingJob) -> None:
         if record["status"] != "InProgress":
             raise validation(f"The request was rejected because the training job is in status {record['status']}.")
         changed = {**record["request"], member: [*record["request"].get(member, []), *rules]}
@@ -155,7 +155,7 @@ def list_training_jobs(context: Context, request: Request) -> Reply:
     return {"TrainingJobSummaries": [_summary(record) for record in found], **more}
 
 
-def _summary(record: Any) -> dict[str, Any]:
+def _summary(record: TrainingJob) -> dict[str, Any]:
     return {
         "TrainingJobName": _name(record),
         "TrainingJobArn": record["arn"],
@@ -167,11 +167,11 @@ def _summary(record: Any) -> dict[str, Any]:
     }
 
 
-def _name(record: Any) -> str:
+def _name(record: TrainingJob) -> str:
     return record["request"]["TrainingJobName"]
 
 
-def _need(context: Context, name: str) -> dict[str, Any]:
+def _need(context: Context, name: str) -> TrainingJob:
     record = context.store.get(KIND, name)
     if record is None:
         raise _not_found()

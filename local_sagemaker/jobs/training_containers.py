@@ -3,8 +3,9 @@
 When to start and to end them is training_run.py's to decide; it keeps the record too.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 from ..containers import artifacts, config_files, execution_role
 from ..containers.backend import Backend, CannotStart, Container, ContainerSpec, base_of, log_of
@@ -20,7 +21,7 @@ from ..context import Context
 from ..errors import AwsError
 from ..s3.uri import folder_prefix, split
 from . import training_state
-from .training_state import FAILURE_LIMIT, Record
+from .training_state import FAILURE_LIMIT, TrainingJob
 
 GROUP = execution_role.TRAINING_LOGS
 END_MARK = "training_job_end.ts"
@@ -31,7 +32,7 @@ PROFILING_INTERVAL = 500
 class TrainingContainers:
     """One container for each host of a job, below root/jobs/<name>/<host>."""
 
-    def __init__(self, context: Context, backends: Backends, request: Record) -> None:
+    def __init__(self, context: Context, backends: Backends, request: Mapping[str, Any]) -> None:
         self._context = context
         self._backends = backends
         self._request = request
@@ -50,7 +51,7 @@ class TrainingContainers:
         """The host's /opt/ml."""
         return base_of(self.folder / host)
 
-    def launch(self, begin: Callable[[str], Record]) -> None:
+    def launch(self, begin: Callable[[str], TrainingJob]) -> None:
         """Lays every host out, then starts them. `begin` records the attempt, just before, with the remark on an image that runs
         in the place of the job's own, and gives the record.
 
@@ -101,7 +102,7 @@ class TrainingContainers:
             return {}
         return self._context.credentials(self._holder, self._request["RoleArn"], execution_role.of_training_job(self._request))
 
-    def find(self, record: Record) -> bool:
+    def find(self, record: TrainingJob) -> bool:
         """Takes up the containers that the last server started; False, and none is left, when it had not started all."""
         found = {host: self._backends.find(self.folder / host) for host in self.hosts}
         self._running = {host: container for host, container in found.items() if container is not None}
@@ -230,7 +231,7 @@ class TrainingContainers:
             instance_type=self._instance_types[host],
         )
 
-    def _follow(self, record: Record) -> None:
+    def _follow(self, record: TrainingJob) -> None:
         """Sets the log followers and folder syncs up; those of the checkpoints come first."""
         streams, offsets = record["streams"], record["offsets"]
         self._followers = {
@@ -253,7 +254,7 @@ class TrainingContainers:
                 self._syncs.append(FolderSync(self._context.objects, folder, bucket, folder_prefix(key), skip))
 
 
-def _end_marks(request: Record) -> Iterator[tuple[str, str]]:
+def _end_marks(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(path in the container, S3 URI) of each mark that says that nothing more comes."""
     folders = {"debug-output": "", "profiler-output": "/system"}
     for path, uri, _ in synced_folders(request):

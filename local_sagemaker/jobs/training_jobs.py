@@ -12,10 +12,10 @@ from . import training_state
 from .rule_evaluations import RuleEvaluations
 from .running_jobs import RunningJobs
 from .training_run import TrainingRun
-from .training_state import KIND
+from .training_state import KIND, TrainingJob
 
 
-class TrainingJobs(RunningJobs):
+class TrainingJobs(RunningJobs[TrainingJob]):
     """Every live training job of this server."""
 
     def __init__(self, context: Context, backends: Backends, evaluations: RuleEvaluations) -> None:
@@ -46,7 +46,7 @@ class TrainingJobs(RunningJobs):
         self._begin(name)
         return arn
 
-    def update(self, name: str, change: Callable[[dict[str, Any]], None]) -> str:
+    def update(self, name: str, change: Callable[[TrainingJob], None]) -> str:
         """Changes a job's record, and starts the evaluators of rules that it has from now on; returns the ARN. Raises Missing."""
         record = self._context.store.update(KIND, name, change)
         if isinstance(run := self._runs.get(name), TrainingRun):
@@ -63,6 +63,6 @@ class TrainingJobs(RunningJobs):
             raise validation(f"Training job {name} cannot be interrupted: it has no EnableManagedSpotTraining.")
         run.interrupt()
 
-    def _mark_stopping(self, record: dict[str, Any]) -> None:
+    def _mark_stopping(self, record: TrainingJob) -> None:
         record["status"] = "Stopping"
         training_state.enter(record, "Stopping", self._context.clock())

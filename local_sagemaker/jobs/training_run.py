@@ -24,7 +24,7 @@ from .job_thread import ABANDON_GRACE, JobThread
 from .metric_scan import MetricScan, compile_definitions
 from .rule_evaluations import RuleEvaluations
 from .training_containers import TrainingContainers
-from .training_state import KIND, Record
+from .training_state import KIND, TrainingJob
 
 STOP_GRACE = 120.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -60,7 +60,7 @@ OUTCOMES = {
 """The last status and secondary status; those of FAILED need a reason."""
 
 
-class TrainingRun(JobThread):
+class TrainingRun(JobThread[TrainingJob]):
     """The life of one job from here to its end."""
 
     def __init__(self, context: Context, backends: Backends, evaluations: RuleEvaluations, name: str) -> None:
@@ -123,10 +123,10 @@ class TrainingRun(JobThread):
         finally:
             self._containers.close()
 
-    def _begin_attempt(self, remark: str) -> Record:
+    def _begin_attempt(self, remark: str) -> TrainingJob:
         return self._update(partial(self._begin, remark))
 
-    def _begin(self, remark: str, record: Record, now: float) -> None:
+    def _begin(self, remark: str, record: TrainingJob, now: float) -> None:
         training_state.end_attempt(record, now)
         training_state.enter(record, "Training", now)
         if remark:
@@ -203,7 +203,7 @@ class TrainingRun(JobThread):
 
     def _decide(self, end: End, failed_host: str | None) -> None:
         """Keeps why the containers are being ended, and whose failure it was: the others end by our signal."""
-        self._update(lambda record, now: record.update(ending=end, failed_host=failed_host))
+        self._update(lambda record, now: record.update({"ending": end, "failed_host": failed_host}))
 
     def _reason_to_end(self, codes: dict[str, int]) -> End | None:
         record, now = self._record(), self._context.clock()
@@ -221,11 +221,11 @@ class TrainingRun(JobThread):
             return End.INTERRUPTED
         return None
 
-    def _over_wait(self, record: Record, now: float) -> bool:
+    def _over_wait(self, record: TrainingJob, now: float) -> bool:
         limit = self._request.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds")
         return limit is not None and now - record["created"] >= limit
 
-    def _interrupted(self, record: Record, now: float) -> None:
+    def _interrupted(self, record: TrainingJob, now: float) -> None:
         record.pop("ending", None)
         training_state.end_attempt(record, now)
         training_state.enter(record, "Interrupted", now)
@@ -256,7 +256,7 @@ class TrainingRun(JobThread):
             self._patiently(partial(self._containers.say, notice))
             self._said += 1
 
-    def _progress(self, record: Record, now: float) -> None:
+    def _progress(self, record: TrainingJob, now: float) -> None:
         record["offsets"] = self._containers.offsets()
         record["metrics"] = self._metrics.last
         record["history"] = self._metrics.history

@@ -5,10 +5,57 @@ InProgress -> Completed | Failed | Stopping      Stopping -> Stopped | Failed
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
-KIND = "training-job"
-Record = dict[str, Any]
+from ..storage.store import Kind
+
+
+class Transition(TypedDict):
+    """A secondary status that a job has or had, as Describe shows it."""
+
+    Status: str
+    StartTime: float
+    StatusMessage: str
+    EndTime: NotRequired[float]
+
+
+class Progress(TypedDict):
+    """What a tuning job looks at of a training job. `metrics` has [value, epoch seconds] by names, `history` the values of the
+    metric that the tuning job watches."""
+
+    arn: str
+    created: float
+    modified: float
+    status: str
+    started: NotRequired[float]
+    ended: NotRequired[float]
+    failure: NotRequired[str]
+    run_seconds: float
+    attempt_started: float | None
+    metrics: dict[str, list[float]]
+    history: list[float]
+
+
+class TrainingJob(Progress):
+    """The record of a training job. `streams` and `offsets` are of its logs, by host: their names, and how far each was read.
+
+    `given_up`: positions of metric definitions that took too long. `ending` and `failed_host`: why its containers are being
+    ended (training_run.End), and whose failure it was.
+    """
+
+    request: Mapping[str, Any]
+    secondary: str
+    transitions: list[Transition]
+    attempt: int
+    given_up: NotRequired[list[int]]
+    streams: dict[str, str]
+    offsets: dict[str, int]
+    tuning_job_arn: NotRequired[str | None]
+    ending: NotRequired[str]
+    failed_host: NotRequired[str | None]
+
+
+KIND: Kind[TrainingJob] = Kind("training-job")
 
 OBJECTIVE = "_tuning_objective_metric"
 """The hyperparameter with which SageMaker tells a tuning job's training job what it is judged by."""
@@ -31,9 +78,9 @@ MESSAGES = {
 }
 
 
-def new(request: Mapping[str, Any], arn: str, now: float, tuning_job_arn: str | None = None) -> Record:
+def new(request: Mapping[str, Any], arn: str, now: float, tuning_job_arn: str | None = None) -> TrainingJob:
     """The record of a job that was just asked for."""
-    record: Record = {
+    record: TrainingJob = {
         "request": request,
         "arn": arn,
         "created": now,
@@ -55,7 +102,7 @@ def new(request: Mapping[str, Any], arn: str, now: float, tuning_job_arn: str | 
     return record
 
 
-def enter(record: Record, secondary: str, now: float, message: str | None = None) -> None:
+def enter(record: TrainingJob, secondary: str, now: float, message: str | None = None) -> None:
     """Begins a secondary status, ending the one before."""
     if record["secondary"] == secondary:
         return
@@ -66,34 +113,34 @@ def enter(record: Record, secondary: str, now: float, message: str | None = None
     record["modified"] = now
 
 
-def note(record: Record, text: str) -> None:
+def note(record: TrainingJob, text: str) -> None:
     """Adds a sentence to the message of the secondary status that the job is in, once."""
     transition = record["transitions"][-1]
     if text not in transition["StatusMessage"]:
         transition["StatusMessage"] += f" {text}"
 
 
-def begin_attempt(record: Record, now: float) -> None:
+def begin_attempt(record: TrainingJob, now: float) -> None:
     """The container runs from now on: what is billed."""
     record.setdefault("started", now)
     record["attempt"] += 1
     record["attempt_started"] = now
 
 
-def end_attempt(record: Record, now: float) -> None:
+def end_attempt(record: TrainingJob, now: float) -> None:
     """The container has ended."""
     if record["attempt_started"] is not None:
         record["run_seconds"] += max(0.0, now - record["attempt_started"])
         record["attempt_started"] = None
 
 
-def seconds_run(record: Mapping[str, Any], now: float) -> float:
+def seconds_run(record: Progress, now: float) -> float:
     """Seconds its containers have run, over all attempts: what MaxRuntimeInSeconds counts."""
     since = record["attempt_started"]
     return record["run_seconds"] + (0.0 if since is None else now - since)
 
 
-def finish(record: Record, status: str, now: float, *, secondary: str | None = None, reason: str | None = None) -> None:
+def finish(record: TrainingJob, status: str, now: float, *, secondary: str | None = None, reason: str | None = None) -> None:
     """Ends the job. One that was asked to stop does not end Completed. An ended one stays as it is."""
     if record["status"] not in LIVE:
         return
@@ -176,7 +223,7 @@ SAME = (
 """Members that Describe gives back as they were sent."""
 
 
-def describe(record: Mapping[str, Any], model_uri: str) -> dict[str, Any]:
+def describe(record: TrainingJob, model_uri: str) -> dict[str, Any]:
     """The answer of DescribeTrainingJob."""
     request = record["request"]
     answer = {member: request[member] for member in SAME if member in request}

@@ -1,7 +1,8 @@
 """The tuning job operations: what is checked before one is taken on, and how they are listed. Running is tuning_run.py."""
 
 import secrets
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 from ..context import Context, Platform
 from ..errors import Exists, in_use, not_found, validation
@@ -9,8 +10,9 @@ from ..protocol import pages, tags
 from ..protocol.operation import Operation, Reply, Request
 from . import training, tuning_state
 from .hyperparameter_search import BadRange, axes, grid
+from .training_state import Progress
 from .tuning_run import make_search, trial_jobs
-from .tuning_state import KIND, Record
+from .tuning_state import KIND, Trial, TuningJob
 
 
 def create_tuning_job(platform: Platform, request: Request) -> Reply:
@@ -30,7 +32,7 @@ def create_tuning_job(platform: Platform, request: Request) -> Reply:
             "Hyperparameter tuning job names must be unique within an AWS account and region, and a tuning job with this name"
             f" already exists ({arn})"
         ) from None
-    platform.tuning_jobs.begin(record)
+    platform.tuning_jobs.begin(name)
     return {"HyperParameterTuningJobArn": arn}
 
 
@@ -105,7 +107,7 @@ def describe_tuning_job(context: Context, request: Request) -> Reply:
     return answer
 
 
-def _overall_best(context: Context, record: Record, warm: dict[str, Any]) -> Record | None:
+def _overall_best(context: Context, record: TuningJob, warm: Mapping[str, Any]) -> dict[str, Any] | None:
     """The best training job of this tuning job and its parents."""
     _, maximize = tuning_state.objective(record["request"])
     family = [record]
@@ -126,7 +128,7 @@ def stop_tuning_job(platform: Platform, request: Request) -> Reply:
     """StopHyperParameterTuningJob: its training jobs are stopped, too."""
     record = _need(platform, request)
 
-    def change(record: Record) -> None:
+    def change(record: TuningJob) -> None:
         if record["status"] in tuning_state.ENDED:
             raise validation(f"The request was rejected because the hyperparameter tuning job is in status {record['status']}.")
         record["status"] = "Stopping"
@@ -161,7 +163,7 @@ def list_tuning_jobs(context: Context, request: Request) -> Reply:
     return {"HyperParameterTuningJobSummaries": [_summary(context, record) for record in found], **more}
 
 
-def _summary(context: Context, record: Any) -> Record:
+def _summary(context: Context, record: TuningJob) -> dict[str, Any]:
     return {
         "HyperParameterTuningJobName": _name(record),
         "HyperParameterTuningJobArn": record["arn"],
@@ -175,18 +177,27 @@ def _summary(context: Context, record: Any) -> Record:
     }
 
 
+class _Row(TypedDict):
+    """A training job of a tuning job, with what it is listed by."""
+
+    trial: Trial
+    job: Progress
+    created: float
+    status: str
+
+
 def list_trials(context: Context, request: Request) -> Reply:
     """ListTrainingJobsForHyperParameterTuningJob. Jobs without an objective come last when sorted by it."""
     record = _need(context, request)
     metric, _ = tuning_state.objective(record["request"])
-    rows = [
+    rows: list[_Row] = [
         {"trial": trial, "job": job, "created": job["created"], "status": job["status"]}
         for trial, job in zip(record["trials"], _jobs_of(context, record), strict=True)
     ]
     wanted = request.get("StatusEquals")
     worst = float("-inf") if request.get("SortOrder") == "Descending" else float("inf")
 
-    def value(row: Any) -> float:
+    def value(row: _Row) -> float:
         found = tuning_state.final_objective(row["job"], metric)
         return worst if found is None else found
 
@@ -206,15 +217,15 @@ def list_trials(context: Context, request: Request) -> Reply:
     return {"TrainingJobSummaries": [tuning_state.summary(record, row["trial"], row["job"]) for row in found], **more}
 
 
-def _jobs_of(context: Context, record: Record) -> list[Record]:
+def _jobs_of(context: Context, record: TuningJob) -> Sequence[Progress]:
     return trial_jobs(context, record, "InProgress" if record["status"] in tuning_state.LIVE else "Stopped")
 
 
-def _name(record: Any) -> str:
+def _name(record: TuningJob) -> str:
     return record["request"]["HyperParameterTuningJobName"]
 
 
-def _need(context: Context, request: Request) -> Record:
+def _need(context: Context, request: Request) -> TuningJob:
     record = context.store.get(KIND, request["HyperParameterTuningJobName"])
     if record is None:
         raise not_found(f"Amazon SageMaker can't find a tuning job with the name {request['HyperParameterTuningJobName']}.")

@@ -4,7 +4,7 @@ from ..context import Context
 from . import tuning_state
 from .training_jobs import TrainingJobs
 from .tuning_run import TuningRun
-from .tuning_state import KIND, Record
+from .tuning_state import KIND
 
 
 class TuningJobs:
@@ -19,18 +19,17 @@ class TuningJobs:
         """Goes on with the tuning jobs the last server left. Their training jobs are taken up before (training_jobs.py)."""
         for record in self._context.store.list(KIND):
             if record["status"] in tuning_state.LIVE:
-                self.begin(record)
+                self.begin(record["request"]["HyperParameterTuningJobName"])
 
     def stop(self) -> None:
         """No more training jobs are started; their tuning jobs go on at the next start."""
         for run in self._runs.values():
             run.close()
 
-    def begin(self, record: Record) -> None:
+    def begin(self, name: str) -> None:
         """Runs a recorded tuning job."""
         self._runs = {other: run for other, run in self._runs.items() if run.is_alive()}
-        name = record["request"]["HyperParameterTuningJobName"]
-        run = self._runs[name] = TuningRun(self._context, self._jobs, record)
+        run = self._runs[name] = TuningRun(self._context, self._jobs, name)
         run.start()
 
     def wake(self, name: str) -> None:

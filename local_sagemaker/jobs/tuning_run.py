@@ -5,7 +5,9 @@ started after this one died goes on: tries that ended are put back into the sear
 
 import contextlib
 import logging
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from ..containers.record_thread import RecordThread
 from ..context import Context
@@ -13,7 +15,8 @@ from ..errors import Missing
 from . import training_state, tuning_state
 from .hyperparameter_search import Hyperband, Search, axes, worse_than_median
 from .training_jobs import TrainingJobs
-from .tuning_state import KIND, Record
+from .training_state import Progress
+from .tuning_state import KIND, Trial, TuningJob
 
 TICK = 0.2
 FAILURES_IN_A_ROW = 5
@@ -22,34 +25,43 @@ FAILURES_IN_A_ROW = 5
 log = logging.getLogger(__name__)
 
 
-def make_search(request: Record, seed: int) -> Search:
+def make_search(request: Mapping[str, Any], seed: int) -> Search:
     """The search that a request asks for. Raises BadRange."""
     config = request["HyperParameterTuningJobConfig"]
     _, maximize = tuning_state.objective(request)
     return Search(axes(config.get("ParameterRanges", {})), config["Strategy"], maximize=maximize, seed=seed)
 
 
-def trial_jobs(context: Context, record: Record, missing: str = "Stopped") -> list[Record]:
+def trial_jobs(context: Context, record: TuningJob, missing: str = "Stopped") -> Sequence[Progress]:
     """The training jobs' records, one for each trial, in order.
 
     A trial without a training job gets a blank one with status `missing`: it was deleted, or, seen from another thread, it is
     about to be created.
     """
-    blank = {"status": missing, "metrics": {}, "history": [], "run_seconds": 0.0, "attempt_started": None}
-    found = []
+    found: list[Progress] = []
     for trial in record["trials"]:
+        blank: Progress = {
+            "arn": context.arn("sagemaker", f"training-job/{trial['name']}"),
+            "created": record["created"],
+            "modified": record["created"],
+            "status": missing,
+            "run_seconds": 0.0,
+            "attempt_started": None,
+            "metrics": {},
+            "history": [],
+        }
         job = context.store.get(training_state.KIND, trial["name"])
-        arn = context.arn("sagemaker", f"training-job/{trial['name']}")
-        found.append(job or {**blank, "arn": arn, "created": record["created"], "modified": record["created"]})
+        found.append(job or blank)
     return found
 
 
-class TuningRun(RecordThread):
+class TuningRun(RecordThread[TuningJob]):
     """The life of one tuning job from here to its end."""
 
-    def __init__(self, context: Context, jobs: TrainingJobs, record: Record) -> None:
+    def __init__(self, context: Context, jobs: TrainingJobs, name: str) -> None:
+        super().__init__(context, KIND, name)
+        record = self._record()
         self._request = record["request"]
-        super().__init__(context, KIND, self._request["HyperParameterTuningJobName"])
         self._jobs = jobs
         self._config = self._request["HyperParameterTuningJobConfig"]
         self._metric, self._maximize = tuning_state.objective(self._request)
@@ -122,7 +134,7 @@ class TuningRun(RecordThread):
             active.append(trial["name"])
         return self._exhausted and not active and self._complete(jobs)
 
-    def _verdict(self, record: Record, jobs: list[Record]) -> tuple[str, str | None] | None:
+    def _verdict(self, record: TuningJob, jobs: Sequence[Progress]) -> tuple[str, str | None] | None:
         """How the tuning job is to end, before its tries are used up: the status and the reason.
 
         Once it is decided it is kept: the training jobs that are stopped for it must not change it by what they end with.
@@ -137,15 +149,15 @@ class TuningRun(RecordThread):
         elif self._enough(record, jobs):
             verdict = "Completed", None
         if verdict:
-            self._update(lambda record, now: record.update(verdict=verdict))
+            self._update(lambda record, now: record.update({"verdict": verdict}))
         return verdict
 
-    def _complete(self, jobs: list[Record]) -> bool:
+    def _complete(self, jobs: Sequence[Progress]) -> bool:
         if any(tuning_state.objective_status(job, self._metric) == "Succeeded" for job in jobs):
             return self._end("Completed")
         return self._end("Failed", f"No training job gave the objective metric {self._metric}. See their FailureReason and logs.")
 
-    def _tell(self, record: Record, jobs: list[Record]) -> None:
+    def _tell(self, record: TuningJob, jobs: Sequence[Progress]) -> None:
         """Gives the search the objectives of training jobs that have ended since the last look."""
         for trial, job in zip(record["trials"], jobs, strict=True):
             if trial["name"] in self._numbers and job["status"] in training_state.ENDED:
@@ -153,11 +165,11 @@ class TuningRun(RecordThread):
                 failed = tuning_state.objective_status(job, self._metric) != "Succeeded"
                 self._search.tell(self._numbers.pop(trial["name"]), None if failed else value)
 
-    def _active(self, record: Record, jobs: list[Record] | None = None) -> list[str]:
+    def _active(self, record: TuningJob, jobs: Sequence[Progress] | None = None) -> list[str]:
         found = trial_jobs(self._context, record) if jobs is None else jobs
         return [trial["name"] for trial, job in zip(record["trials"], found, strict=True) if job["status"] in training_state.LIVE]
 
-    def _failed(self, jobs: list[Record]) -> str | None:
+    def _failed(self, jobs: Sequence[Progress]) -> str | None:
         """Why the tuning job cannot succeed, if so."""
         ended = [tuning_state.objective_status(job, self._metric) for job in jobs if job["status"] in training_state.ENDED]
         if len(ended) >= FAILURES_IN_A_ROW and "Succeeded" not in ended:
@@ -167,7 +179,7 @@ class TuningRun(RecordThread):
             )
         return None
 
-    def _enough(self, record: Record, jobs: list[Record]) -> bool:
+    def _enough(self, record: TuningJob, jobs: Sequence[Progress]) -> bool:
         """Whether the time is up or the completion criteria are met."""
         limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds")
         if limit is not None and self._context.clock() - record["created"] >= limit:
@@ -183,7 +195,7 @@ class TuningRun(RecordThread):
         reached = target is not None and (value >= target if self._maximize else value <= target)
         return reached or (patience is not None and ended >= patience)
 
-    def _judge(self, record: Record, jobs: list[Record]) -> None:
+    def _judge(self, record: TuningJob, jobs: Sequence[Progress]) -> None:
         """Early stopping: asks training jobs to stop whose objective, as printed so far, is not worth going on with."""
         auto = self._config.get("TrainingJobEarlyStoppingType") == "Auto"
         ended = [job["history"] for job in jobs if job["status"] in ("Completed", "Stopped")]
@@ -196,7 +208,7 @@ class TuningRun(RecordThread):
             if hopeless or (self._hyperband and self._hyperband.should_stop(number, history)):
                 self._stop([trial["name"]])
 
-    def _propose(self) -> Record | None:
+    def _propose(self) -> Trial | None:
         """Asks the search for a try, records it, starts it; None when there is no more."""
         most = self._config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
         count = len(self._record()["trials"])
@@ -206,13 +218,13 @@ class TuningRun(RecordThread):
             return None
         number, values = asked
         name = tuning_state.training_job_name(self._name, count + 1)
-        trial = {"name": name, "values": values}
+        trial: Trial = {"name": name, "values": values}
         self._update(lambda record, now: record["trials"].append(trial))
         self._numbers[name] = number
         self._launch(trial)
         return trial
 
-    def _launch(self, trial: Record) -> None:
+    def _launch(self, trial: Trial) -> None:
         request = tuning_state.training_request(self._request, trial["name"], trial["values"])
         arn = self._context.arn("sagemaker", f"hyper-parameter-tuning-job/{self._name}")
         self._patiently(lambda: self._jobs.create(request, arn))
@@ -223,7 +235,7 @@ class TuningRun(RecordThread):
                 self._patiently(partial(self._jobs.request_stop, name))
 
     def _end(self, status: str, reason: str | None = None) -> bool:
-        def change(record: Record, now: float) -> None:
+        def change(record: TuningJob, now: float) -> None:
             record["status"] = "Stopped" if record["status"] == "Stopping" and status == "Completed" else status
             record["ended"] = now
             if reason:

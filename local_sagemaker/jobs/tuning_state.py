@@ -7,12 +7,39 @@ import json
 import math
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from ..storage.store import Kind
 from . import training_state
+from .training_state import Progress
 
-KIND = "tuning-job"
-Record = dict[str, Any]
+
+class Trial(TypedDict):
+    """A training job of a tuning job: its name, and the hyperparameters that it was started with."""
+
+    name: str
+    values: dict[str, str]
+
+
+class TuningJob(TypedDict):
+    """The record of a tuning job. `trials` are its training jobs, in the order they were started.
+
+    `verdict`: how it is to end, the status and the reason, once that is decided.
+    """
+
+    request: Mapping[str, Any]
+    arn: str
+    seed: int
+    created: float
+    modified: float
+    status: str
+    ended: NotRequired[float]
+    failure: NotRequired[str]
+    trials: list[Trial]
+    verdict: NotRequired[tuple[str, str | None]]
+
+
+KIND: Kind[TuningJob] = Kind("tuning-job")
 LIVE = ("InProgress", "Stopping")
 ENDED = ("Completed", "Failed", "Stopped")
 NAME_LIMIT = 63
@@ -23,8 +50,8 @@ FRAMEWORK = "sagemaker_estimator_class_name"
 RANGES = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
 
 
-def new(request: Mapping[str, Any], arn: str, seed: int, now: float) -> Record:
-    """The record of a tuning job that was just asked for. `trials` are its training jobs, in the order they were started."""
+def new(request: Mapping[str, Any], arn: str, seed: int, now: float) -> TuningJob:
+    """The record of a tuning job that was just asked for."""
     return {
         "request": request,
         "arn": arn,
@@ -91,20 +118,20 @@ def _described(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def final_objective(job: Mapping[str, Any], metric: str) -> float | None:
+def final_objective(job: Progress, metric: str) -> float | None:
     """The last value of the objective that a training job printed."""
     found = job["metrics"].get(metric)
     return found[0] if found else None
 
 
-def objective_status(job: Mapping[str, Any], metric: str) -> str:
+def objective_status(job: Progress, metric: str) -> str:
     """Succeeded, Pending or Failed. A job that was stopped counts with what it had printed."""
     if job["status"] in training_state.LIVE:
         return "Pending"
     return "Failed" if job["status"] == "Failed" or final_objective(job, metric) is None else "Succeeded"
 
 
-def counters(record: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def counters(record: TuningJob, jobs: Sequence[Progress]) -> dict[str, Any]:
     """TrainingJobStatusCounters and ObjectiveStatusCounters."""
     metric, _ = objective(record["request"])
     states = [job["status"] for job in jobs]
@@ -121,11 +148,11 @@ def counters(record: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> di
     }
 
 
-def summary(record: Mapping[str, Any], trial: Mapping[str, Any], job: Mapping[str, Any], *, best: bool = False) -> Record:
+def summary(record: TuningJob, trial: Trial, job: Progress, *, best: bool = False) -> dict[str, Any]:
     """A training job as ListTrainingJobsForHyperParameterTuningJob shows it; `best` as BestTrainingJob does."""
     metric, maximize = objective(record["request"])
     value = final_objective(job, metric)
-    found: Record = {
+    found: dict[str, Any] = {
         "TrainingJobName": trial["name"],
         "TrainingJobArn": job["arn"],
         "CreationTime": job["created"],
@@ -135,9 +162,12 @@ def summary(record: Mapping[str, Any], trial: Mapping[str, Any], job: Mapping[st
     }
     if name := record["request"]["TrainingJobDefinition"].get("DefinitionName"):
         found["TrainingJobDefinitionName"] = name
-    for member, key in (("TrainingStartTime", "started"), ("TrainingEndTime", "ended"), ("FailureReason", "failure")):
-        if key in job:
-            found[member] = job[key]
+    if "started" in job:
+        found["TrainingStartTime"] = job["started"]
+    if "ended" in job:
+        found["TrainingEndTime"] = job["ended"]
+    if "failure" in job:
+        found["FailureReason"] = job["failure"]
     if value is not None:
         found["FinalHyperParameterTuningJobObjectiveMetric"] = {
             "MetricName": metric,
@@ -147,7 +177,7 @@ def summary(record: Mapping[str, Any], trial: Mapping[str, Any], job: Mapping[st
     return found
 
 
-def best_trial(record: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> int | None:
+def best_trial(record: TuningJob, jobs: Sequence[Progress]) -> int | None:
     """The position of the training job with the best objective, of those that have ended and did not fail."""
     metric, maximize = objective(record["request"])
     sign = 1.0 if maximize else -1.0
@@ -159,10 +189,10 @@ def best_trial(record: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> 
     return -max(scored)[1] if scored else None
 
 
-def describe(record: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]], now: float) -> Record:
+def describe(record: TuningJob, jobs: Sequence[Progress], now: float) -> dict[str, Any]:
     """The answer of DescribeHyperParameterTuningJob; `jobs` are the training jobs' records, in the order of the trials."""
     request = record["request"]
-    answer: Record = {
+    answer: dict[str, Any] = {
         "HyperParameterTuningJobName": request["HyperParameterTuningJobName"],
         "HyperParameterTuningJobArn": record["arn"],
         **_described(request),

@@ -3,18 +3,18 @@
 import base64
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import validation
 
-Record = Mapping[str, Any]
+R = TypeVar("R", bound=Mapping[str, Any])
 Key = tuple[Any, str]
 
 
-def filtered(records: Iterable[Record], request: Mapping[str, Any], name: Callable[[Record], str]) -> list[Record]:
+def filtered(records: Iterable[R], request: Mapping[str, Any], name: Callable[[R], str]) -> list[R]:
     """The records that pass NameContains, StatusEquals, and the times of creation and last change in the request."""
 
-    def passes(record: Record) -> bool:
+    def passes(record: R) -> bool:
         created, modified = record["created"], record.get("modified", record["created"])
         return (
             request.get("NameContains", "").lower() in name(record).lower()
@@ -29,15 +29,15 @@ def filtered(records: Iterable[Record], request: Mapping[str, Any], name: Callab
 
 
 def page(
-    records: Iterable[Record],
+    records: Iterable[R],
     request: Mapping[str, Any],
-    name: Callable[[Record], str],
-    keys: Mapping[str, Callable[[Record], Any]],
+    name: Callable[[R], str],
+    keys: Mapping[str, Callable[[R], Any]],
     *,
     default: str = "CreationTime",
     descending: bool = True,
     size: int = 10,
-) -> tuple[list[Record], dict[str, str]]:
+) -> tuple[list[R], dict[str, str]]:
     """One page, and {"NextToken": ...} where there are more. `keys` gives the value that each SortBy sorts by.
 
     The token holds the place of the last record, so what is created or deleted meanwhile neither repeats nor hides others.
@@ -45,7 +45,7 @@ def page(
     order = request.get("SortBy", default)
     down = request.get("SortOrder", "Descending" if descending else "Ascending") == "Descending"
 
-    def place(record: Record) -> Key:
+    def place(record: R) -> Key:
         return keys[order](record), name(record)
 
     ordered = sorted(records, key=place, reverse=down)

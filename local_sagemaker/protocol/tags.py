@@ -5,23 +5,36 @@ capacity back once, as AWS would. It is kept and listed like any tag.
 """
 
 import contextlib
-from typing import Any
+from typing import TypedDict
 
 from ..context import Context, Platform
 from ..errors import Missing, validation
-from ..storage.store import Store
+from ..storage.store import Kind, Store
 from .operation import Operation, Reply, Request
 
-KIND = "tags"
+
+class Tags(TypedDict):
+    """The tags of one resource, which is called by its ARN: values by keys."""
+
+    tags: dict[str, str]
+
+
+class Resource(TypedDict):
+    """What the records of all resources have that take tags."""
+
+    arn: str
+
+
+KIND: Kind[Tags] = Kind("tags")
 LIMIT = 50
 INTERRUPT = "local-sagemaker:interrupt"
-RESOURCES = {
-    "training-job": "training-job",
-    "hyper-parameter-tuning-job": "tuning-job",
-    "processing-job": "processing-job",
-    "model": "model",
-    "endpoint-config": "endpoint-config",
-    "endpoint": "endpoint",
+RESOURCES: dict[str, Kind[Resource]] = {
+    "training-job": Kind("training-job"),
+    "hyper-parameter-tuning-job": Kind("tuning-job"),
+    "processing-job": Kind("processing-job"),
+    "model": Kind("model"),
+    "endpoint-config": Kind("endpoint-config"),
+    "endpoint": Kind("endpoint"),
 }
 """The resource part of an ARN, and the kind of its record."""
 
@@ -31,14 +44,14 @@ def keep(store: Store, arn: str, tags: list[dict[str, str]]) -> None:
     if not tags:
         return
 
-    def add(record: dict[str, Any]) -> None:
+    def add(record: Tags) -> None:
         record["tags"] |= {tag["Key"]: tag["Value"] for tag in tags}
         if len(record["tags"]) > LIMIT:
             raise validation(f"Number of tags on {arn} would exceed the limit of {LIMIT}.")
 
     with store.transaction():
         if store.get(KIND, arn) is None:
-            store.put(KIND, arn, {"tags": {}})
+            store.put(KIND, arn, Tags(tags={}))
         store.update(KIND, arn, add)
 
 
@@ -72,7 +85,7 @@ def delete_tags(context: Context, request: Request) -> Reply:
     """DeleteTags: keys that are not there are no error."""
     _resource(context, request["ResourceArn"])
 
-    def remove(record: dict[str, Any]) -> None:
+    def remove(record: Tags) -> None:
         record["tags"] = {key: value for key, value in record["tags"].items() if key not in request["TagKeys"]}
 
     with contextlib.suppress(Missing):

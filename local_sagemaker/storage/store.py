@@ -1,6 +1,7 @@
 """What the server remembers: JSON records keyed by (kind, name) in root/state.db. And the lock on the root.
 
-It knows no kind by name; each service owns its kinds. Times inside records are epoch seconds (float).
+It knows no kind by name; each service owns its kinds, and says with `Kind` which keys their records have. Times inside records
+are epoch seconds (float).
 It does not hold objects (objects.py) or log events (log_events.py).
 """
 
@@ -8,10 +9,10 @@ import fcntl
 import json
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..errors import Exists, Missing, StartError
 from .database import Database, Duplicate, open_or_set_aside
@@ -24,7 +25,13 @@ CREATE TABLE IF NOT EXISTS records (
 ) WITHOUT ROWID;
 """
 
-Record = dict[str, Any]
+R = TypeVar("R", bound=Mapping[str, Any])
+
+
+class Kind(str, Generic[R]):
+    """The name of a kind. `KIND: Kind[Thing] = Kind("thing")` says that its records are of the TypedDict Thing."""
+
+    __slots__ = ()
 
 
 class Store:
@@ -45,23 +52,23 @@ class Store:
         """
         return self._database.transaction()
 
-    def create(self, kind: str, name: str, record: Record) -> None:
+    def create(self, kind: Kind[R], name: str, record: R) -> None:
         """Adds a record. Raises Exists when the name is taken: of fifty threads, one gets through."""
         try:
             self._database.execute("INSERT INTO records VALUES (?, ?, ?)", (kind, name, _pack(kind, name, record)))
         except Duplicate:
             raise Exists(kind, name) from None
 
-    def get(self, kind: str, name: str) -> Record | None:
+    def get(self, kind: Kind[R], name: str) -> R | None:
         """The record, or None."""
         row = self._database.row("SELECT record FROM records WHERE kind = ? AND name = ?", (kind, name))
         return _unpack(row["record"]) if row else None
 
-    def put(self, kind: str, name: str, record: Record) -> None:
+    def put(self, kind: Kind[R], name: str, record: R) -> None:
         """Writes the record, whether it was there or not."""
         self._database.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (kind, name, _pack(kind, name, record)))
 
-    def update(self, kind: str, name: str, change: Callable[[Record], Record | None]) -> Record:
+    def update(self, kind: Kind[R], name: str, change: Callable[[R], R | None]) -> R:
         """Reads, changes and writes in one transaction; returns the new record.
 
         `change` gets the record and either changes it in place (returns None) or returns the new one. What it raises
@@ -80,7 +87,7 @@ class Store:
         """Removes the record; False when there was none."""
         return self._database.execute("DELETE FROM records WHERE kind = ? AND name = ?", (kind, name)) > 0
 
-    def list(self, kind: str, prefix: str = "") -> list[Record]:
+    def list(self, kind: Kind[R], prefix: str = "") -> list[R]:
         """Every record of a kind whose name starts with `prefix`, in the order of their names."""
         return [
             _unpack(row["record"])
@@ -94,13 +101,13 @@ class Store:
         self._database.close()
 
 
-def _pack(kind: str, name: str, record: Record) -> str:
+def _pack(kind: str, name: str, record: Mapping[str, Any]) -> str:
     """A line of JSON, and a line with a checksum of it and of its key."""
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
     return f"{text}\n{_checksum(kind, name, text)}"
 
 
-def _unpack(text: str) -> Record:
+def _unpack(text: str) -> Any:
     return json.loads(text.partition("\n")[0])
 
 

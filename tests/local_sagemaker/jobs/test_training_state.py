@@ -17,7 +17,7 @@ ALLOWED = {
 }
 
 
-def act(record: training_state.Record, action: str, now: float) -> None:
+def act(record: training_state.TrainingJob, action: str, now: float) -> None:
     if record["status"] not in training_state.LIVE:
         training_state.finish(record, "Completed", now)
         return
