@@ -39,19 +39,29 @@ def outputs(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def prepare_files(
-    objects: Objects, base: UntrustedFolder, record: Mapping[str, Any], *, seen_base: str, network_interface: str, link: bool
+    objects: Objects,
+    base: UntrustedFolder,
+    request: Mapping[str, Any],
+    arn: str,
+    *,
+    live: bool,
+    seen_base: str,
+    network_interface: str,
+    link: bool,
 ) -> None:
-    """Makes all of it below `base`; `link` is as in channels.download_channel. Raises CannotDownload."""
-    request = record["request"]
+    """Makes all of it below `base`; `link` is as in channels.download_channel. Raises CannotDownload.
+
+    `live`: the inputs are those of a rule's evaluator, which gets what is there, and what comes, while it runs.
+    """
     for folder in ("config", "output", *(below_ml(one["LocalPath"]) for one in outputs(request))):
         base.make(folder)
     for one in request.get("ProcessingInputs", []):
         source = one["S3Input"]
         inputs_folder = base / below_ml(source["LocalPath"])
         inputs_folder.make()
-        if record["training_job_arn"] is None:  # a rule's evaluator gets what is there, and what comes, while it runs
+        if not live:
             place_prefix(objects, source["S3Uri"], inputs_folder, what=f"input {one['InputName']!r}", link=link)
-    body = {"ProcessingJobArn": record["arn"], **request}
+    body = {"ProcessingJobArn": arn, **request}
     resources = {
         "current_host": HOST,
         "current_instance_type": request["ProcessingResources"]["ClusterConfig"]["InstanceType"],

@@ -100,11 +100,12 @@ class ProcessingRun(JobThread[ProcessingJob]):
         isolated = self._request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
         seen_base = backend.seen_base(self._folder)
         interface = backend.network_interface(1, isolated=isolated)
-        record = self._record()
         processing_files.prepare_files(
             self._context.objects,
             self._base,
-            record,
+            self._request,
+            self._record()["arn"],
+            live=bool(self._training),
             seen_base=seen_base,
             network_interface=interface,
             link=backend.mounts_read_only,

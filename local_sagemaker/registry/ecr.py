@@ -8,12 +8,12 @@ ecr_images.py's.
 import base64
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..context import Context
 from ..errors import AwsError, Exists, unsupported
 from ..protocol.operation import Operation, Reply, Request
-from ..storage.image_index import Record
+from ..storage.image_index import Repository
 from .repositories import USERNAME, new_password, repository_uri
 
 TAGS = 50
@@ -27,14 +27,16 @@ def create_repository(context: Context, request: Request) -> Reply:
     encryption = request.get("encryptionConfiguration", {}).get("encryptionType", "AES256")
     if encryption != "AES256":
         raise unsupported("CreateRepository", f"encryptionConfiguration.encryptionType {encryption}")
-    record = {
+    mutability, exclusions = _asked_mutability(request)
+    record: Repository = {
         "created": context.clock(),
         "scan": request.get("imageScanningConfiguration", {}).get("scanOnPush", False),
         "tags": {},
         "lifecycle": None,
         "policy": None,
+        "mutability": mutability,
+        "exclusions": exclusions,
     }
-    _set_mutability(record, request)
     _add_tags(record, request.get("tags", []))
     try:
         context.registry.create(name, record)
@@ -83,21 +85,24 @@ def get_authorization_token(context: Context, request: Request) -> Reply:
 def put_image_scanning_configuration(context: Context, request: Request) -> Reply:
     """Notes whether pushes are to be scanned; nothing is."""
     scan = request["imageScanningConfiguration"].get("scanOnPush", False)
-    _change(context, request, lambda record: record.update(scan=scan))
+    _change(context, request, lambda record: record.update({"scan": scan}))
     return _about(context, request) | {"imageScanningConfiguration": {"scanOnPush": scan}}
 
 
 def put_image_tag_mutability(context: Context, request: Request) -> Reply:
     """Sets whether a tag can be given to another image."""
-    record = _change(context, request, lambda record: _set_mutability(record, request))
-    return _about(context, request) | _mutability(record)
+
+    def change(record: Repository) -> None:
+        record["mutability"], record["exclusions"] = _asked_mutability(request)
+
+    return _about(context, request) | _mutability(_change(context, request, change))
 
 
 def put_lifecycle_policy(context: Context, request: Request) -> Reply:
     """Keeps a lifecycle policy; nothing expires by it."""
     text = request["lifecyclePolicyText"]
     _check_lifecycle(text)
-    _change(context, request, lambda record: record.update(lifecycle=text))
+    _change(context, request, lambda record: record.update({"lifecycle": text}))
     return _about(context, request) | {"lifecyclePolicyText": text}
 
 
@@ -109,7 +114,7 @@ def get_lifecycle_policy(context: Context, request: Request) -> Reply:
 def delete_lifecycle_policy(context: Context, request: Request) -> Reply:
     """Forgets the lifecycle policy."""
     text = get_lifecycle_policy(context, request)
-    _change(context, request, lambda record: record.update(lifecycle=None))
+    _change(context, request, lambda record: record.update({"lifecycle": None}))
     return text
 
 
@@ -119,7 +124,7 @@ def set_repository_policy(context: Context, request: Request) -> Reply:
     document = _json(text)
     if not isinstance(document, dict) or "Statement" not in document:
         raise _invalid("Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'")
-    _change(context, request, lambda record: record.update(policy=text))
+    _change(context, request, lambda record: record.update({"policy": text}))
     return _about(context, request) | {"policyText": text}
 
 
@@ -131,7 +136,7 @@ def get_repository_policy(context: Context, request: Request) -> Reply:
 def delete_repository_policy(context: Context, request: Request) -> Reply:
     """Forgets the repository policy."""
     text = get_repository_policy(context, request)
-    _change(context, request, lambda record: record.update(policy=None))
+    _change(context, request, lambda record: record.update({"policy": None}))
     return text
 
 
@@ -150,14 +155,14 @@ def tag_resource(context: Context, request: Request) -> Reply:
 def untag_resource(context: Context, request: Request) -> Reply:
     """Takes tags off; keys that are not there are no error."""
 
-    def remove(record: Record) -> None:
+    def remove(record: Repository) -> None:
         record["tags"] = {key: value for key, value in record["tags"].items() if key not in request["tagKeys"]}
 
     _change(context, _of_arn(context, request), remove)
     return {}
 
 
-def record_of(context: Context, request: Request) -> Record:
+def record_of(context: Context, request: Request) -> Repository:
     """The record of the repository that a request names. Raises RepositoryNotFoundException."""
     own_registry(context, request)
     record = context.registry.find(request["repositoryName"])
@@ -191,7 +196,7 @@ def page(items: Sequence[Any], request: Request, key: Callable[[Any], str], size
     return found, key(found[-1]) if len(rest) > len(found) else None
 
 
-def _change(context: Context, request: Request, change: Callable[[Record], None]) -> Record:
+def _change(context: Context, request: Request, change: Callable[[Repository], None]) -> Repository:
     own_registry(context, request)
     try:
         return context.registry.change(request["repositoryName"], change)
@@ -211,7 +216,7 @@ def _about(context: Context, request: Request) -> Reply:
     return {"registryId": context.account_id, "repositoryName": request["repositoryName"]}
 
 
-def _repository(context: Context, name: str, record: Record) -> Reply:
+def _repository(context: Context, name: str, record: Repository) -> Reply:
     return {
         "repositoryArn": context.arn("ecr", f"repository/{name}"),
         "registryId": context.account_id,
@@ -224,32 +229,34 @@ def _repository(context: Context, name: str, record: Record) -> Reply:
     }
 
 
-def _mutability(record: Record) -> Reply:
+def _mutability(record: Repository) -> Reply:
     filters = [{"filterType": "WILDCARD", "filter": one} for one in record["exclusions"]]
     return {"imageTagMutability": record["mutability"], "imageTagMutabilityExclusionFilters": filters or None}
 
 
-def _set_mutability(record: Record, request: Request) -> None:
+def _asked_mutability(request: Request) -> tuple[str, list[str]]:
+    """The mode, and the patterns of tags that are excluded. Raises InvalidParameterException where they do not match."""
     mutability = request.get("imageTagMutability", "MUTABLE")
     exclusions = [one["filter"] for one in request.get("imageTagMutabilityExclusionFilters", [])]
     if bool(exclusions) != mutability.endswith("_WITH_EXCLUSION"):
         raise _invalid("imageTagMutabilityExclusionFilters are for the two modes WITH_EXCLUSION, and needed there.")
-    record.update(mutability=mutability, exclusions=exclusions)
+    return mutability, exclusions
 
 
-def _add_tags(record: Record, tags: Sequence[dict[str, str]]) -> None:
+def _add_tags(record: Repository, tags: Sequence[dict[str, str]]) -> None:
     record["tags"] |= {tag["Key"]: tag["Value"] for tag in tags}
     if len(record["tags"]) > TAGS:
         raise AwsError("TooManyTagsException", f"A repository can have {TAGS} tags at most.")
 
 
-def _policy(context: Context, request: Request, record: Record, kind: str) -> str:
-    if record[kind] is None:
+def _policy(context: Context, request: Request, record: Repository, kind: Literal["lifecycle", "policy"]) -> str:
+    text = record[kind]
+    if text is None:
         code = {"lifecycle": "LifecyclePolicyNotFoundException", "policy": "RepositoryPolicyNotFoundException"}[kind]
         noun = {"lifecycle": "Lifecycle policy", "policy": "Repository policy"}[kind]
         message = f"{noun} does not exist for the repository with name '{request['repositoryName']}' in the registry with id "
         raise AwsError(code, f"{message}'{context.account_id}'")
-    return record[kind]
+    return text
 
 
 def _check_lifecycle(text: str) -> None:

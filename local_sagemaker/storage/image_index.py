@@ -8,9 +8,9 @@ import fnmatch
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypedDict
 
 from ..errors import AwsError, Exists
 from .database import Database, Duplicate, Row, open_or_set_aside
@@ -42,7 +42,20 @@ CREATE TABLE IF NOT EXISTS uploads (id TEXT PRIMARY KEY, repository TEXT NOT NUL
 ABANDONED = 24 * 3600.0
 """Seconds after which the start of the server takes an upload, or a blob that no manifest uses, for abandoned."""
 
-Record = dict[str, Any]
+
+class Repository(TypedDict):
+    """The record of a repository: what ECR knows of it. `lifecycle` and `policy` are documents, as they were sent.
+
+    `exclusions`: patterns of tags for which the opposite of `mutability` holds. `scan`: whether a push is to be scanned.
+    """
+
+    created: float
+    scan: bool
+    tags: dict[str, str]
+    lifecycle: str | None
+    policy: str | None
+    mutability: str
+    exclusions: list[str]
 
 
 def _check(database: Database) -> None:
@@ -63,7 +76,7 @@ def _check(database: Database) -> None:
 class Registry:
     """The repositories under root/registry. Thread-safe.
 
-    A repository's record holds what ECR knows of it. What needs a repository raises NAME_UNKNOWN when it is not there.
+    What needs a repository raises NAME_UNKNOWN when it is not there.
     """
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.time) -> None:
@@ -96,19 +109,19 @@ class Registry:
             named = {row["digest"] for row in self._database.rows("SELECT DISTINCT digest FROM blobs")}
         return swept + self._blobs.sweep(named)
 
-    def create(self, name: str, record: Record) -> None:
+    def create(self, name: str, record: Repository) -> None:
         """Makes a repository. Raises Exists."""
         try:
             self._database.execute("INSERT INTO repositories VALUES (?, ?)", (name, json.dumps(record)))
         except Duplicate:
             raise Exists("repository", name) from None
 
-    def find(self, name: str) -> Record | None:
+    def find(self, name: str) -> Repository | None:
         """The repository's record, or None."""
         row = self._database.row("SELECT record FROM repositories WHERE name = ?", (name,))
         return json.loads(row["record"]) if row else None
 
-    def record_of(self, name: str) -> Record:
+    def record_of(self, name: str) -> Repository:
         """The repository's record."""
         record = self.find(name)
         if record is None:
@@ -119,7 +132,7 @@ class Registry:
         """Of all repositories, in order."""
         return [row["name"] for row in self._database.rows("SELECT name FROM repositories ORDER BY name")]
 
-    def change(self, name: str, change: Callable[[Record], None]) -> Record:
+    def change(self, name: str, change: Callable[[Repository], None]) -> Repository:
         """Changes a record in place, in one transaction; returns it. What `change` raises leaves it as it was."""
         with self._database.transaction():
             record = self.record_of(name)
@@ -127,7 +140,7 @@ class Registry:
             self._database.execute("UPDATE repositories SET record = ? WHERE name = ?", (json.dumps(record), name))
             return record
 
-    def delete(self, name: str, force: bool) -> Record:
+    def delete(self, name: str, force: bool) -> Repository:
         """Removes a repository; returns what its record was. Raises NOT_EMPTY when it has images and `force` is not given."""
         with self._database.transaction():
             record = self.record_of(name)
@@ -291,7 +304,7 @@ class Registry:
         if row is not None:
             raise AwsError("UNSUPPORTED", f"{digest} is used by the manifest {row['manifest']}: delete that first.", 405)
 
-    def _check_tag(self, name: str, record: Mapping[str, Any], tag: str) -> None:
+    def _check_tag(self, name: str, record: Repository, tag: str) -> None:
         if not TAG.fullmatch(tag):
             raise AwsError("TAG_INVALID", f"The image tag {tag[:200]!r} is not 1 to 128 letters, digits, '_', '.' and '-'.")
         excluded = any(fnmatch.fnmatchcase(tag, one) for one in record["exclusions"])
