@@ -9,9 +9,9 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import torch
 
@@ -24,16 +24,28 @@ from train.report import Report
 KEPT = 2
 """Checkpoints kept; the older one is for the case that the newest cannot be read."""
 _FORMAT = 1
+
+
+class Marker(TypedDict):
+    """The content of `step-N.json`. `sha256` is of `step-N.pt`, `check` of the other values here; `fields` as in Checkpoints."""
+
+    format: int
+    step: int
+    sha256: str
+    fields: Mapping[str, Any]
+    check: NotRequired[str]
+
+
 _MARKER = re.compile(r"step-(\d{9})\.json")
 
 
 class Checkpoints:
     """The checkpoints in one folder. `fields`: values that a job must share with the one whose checkpoint it loads, by name."""
 
-    def __init__(self, folder: Path, fields: dict[str, Any], report: Report) -> None:
+    def __init__(self, folder: Path, fields: Mapping[str, Any], report: Report) -> None:
         self._folder, self._fields, self._report = folder, fields, report
 
-    def save(self, step: int, state: dict[str, Any]) -> None:
+    def save(self, step: int, state: Mapping[str, Any]) -> None:
         """Writes the checkpoint of a step and drops those that are too old.
 
         Raises CheckpointError when it cannot be written; the earlier ones are then as they were, and nothing is left over.
@@ -42,8 +54,9 @@ class Checkpoints:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             _write(data, lambda stream: torch.save(state, stream))
-            body = {"format": _FORMAT, "step": step, "sha256": digest(data), "fields": self._fields}
-            text = json.dumps(body | {"check": _check(body)}, indent=1)
+            body: Marker = {"format": _FORMAT, "step": step, "sha256": digest(data), "fields": self._fields}
+            body["check"] = _check(body)
+            text = json.dumps(body, indent=1)
             _write(marker, lambda stream: stream.write(text.encode("utf-8")))
         except OSError as error:
             if not marker.exists():
@@ -53,7 +66,7 @@ class Checkpoints:
             ) from None
         self._drop_old()
 
-    def load(self, device: torch.device) -> tuple[int, dict[str, Any]] | None:
+    def load(self, device: torch.device) -> tuple[int, Any] | None:
         """The newest valid checkpoint as (step, state); None when none was ever finished. Removes what a killed save left.
 
         Raises CheckpointError when there are some and none is valid, or when the newest valid one is another job's.
@@ -78,16 +91,16 @@ class Checkpoints:
             )
         return None
 
-    def _checked(self, step: int) -> dict[str, Any]:
+    def _checked(self, step: int) -> Marker:
         data, marker = self._paths(step)
-        body = json.loads(marker.read_bytes())
+        body: Marker = json.loads(marker.read_bytes())
         if body.pop("check") != _check(body) or body["format"] != _FORMAT or body["step"] != step:
             raise ValueError("its marker is damaged, or of another version")
         if digest(data) != body["sha256"]:
             raise ValueError("SHA-256 differs from its marker's")
         return body
 
-    def _compare(self, fields: dict[str, Any]) -> None:
+    def _compare(self, fields: Mapping[str, Any]) -> None:
         for name, value in self._fields.items():
             if fields.get(name) != value:
                 raise CheckpointError(
@@ -115,7 +128,8 @@ class Checkpoints:
                 path.unlink(missing_ok=True)
 
 
-def _check(body: dict[str, Any]) -> str:
+def _check(body: Marker) -> str:
+    """The SHA-256 of a marker that has no `check` yet."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode("utf-8")).hexdigest()
 
 

@@ -9,7 +9,7 @@ import statistics
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass, field
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from torch import nn
@@ -45,6 +45,16 @@ class Position:
     loss: float = 0.0
     correct: float = 0.0
     pictures: float = 0.0
+
+
+class LoopState(TypedDict):
+    """What a checkpoint keeps of a loop, as tensors and plain values. `position` has the fields of Position, in order."""
+
+    model: dict[str, Any]
+    optimiser: dict[str, Any]
+    position: list[Any]
+    history: list[dict[str, float]]
+    ema: NotRequired[dict[str, torch.Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +113,19 @@ class Loop:
         """Steps of one epoch."""
         return batch_order.steps_per_epoch(len(self.indices[TRAIN]), self.config.batch_size)
 
-    def state(self) -> dict[str, Any]:
-        """Everything that a later attempt needs, as tensors and plain values; the position stands for the random state."""
-        ema = {"ema": self._ema.state()} if self._ema else {}
-        return ema | {
+    def state(self) -> LoopState:
+        """Everything that a later attempt needs; the position stands for the random state."""
+        state: LoopState = {
             "model": self.network.module.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "position": list(astuple(self.position)),
             "history": self.history,
         }
+        if self._ema:
+            state["ema"] = self._ema.state()
+        return state
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: LoopState) -> None:
         """Goes on where the attempt stood that returned this `state`."""
         self.network.module.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -33,15 +33,55 @@ from train.model.network import Network
 MARKER, VALUES, NETWORK = "features.json", "features.safetensors", "network.safetensors"
 FORMAT = 1
 """The version of the files and of what their values mean; features of another version are computed again."""
-SHARED = ("arch", "picture_size", "crop_pct", "augment", "seed", "views", "precision")
+Shared = Literal["arch", "picture_size", "crop_pct", "augment", "seed", "views", "precision"]
+SHARED: tuple[Shared, ...] = get_args(Shared)
 """Hyperparameters that a job on features must share with the job that computed them."""
+
+
+class Recipe(TypedDict):
+    """Everything that features depend on. `numbers`: the number format that training pictures went through the network in.
+
+    `pictures` is a SHA-256 of their names, classes and bytes, `pretrained` that of the weights, empty where there were none.
+    """
+
+    arch: str
+    picture_size: int
+    crop_pct: float
+    augment: str
+    seed: int
+    views: int
+    precision: str
+    numbers: str
+    format: int
+    pictures: str
+    pretrained: str
+
+
+class FileRecord(TypedDict):
+    """What a file beside the marker was when it was written."""
+
+    sha256: str
+    bytes: int
+
+
+class Marker(TypedDict):
+    """The content of features.json. `pictures` are (name, position of the class), `bad` the positions of those left out."""
+
+    format: int
+    recipe: Recipe
+    preprocessing: dict[str, Any]
+    head: str
+    classes: list[str]
+    pictures: list[tuple[str, int]]
+    bad: list[int]
+    files: dict[str, FileRecord]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
     """The content of the files. `tensors`: by split. `weights`: of the whole network. `bad`: positions of pictures left out."""
 
-    recipe: Mapping[str, Any]
+    recipe: Recipe
     collection: Collection
     bad: tuple[int, ...]
     spec: Preprocessing
@@ -89,13 +129,13 @@ class FeatureLoader:
             yield Batch(values[self._rows[batch]], self._labels[batch])
 
 
-def why_stale(folder: Path, recipe: Mapping[str, Any]) -> str | None:
+def why_stale(folder: Path, recipe: Recipe) -> str | None:
     """Why the folder's features are not those of the recipe, in a few words; None when they are and are whole."""
     try:
         body = _marker(folder)
         made = body["recipe"]
         if made != recipe:
-            names = sorted(name for name in recipe if not isinstance(made, dict) or made.get(name) != recipe[name])
+            names = sorted(name for name, value in recipe.items() if not isinstance(made, dict) or made.get(name) != value)
             return f"they were made with another {' and '.join(names) or 'recipe'}"
         _check_files(folder, body)
     except FileNotFoundError:
@@ -119,13 +159,13 @@ def write(folder: Path, features: Features) -> int:
             with replacing(folder / name) as aside:
                 save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, aside)
                 aside.chmod(0o644)  # safetensors makes it readable to its owner only
-        body = {
+        body: Marker = {
             "format": FORMAT,
-            "recipe": dict(features.recipe),
+            "recipe": features.recipe,
             "preprocessing": features.spec.to_json(),
             "head": features.head,
             "classes": list(collection.classes),
-            "pictures": [[picture.name, picture.label] for picture in collection.pictures],
+            "pictures": [(picture.name, picture.label) for picture in collection.pictures],
             "bad": list(features.bad),
             "files": {name: {"sha256": digest(folder / name), "bytes": _size(folder / name)} for name in (VALUES, NETWORK)},
         }
@@ -159,9 +199,9 @@ def read(folder: Path, config: Config) -> Features:
     return features
 
 
-def _marker(folder: Path) -> dict[str, Any]:
+def _marker(folder: Path) -> Marker:
     try:
-        body = json.loads((folder / MARKER).read_bytes())
+        body: Marker = json.loads((folder / MARKER).read_bytes())
     except (ValueError, RecursionError) as error:
         raise FeaturesError(f"{MARKER}: not JSON ({str(error)[:100]})") from None
     if not isinstance(body, dict) or body.get("format") != FORMAT:
@@ -169,7 +209,7 @@ def _marker(folder: Path) -> dict[str, Any]:
     return body
 
 
-def _check_files(folder: Path, body: Mapping[str, Any]) -> None:
+def _check_files(folder: Path, body: Marker) -> None:
     for name in (VALUES, NETWORK):
         record = body["files"][name]
         if not (folder / name).is_file():
@@ -182,14 +222,14 @@ def _check_files(folder: Path, body: Mapping[str, Any]) -> None:
             raise FeaturesError(f"{name}: SHA-256 is not what {MARKER} says; compute them again")
 
 
-def _parsed(folder: Path, body: Mapping[str, Any]) -> Features:
+def _parsed(folder: Path, body: Marker) -> Features:
     """Raises ValueError, KeyError or TypeError for what does not fit together."""
     classes, rows = tuple(map(str, body["classes"])), body["pictures"]
     pictures = tuple(Picture(Path(name), name, name.partition("/")[0], label) for name, label in rows)
     if not all(type(picture.label) is int and 0 <= picture.label < len(classes) for picture in pictures):
         raise ValueError("a picture's class is not one of the classes")
     features = Features(
-        recipe=dict(body["recipe"]),
+        recipe=body["recipe"],
         collection=Collection(classes, pictures),
         bad=tuple(int(index) for index in body["bad"]),
         spec=Preprocessing.from_json(body["preprocessing"]),

@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -19,7 +18,7 @@ from contract.preprocess import Preprocessing
 from contract.splits import SPLITS, TRAIN
 from train.config import Config
 from train.data import features
-from train.data.features import FORMAT, SHARED, Features
+from train.data.features import FORMAT, Features, Recipe
 from train.data.inputs import Inputs
 from train.data.loader import Loader
 from train.data.pictures import Collection
@@ -28,7 +27,7 @@ from train.model.network import Network
 from train.report import Report
 
 
-def recipe(config: Config, collection: Collection, pretrained: Path | None, numbers: torch.dtype) -> dict[str, Any]:
+def recipe(config: Config, collection: Collection, pretrained: Path | None, numbers: torch.dtype) -> Recipe:
     """Everything that the features depend on. Reads every picture's bytes, in a hundredth of the time that decoding takes.
 
     `numbers`: the number format for training pictures, which `precision` may leave to the machine.
@@ -37,10 +36,19 @@ def recipe(config: Config, collection: Collection, pretrained: Path | None, numb
     for picture in collection.pictures:
         content = digest(picture.path) if not picture.problem else picture.problem
         listing.update(f"{picture.name}\0{picture.label}\0{content}\n".encode("utf-8", "surrogateescape"))
-    shared = {name: getattr(config, name) for name in SHARED}
-    weights = digest(pretrained) if pretrained else ""
-    computed = {"numbers": str(numbers).removeprefix("torch.")}
-    return shared | computed | {"format": FORMAT, "pictures": listing.hexdigest(), "pretrained": weights}
+    return {
+        "arch": config.arch,
+        "picture_size": config.picture_size,
+        "crop_pct": config.crop_pct,
+        "augment": config.augment,
+        "seed": config.seed,
+        "views": config.views,
+        "precision": config.precision,
+        "numbers": str(numbers).removeprefix("torch."),
+        "format": FORMAT,
+        "pictures": listing.hexdigest(),
+        "pretrained": digest(pretrained) if pretrained else "",
+    }
 
 
 class FrozenBackbone:
@@ -99,7 +107,7 @@ class FrozenBackbone:
 
 def compute_features(
     folder: Path,
-    recipe: dict[str, Any],
+    recipe: Recipe,
     *,
     config: Config,
     spec: Preprocessing,
