@@ -31,6 +31,8 @@ class ProfileSettings:
     rotate_seconds: float = 60.0
     rotate_bytes: int = 10 << 20
     """A file of the timeline is closed when it is as old or as large as this."""
+    asked: bool = False
+    """Whether the job has a ProfilerConfig that is not disabled."""
 
 
 def read(layout: Layout) -> ProfileSettings:
@@ -50,6 +52,7 @@ def read(layout: Layout) -> ProfileSettings:
         interval=(interval if interval in INTERVALS else 500) / 1000,
         rotate_seconds=_number(parameters.get("RotateFileCloseIntervalInSeconds"), 60),
         rotate_bytes=int(_number(parameters.get("RotateMaxFileSizeInBytes"), 10 << 20)),
+        asked=True,
     )
 
 

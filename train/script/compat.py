@@ -5,9 +5,11 @@ nothing is imported that the script does not import itself. KENNEL_COMPAT=off le
 it gives, and since which version it is gone.
 """
 
+import functools
 import importlib.machinery
 import importlib.util
 import logging
+import runpy
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -156,14 +158,27 @@ class DebuggerHook:
             hook.forward_pre_hook(module, inputs)  # the one just registered comes too late for this call
 
 
-def main(*, debug_hook: bool) -> None:
-    """Does it. `debug_hook`: whether the job asks for tensors."""
+def main(*, debug_hook: bool, steps: dict[str, Any] | None = None) -> None:
+    """Does it. `debug_hook`: whether the job asks for tensors. `steps`: the path of step_timeline.py as `program`, and what its
+    StepTimeline is given, where the job asks for a profile."""
     logging_without_handler()
     functions: dict[str, Callable[[Any], object]] = {
         "numpy": numpy_names,
         "PIL.Image": pillow_names,
         "torchvision.models.inception": inception,
     }
+    after_torch: list[Callable[[Any], object]] = []
     if debug_hook:
-        functions["torch"] = DebuggerHook
+        after_torch.append(DebuggerHook)
+    if steps is not None:
+        after_torch.append(functools.partial(time_steps, **steps))
+    functions["torch"] = lambda torch: [function(torch) for function in after_torch]
     sys.meta_path.insert(0, AfterImport(functions))
+
+
+def time_steps(torch: Any, *, program: str, **settings: Any) -> None:
+    """Has step_timeline.py measure the steps of this process. A script runs without where that cannot be."""
+    try:
+        runpy.run_path(program)["StepTimeline"](torch, **settings)
+    except Exception as error:
+        print(f"the steps are not measured: {error!r}", file=sys.stderr, flush=True)

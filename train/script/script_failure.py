@@ -18,6 +18,7 @@ from train.supervisor import STOP_LIMIT, Ended
 _COMMAND = 240
 """Bytes of the command that are told."""
 _MESSAGE = 600
+_OWN = Path(__file__).parent
 _OPENING = "Traceback (most recent call last):"
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<name>\S+))?')
 _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Stop)\b")
@@ -59,9 +60,14 @@ def told(tail: str) -> str:
     frames = [found for line in lines[:end] if (found := _FRAME.match(line))]
     if not frames:
         return "\n".join([lines[end], *lines[max(0, end - 5) : end]])
-    frame = next((found for found in reversed(frames) if "site-packages" not in found["file"]), frames[-1])
+    frame = next((found for found in reversed(frames) if not _is_foreign(found["file"])), frames[-1])
     place = f"{Path(frame['file']).name}:{frame['line']}" + (f" in {frame['name']}" if frame["name"] else "")
     return "\n".join([f"{lines[end]} ({place})", *lines[end + 1 : end + 3], *lines[max(0, end - 6) : end]])
+
+
+def _is_foreign(file: str) -> bool:
+    """Whether a frame's file is none of the script's: a package's, or of what runs in the script's process beside it."""
+    return "site-packages" in file or Path(file).parent == _OWN
 
 
 def _error_line(lines: Sequence[str], begin: int, *, first_one: bool) -> int | None:
