@@ -68,6 +68,6 @@ SYSTEM_METRICS = (
     "the job has no system metrics. Give it a ProfilerConfig with an S3OutputPath and ProfilingIntervalInMilliseconds 500."
 )
 TIMELINE = (
-    "the job wrote no step events. Have the training program write them (smdebug's profiler, or Kennel's), and set"
-    " ProfilerConfig.ProfilingParameters."
+    "the job wrote no step events. Give it a ProfilerConfig, for smdebug's profiler with ProfilingParameters; a script has steps"
+    " where it calls a PyTorch network in training mode."
 )

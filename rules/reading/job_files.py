@@ -3,6 +3,7 @@
 A part that is missing is None or empty, and the report says so. This module does not interpret what the files hold.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,8 @@ MANIFEST = "model.json"
 """As contract.manifest calls it, which loads Pillow."""
 SMALL = 64 << 20
 """Bytes of one such file that are read at most."""
+PROGRAM = "sagemaker_program"
+"""The hyperparameter, or in capitals the environment variable, that names a script."""
 ALL_CHANNELS = ""
 """The name, among the channels, of a folder that holds all of them."""
 
@@ -47,6 +50,12 @@ class JobFiles:
     description: Mapping[str, Any] = field(default_factory=dict)
     channels: Mapping[str, Source] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def script(self) -> str:
+        """The entry point of a job that runs a person's own script; empty for any other, and without a description."""
+        parameters, environment = (self.description.get(name) or {} for name in ("HyperParameters", "Environment"))
+        return str(plain(parameters.get(PROGRAM) or environment.get(PROGRAM.upper()) or ""))
 
 
 def find(place: str, pictures: str | None = None, results: str | None = None) -> JobFiles:
@@ -74,6 +83,14 @@ def read_description(place: str) -> dict[str, Any] | None:
     if place.startswith("s3://") or path.suffix != ".json" or not path.is_file():
         return None
     return json_object(path.name, path.read_bytes())
+
+
+def plain(value: Any) -> Any:
+    """What a hyperparameter of a script's job says: the SDK sends each value as JSON, text in quotation marks."""
+    try:
+        return json.loads(value)
+    except (ValueError, TypeError, RecursionError):
+        return value
 
 
 def inside(place: str, *names: str) -> str:

@@ -20,6 +20,12 @@ from rules.report.settings import JobSettings
 from rules.report.time_section import timing
 from rules.report.utilization import Curves, NodeUtilization, Utilization
 
+METRICS = frozenset(
+    ("test:accuracy", "validation:accuracy", "validation:loss", "train:seconds_per_step", "train:pictures_per_second")
+)
+"""The picture classifier's metrics that the summary has words for."""
+SHOWN = 4
+"""Metrics of a script's own that the summary shows."""
 TONES = {"train": 1, "validation": 2, "test": 3, "loss": 1}
 
 
@@ -60,6 +66,8 @@ def summary(body: JobReport) -> Markup:
         rows.append((duration(metrics["train:seconds_per_step"]), "median step"))
     if "train:pictures_per_second" in metrics:
         rows.append((number(metrics["train:pictures_per_second"]), "pictures a second"))
+    if body["script"]:
+        rows += [(number(value), name) for name, value in metrics.items() if name not in METRICS][:SHOWN]
     issues = count_of_issues(body["findings"])
     if issues is not None:
         rows.append((str(issues), "rule found an issue" if issues == 1 else "rules found issues"))
@@ -80,7 +88,7 @@ def learning(part: LearningCurves | Absent) -> Markup:
             lines += [Line(name="train, running median", points=running_median(points), tone=tone)]
         else:
             lines.append(Line(name=name, points=points, tone=tone))
-    across = "step" if noisy else "epoch"
+    across = "step" if part["by_step"] else "epoch" if part["epochs"] else "saved step, over all modes"
     figures = [plot(lines, Axes(x=across, y=""), "Loss")]
     if part["accuracy"]:
         curves = [Line(name=name, points=points, tone=TONES.get(name, 4)) for name, points in part["accuracy"].items()]

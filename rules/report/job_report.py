@@ -27,11 +27,12 @@ class JobTime(TimeBreakdown, OperatorTimes):
 
 
 class JobReport(TypedDict):
-    """`location`: where the files were read. `written`: an ISO time. `warnings`: what could not be read. A report of the
-    profiler's files alone has no learning, predictions and settings."""
+    """`script`: the entry point of a script's job, else empty. `location`: where the files were read. `written`: an ISO time.
+    `warnings`: what could not be read. A report of the profiler's files alone has no learning, predictions and settings."""
 
     report: int
     name: str
+    script: str
     location: str
     written: str
     metrics: dict[str, float]
@@ -58,6 +59,7 @@ def gather(job: JobFiles, say: Say = lambda line: None, *, everything: bool = Fa
     body: JobReport = {
         "report": VERSION,
         "name": job.name,
+        "script": job.script,
         "location": job.location,
         "written": now(),
         "metrics": metrics,

@@ -21,7 +21,7 @@ KEPT = 2000
 """Points of a curve that the report keeps."""
 ABSENT = (
     "No losses were saved: output/data has no steps.csv and the job has no tensors of the collection losses. "
-    "Save them with a DebugHookConfig, or train with Kennel's program."
+    "Save them with a DebugHookConfig, or train with Kennel's picture classifier."
 )
 
 

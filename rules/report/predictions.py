@@ -25,8 +25,9 @@ SIDE = 240
 BYTES = 32 << 20
 """Of a picture's file, at most."""
 ABSENT = (
-    "No predictions were saved: output/data has no predictions-test.csv. Kennel's training program writes it when the job has a "
-    "test or validation channel."
+    "No predictions were saved: output/data has no predictions-test.csv. Kennel's picture classifier writes it when the job has "
+    "a test or validation channel; a script may write one to SM_OUTPUT_DATA_DIR, with the columns picture, class, predicted and "
+    "probability."
 )
 
 

@@ -17,6 +17,7 @@ def profiler_page(rule: ProfilerReport, name: str) -> str:
     body: JobReport = {
         "report": VERSION,
         "name": name,
+        "script": "",
         "location": files.location,
         "written": now(),
         "metrics": {},

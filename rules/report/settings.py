@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict, final
 
-from rules.reading.job_files import JobFiles
+from rules.reading.job_files import JobFiles, plain
 from rules.report.absent import Absent
 from rules.report.number_format import duration, number
 from rules.report.operators import machine_info
@@ -27,13 +27,21 @@ def job_settings(job: JobFiles) -> JobSettings | Absent:
     """Collects the settings from DescribeTrainingJob, model.json and machine.json."""
     made = job.manifest.get("provenance") or {}
     found: JobSettings = {
-        "hyperparameters": _texts(made.get("hyperparameters") or job.description.get("HyperParameters") or {}),
+        "hyperparameters": _texts(made.get("hyperparameters") or _sent(job)),
         "versions": _texts(made.get("versions") or {}),
         "data": _data(job),
-        "job": _job(job.description),
+        "job": ({"script": job.script} if job.script else {}) | _job(job.description),
         "machine": _machine(machine_info(job.output_files)),
     }
     return found if any(found.values()) else {"absent": ABSENT}
+
+
+def _sent(job: JobFiles) -> Mapping[str, Any]:
+    """The hyperparameters of the description; of a script's job its arguments, without what the SDK tells the toolkit."""
+    sent = job.description.get("HyperParameters") or {}
+    if not job.script:
+        return sent
+    return {name: plain(value) for name, value in sent.items() if not name.startswith(("sagemaker_", "_tuning_"))}
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:

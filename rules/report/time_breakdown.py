@@ -24,7 +24,8 @@ FEWEST = 10
 DEVIATIONS = 3.0
 NO_STEPS = (
     "No step events were saved, so steps cannot be told apart: there is no profiler-output/framework. Give the job a "
-    "ProfilerConfig with ProfilingParameters."
+    "ProfilerConfig; a script has steps where it calls a PyTorch network in training mode. In a container that is not Kennel's, "
+    "smdebug's profiler writes them, and needs ProfilingParameters too."
 )
 
 

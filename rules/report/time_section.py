@@ -5,6 +5,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from contract.timeline import BACKWARD, FORWARD, TRAIN
 from rules.report.charts import Axes, Line, bars, histogram, plot, stack
 from rules.report.job_report import JobTime
 from rules.report.number_format import duration, number, percent
@@ -75,7 +76,10 @@ def _group(group: StepGroup) -> Markup:
     figures = [plot(lines, axes, "Whole steps, start to start")]
     if len(usual) >= FEWEST:
         figures.append(histogram(usual, spread, "Their spread" + " without outliers" * bool(over)))
-    return head + _outliers(group) + split(group["percent"], "What a step is made of") + pair(*figures) + _table(group)
+    shares = split(group["percent"], "What a step is made of")
+    if group["mode"] == TRAIN and FORWARD in group["percent"] and BACKWARD not in group["percent"]:
+        shares += paragraph("The backward pass and the optimiser of a script are not measured apart: they are in other.", "soft")
+    return head + _outliers(group) + shares + pair(*figures) + _table(group)
 
 
 def split(shares: Mapping[str, float], title: str) -> Markup:

@@ -138,6 +138,41 @@ def test_settings_without_a_model_are_those_of_the_request() -> None:
     assert "absent" in learning_curves(JobFiles(name="j", location=""), [])
 
 
+def test_a_scripts_job_shows_its_own_metrics_arguments_and_saved_losses(tmp_path: Path) -> None:
+    """Nothing of the picture classifier's is expected of it, and what a script did not leave is said."""
+    sent = {"lr": "0.1", "optimizer": '"adam"', "sagemaker_program": '"train.py"', "sagemaker_region": '"eu-west-1"'}
+    metrics = [{"MetricName": f"m{number}", "Value": number + 0.5} for number in range(5)]
+    described = {
+        "TrainingJobName": "a-job",
+        "OutputDataConfig": {"S3OutputPath": str(tmp_path)},
+        "DebugHookConfig": {"S3OutputPath": str(tmp_path)},
+        "ProfilerConfig": {"S3OutputPath": str(tmp_path)},
+        "HyperParameters": sent,
+        "FinalMetricDataList": metrics,
+    }
+    (tmp_path / "job.json").write_text(json.dumps(described))
+    rule_jobs.tensors(tmp_path / "a-job" / "debug-output")
+    folder = tmp_path / "a-job" / "profiler-output"
+    folder.mkdir()
+    saved_profile.sample(folder, {"CPUUtilization": {"cpu0": [50.0] * 100}})
+    saved_profile.events(folder, saved_profile.steps([0.1] * 30, Forward=[0.02] * 30))
+    body = gather(find(str(tmp_path / "job.json")))
+    assert body["script"] == body["settings"]["job"]["script"] == "train.py"
+    assert body["settings"]["hyperparameters"] == {"lr": "0.1", "optimizer": "adam"}
+    html = page(body, {})
+    assert [html.count(f"<b>{name}</b>") or html.count(f">{name}<") for name in ("m0", "m3", "m4")] == [1, 1, 0], "four of them"
+    assert "saved step, over all modes" in html and ">epoch<" not in html
+    assert "they are in other" in html and "SM_OUTPUT_DATA_DIR" in html and html.count('class="absent"') == 1
+
+
+def test_an_environment_names_a_script_too_and_other_jobs_have_none() -> None:
+    def script(**told: object) -> str:
+        return JobFiles(name="j", location="", description=told).script
+
+    assert script(Environment={"SAGEMAKER_PROGRAM": "run.sh"}) == "run.sh"
+    assert script() == script(HyperParameters={"lr": "1"}, Environment=None) == ""
+
+
 def test_the_program_writes_both_files_and_says_where(tmp_path: Path) -> None:
     rule_jobs.learnt(tmp_path / "job")
     command = [sys.executable, "-m", "rules", "report", str(tmp_path / "job"), "--output", str(tmp_path / "out")]
