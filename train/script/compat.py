@@ -92,10 +92,23 @@ def inception(module: Any) -> None:
     module.inception_v3 = inception_v3  # torchvision.models takes it from here, a moment later
 
 
+LOSSES = {
+    "cross_entropy": "CrossEntropyLoss",
+    "nll_loss": "NLLLoss",
+    "binary_cross_entropy": "BCELoss",
+    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
+    "mse_loss": "MSELoss",
+    "l1_loss": "L1Loss",
+    "smooth_l1_loss": "SmoothL1Loss",
+}
+"""The functions of torch.nn.functional that are losses, and the modules whose names their tensors get."""
+
+
 class DebuggerHook:
     """SageMaker's own PyTorch makes smdebug's hook, and registers the network and the losses that are called, by itself.
 
-    What the script registers stays as it is. `torch`: the module, just imported.
+    What the script registers stays as it is, and a script that registers its network names losses that are functions itself
+    (record_tensor_value). `torch`: the module, just imported.
     """
 
     def __init__(self, torch: Any) -> None:
@@ -108,11 +121,18 @@ class DebuggerHook:
         """Of what was called, what the script had not registered itself."""
         self.handle = torch.nn.modules.module.register_module_forward_pre_hook(self.before_forward)
 
+        self.functional, self.in_loss, self.is_compiling = torch.nn.functional, False, torch.compiler.is_compiling
+        self.functions = {name: getattr(self.functional, name) for name in LOSSES}
+        self.recording = {
+            name: self.recorded(function, getattr(torch.nn, LOSSES[name])()) for name, function in self.functions.items()
+        }
+        vars(self.functional).update(self.recording)
+
         script = torch.jit.script
         torch.jit.script = lambda module, *given, **named: self.without_hooks(script, module, given, named)
 
     def without_hooks(self, script: Callable[..., Any], module: Any, given: Any, named: Any) -> Any:
-        """What torch.jit.script gives for a network as the script made it: of a hook registered here it would know nothing."""
+        """What torch.jit.script gives for a network and losses as the script knows them: it can compile nothing of this file."""
         hooks = [
             getattr(part, name)
             for part in (module.modules() if "network" in self.made and hasattr(module, "modules") else ())
@@ -120,12 +140,49 @@ class DebuggerHook:
         ]
         kept = [dict(one) for one in hooks]
         try:
+            vars(self.functional).update(self.functions)
             for one in hooks:
                 one.clear()
             return script(module, *given, **named)
         finally:
             for one, before in zip(hooks, kept, strict=True):
                 one.update(before)
+            vars(self.functional).update(self.recording)
+
+    def recorded(self, function: Callable[..., Any], module: Any) -> Callable[..., Any]:
+        """The function, whose results the hook saves as those of the loss module that calls it. None is saved twice: where a
+        module is registered, functions are not recorded."""
+        module._module_name = type(module).__name__
+        is_compiling = self.is_compiling
+
+        @functools.wraps(function)
+        def call(*given: Any, **named: Any) -> Any:
+            if is_compiling() or self.in_loss or "loss" in self.registered or "network" not in self.made:
+                return function(*given, **named)
+            self.in_loss = True
+            try:
+                result = function(*given, **named)
+            finally:
+                self.in_loss = False
+            self.record(module, (*given, *named.values())[:2], result)
+            return result
+
+        return call
+
+    def record(self, module: Any, inputs: Any, result: Any) -> None:
+        """Has the hook save a loss. Without modes, one that nothing is learnt from is left out: the test's is no step's."""
+        try:
+            import smdebug.pytorch
+
+            hook = smdebug.pytorch.get_hook()
+            without_mode = hook.mode == smdebug.pytorch.modes.GLOBAL
+            if hook.has_registered_loss_module or (without_mode and not result.requires_grad):
+                return
+            self.handle.remove()  # loss modules call the same functions
+            hook.forward_hook(module, inputs, result)
+        except Exception as error:
+            self.registered.add("loss")
+            print(f"smdebug's hook cannot save {module._module_name}: {error!r}", file=sys.stderr, flush=True)
 
     def before_forward(self, module: Any, inputs: Any) -> None:
         """Called before any module; the first with parameters is the network: torchvision's transforms are modules too."""
@@ -134,6 +191,8 @@ class DebuggerHook:
             return
         if kind == "network" and next(module.parameters(), None) is None:
             return
+        if kind == "loss" and "network" in self.made and type(module).__name__ in LOSSES.values():
+            return  # the function that it calls is recorded, whether the script makes one such module or one a step
         self.registered.add(kind)
         try:
             self.register(kind, module, inputs)

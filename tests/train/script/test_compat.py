@@ -61,6 +61,39 @@ def test_a_script_without_a_hook_gets_one_and_finds_the_names_of_its_time(tmp_pa
     assert json.loads((job.layout.output_data / "best.json").read_text())["loss"] > 0
 
 
+FUNCTIONS = """
+import os, torch
+import torch.nn.functional as F
+from torch.nn.functional import mse_loss
+module = os.environ["SM_HP_MODULE"] == "true"
+net = torch.nn.Sequential(torch.nn.Linear(2, 3))
+rows, labels = torch.ones(4, 2), torch.tensor([0, 1, 2, 0])
+for step in range(4):
+    found = net(rows)
+    loss = torch.nn.CrossEntropyLoss()(found, labels) if module else F.cross_entropy(found, target=labels)
+    loss.backward()
+    with torch.no_grad():
+        mse_loss(net(rows), torch.zeros(4, 3))
+torch.jit.script(torch.nn.CrossEntropyLoss())(found, labels)
+torch.compile(lambda: F.cross_entropy(found.detach(), labels), backend="eager", fullgraph=True)()
+assert F.cross_entropy.__name__ == "cross_entropy"
+"""
+
+
+@pytest.mark.parametrize("module", [False, True])
+def test_a_loss_that_is_a_function_is_saved_and_none_twice(tmp_path: Path, module: bool) -> None:
+    job = ScriptContainer(tmp_path / "ml", {"train.py": FUNCTIONS}, module=module)
+    settings = {"HookParameters": {"save_interval": "1"}, "CollectionConfigurations": [{"CollectionName": "losses"}]}
+    job.put("debughookconfig", {"LocalPath": str(job.layout.tensors), "S3OutputPath": "s3://bucket/tensors", **settings})
+    run = job.run()
+    assert run.code == 0 and "smdebug's hook cannot" not in run.err, run.err
+    trial = create_trial(str(job.layout.tensors))
+    assert trial.tensor_names(collection="losses") == ["CrossEntropyLoss_output_0"]
+    losses = trial.tensor("CrossEntropyLoss_output_0")
+    assert losses.steps() == [0, 2, 4, 6], "the passes between them learn nothing"
+    assert all(0.5 < float(losses.value(step)) < 3 for step in losses.steps())
+
+
 @pytest.mark.parametrize("name", ["random", "tempfile", "abc_helpers"])
 def test_a_file_of_the_script_may_have_the_name_of_a_library(tmp_path: Path, name: str) -> None:
     """What runs before the script imports nothing that a file beside the script could stand in for."""
