@@ -78,17 +78,20 @@ class MetricScan:
 
 
 def _groups(pattern: regex.Pattern[str], line: str) -> list[str | None]:
-    """The first group of each match. Raises TimeoutError after LINE_SECONDS of this thread's CPU time.
+    """The first group of each match. Raises TimeoutError for a search that takes LINE_SECONDS of this thread's CPU time.
 
-    The limit of `regex` counts what all threads of the process do meanwhile, so a search that it ends may be begun again.
+    The limit of `regex` counts what all threads of the process do meanwhile. A search that it ended too early is begun again
+    with twice the limit: with the same one it would be ended at the same place for as long as the other threads are as busy.
     """
-    began = time.thread_time()
+    limit = LINE_SECONDS
     while True:
+        began = time.thread_time()
         try:
-            return [match.group(1) for match in pattern.finditer(line, timeout=LINE_SECONDS)]
+            return [match.group(1) for match in pattern.finditer(line, timeout=limit)]
         except TimeoutError:
             if time.thread_time() - began >= LINE_SECONDS:
                 raise
+            limit *= 2
 
 
 def compile_definitions(algorithm: Mapping[str, Any]) -> list[Definition]:
