@@ -11,8 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from scripts.aws import idempotent, uploads, waiting
 from scripts.aws.api import Target
@@ -29,6 +28,13 @@ _VALUES = ("arch", "picture-size", "crop-pct", "augment", "seed", "views", "prec
 """Hyperparameters of a trial that its features must have been made with."""
 _PASSED = (*_VALUES, "train-layers", "max-bad-images", "loader-workers")
 _TOLD = re.compile(r"^features ")
+
+
+class Seen(TypedDict):
+    """What there was when features were made: they, and what they are made of, each as a digest of names, sizes and ETags."""
+
+    inputs: str
+    files: str
 
 
 def heads_only(hyperparameters: Mapping[str, str]) -> bool:
@@ -74,12 +80,13 @@ def ensure(target: Target, config: TuneConfig, output: Output) -> None:
         shown = kennel_command(f"logs {name}", config.settings)
         raise RunError(f"features job {name} left nothing in {folder}; {shown} shows all it printed")
     # Of what they are made as it was before: a change while the job ran must be seen next time.
-    state.remember(memory, **{folder: now | {"files": files}})
+    state.remember(memory, {folder: Seen(inputs=now["inputs"], files=files)})
 
 
 def forget(config: TuneConfig) -> None:
     """No trial came to an end: let a job look at the features next time."""
-    state.remember(_memory(config), **{place(config): None})
+    with state.changing(_memory(config)) as remembered:
+        remembered.pop(place(config), None)
 
 
 def _job(config: TuneConfig) -> JobConfig:
@@ -101,8 +108,8 @@ def _request(config: TuneConfig) -> Call:
     return features_job(_job(config), place(config))
 
 
-def _seen(target: Target, config: TuneConfig) -> dict[str, str]:
-    """What is there now: the features, and what they are made of, each as a digest of names, sizes and ETags."""
+def _seen(target: Target, config: TuneConfig) -> Seen:
+    """The digests of what is there now."""
     inputs = [
         row for folder in config.channels.values() for row in uploads.listed(target, config.settings, _prefix(config, folder))
     ]
@@ -123,8 +130,9 @@ def _prefix(config: TuneConfig, folder: str) -> str:
     return folder.removeprefix(f"s3://{config.settings.bucket}/")
 
 
-def _memory(config: TuneConfig) -> Path:
-    return config.settings.home / f"features-{config.settings.target}.json"
+def _memory(config: TuneConfig) -> state.StateFile[dict[str, Seen]]:
+    """What was seen, by the folder of the features."""
+    return state.StateFile(config.settings.home / f"features-{config.settings.target}.json")
 
 
 def _dashed(hyperparameters: Mapping[str, str]) -> dict[str, str]:

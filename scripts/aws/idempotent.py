@@ -25,7 +25,7 @@ class Kind:
     name_field: str
     describe: str
     status_field: str
-    remembered: str
+    remembered: state.Job
 
 
 TRAINING = Kind("training job", "TrainingJobName", "DescribeTrainingJob", "TrainingJobStatus", "training_job")
@@ -55,14 +55,16 @@ def start(target: Target, kind: Kind, config: AnyJob, request: Callable[[AnyJob]
         return config.previous
     # Written down first: whatever happens to the answer, the next command finds the job.
     before = state.read(config.settings.state)
-    state.remember(config.settings.state, **{kind.remembered: config.name})
+    mine: state.LaunchState = {}
+    mine[kind.remembered] = config.name
+    state.remember(config.settings.state, mine)
     call = request(config)
     try:
         target.send(call)
         output.line(f"{kind.what} {config.name} started")
     except ClientError as error:
         if not is_taken(error):
-            state.put_back(config.settings.state, {kind.remembered: config.name}, before)  # refused: there is no such job
+            state.put_back(config.settings.state, mine, before)  # refused: there is no such job
             raise
         found = target.ask("sagemaker", kind.describe, **{kind.name_field: config.name})
         _refuse_another(kind, config.name, found, call)

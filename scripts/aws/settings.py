@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import LaunchError
+from scripts.files.state import LaunchState, StateFile, launched
 
 FILE = Path("kennel.toml")
 HOME = Path(".kennel")
@@ -58,8 +59,8 @@ class Settings:
     """KEY=VALUE each."""
 
     @property
-    def state(self) -> Path:
-        return self.home / f"state-{self.target}.json"
+    def state(self) -> StateFile[LaunchState]:
+        return launched(self.home, self.target)
 
     def uri(self, *parts: str) -> str:
         """A folder in our part of the bucket; it ends with a slash, so it never matches a longer name."""

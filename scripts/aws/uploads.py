@@ -55,7 +55,7 @@ def upload(target: Target, settings: Settings, prefix: str, files: Mapping[str, 
         if path.stat().st_size > _LARGEST:
             raise LaunchError(f"{path}: {path.stat().st_size / 1e9:.1f} GB; at most 5 GB a file")
     there = {row["Key"]: row for row in listed(target, settings, prefix)}
-    memory = settings.home / f"uploaded-{settings.target}.json"
+    memory = state.StateFile[dict[str, list[str]]](settings.home / f"uploaded-{settings.target}.json")
     known = state.read(memory)
     with output.progress("uploading", "files") as show, ThreadPoolExecutor(THREADS) as pool:
 

@@ -117,8 +117,8 @@ def _logs(parsed: ParsedCommand) -> LogsConfig:
 
 
 def _report(parsed: ParsedCommand) -> ReportConfig:
-    line, last = parsed.line, [parsed.state.get(kind) for kind in ("training_job", "tuning_job")]
-    place = line.place or (last[1] if line.tuning else last[0] or last[1])
+    line, training, tuning = parsed.line, parsed.state.get("training_job"), parsed.state.get("tuning_job")
+    place = line.place or (tuning if line.tuning else training or tuning)
     if not place:
         raise LaunchError("nothing was started from here yet; give a job's name, a folder or an s3:// prefix")
     if line.tuning and line.compare:
@@ -140,7 +140,7 @@ def _report(parsed: ParsedCommand) -> ReportConfig:
 def _down(parsed: ParsedCommand) -> DownConfig:
     parsed.settings.need("region")
     endpoint = parsed.endpoint()
-    ours = parsed.state if parsed.state.get("endpoint") == endpoint else {}
+    ours: state.LaunchState = parsed.state if parsed.state.get("endpoint") == endpoint else {}
     return DownConfig(settings=parsed.settings, endpoint=endpoint, config=ours.get("endpoint_config"), model=ours.get("model"))
 
 
@@ -148,6 +148,10 @@ def _demo(parsed: ParsedCommand) -> DemoConfig:
     line = parsed.line
     parsed.settings.need("region", "role_arn", "bucket", "train_image", "serve_image", "train_instance", "serve_instance")
     rules = builtin_rules.chosen(None, parsed.settings)
+    previous: state.LaunchState = {}
+    for kind in state.JOBS:
+        if (last := parsed.state.get(kind, "")).startswith("kennel-demo-"):
+            previous[kind] = last
     if line.data is not None:
         check_splits("DATA", line.data)
     if line.weights is not None:
@@ -165,7 +169,7 @@ def _demo(parsed: ParsedCommand) -> DemoConfig:
         rules=rules,
         keep=line.keep,
         moment=parsed.moment,
-        previous={key: name for key, name in parsed.state.items() if key.endswith("_job") and name.startswith("kennel-demo-")},
+        previous=previous,
     )
 
 

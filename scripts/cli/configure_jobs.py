@@ -99,13 +99,14 @@ def tune(parsed: ParsedCommand) -> TuneConfig:
 
 
 def train(parsed: ParsedCommand) -> TrainConfig:
-    line, best, start = parsed.line, {}, start_of(parsed)
+    line, start = parsed.line, start_of(parsed)
+    best: state.BestTrial = {}
     if line.fine_tune:
         if not parsed.weights:
             raise LaunchError("--fine-tune: needs pretrained weights; upload some with kennel weights, without --no-weights")
         start = dict(FINE_TUNE)
     elif not line.no_best:
-        best = state.read(parsed.settings.home / state.BEST)
+        best = state.read(state.best(parsed.settings.home))
     return TrainConfig(
         name=parsed.name("train"),
         previous=parsed.state.get("training_job"),

@@ -37,7 +37,9 @@ def train(parsed: ParsedCommand) -> TrainConfig:
         return configure_jobs.train(parsed)
     shared, archive = _shared(parsed)
     script: Script = shared["script"]
-    best = {} if line.no_best else state.read(settings.home / state.SCRIPTS_BEST).get(str(script.path), {})
+    best: state.BestTrial = {}
+    if not line.no_best:
+        best = state.read(state.best_of_scripts(settings.home)).get(str(script.path), best)
     rules = builtin_rules.chosen(line.rules or NONE, settings, hooks=not line.no_hooks)
     notes = [_about(script, archive), *_warnings(parsed, archive)]
     if not rules:

@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from contract import weights_file
 from contract.splits import FOLDERS
 from scripts.aws import secrets
 from scripts.aws.settings import Settings
 from scripts.errors import LaunchError
+from scripts.files.state import LaunchState
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
@@ -22,7 +22,7 @@ class ParsedCommand:
 
     line: argparse.Namespace
     settings: Settings
-    state: Mapping[str, Any]
+    state: LaunchState
     moment: str
 
     def name(self, kind: str, longest: int = 63) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from scripts.aws.builtin_rules import Rule
 from scripts.aws.job_config import Config
 from scripts.aws.server_options import ServerOptions
+from scripts.files.state import LaunchState
 
 UDACITY = "https://s3-us-west-1.amazonaws.com/udacity-aind/dog-project/dogImages.zip"
 RESNET18 = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
@@ -143,5 +144,5 @@ class DemoConfig(Config):
     keep: bool = False
     moment: str = ""
     """In the names of what the demo makes."""
-    previous: Mapping[str, str] = field(default_factory=dict)
+    previous: LaunchState = field(default_factory=LaunchState)
     """`tuning_job` and `training_job` of a demo that was left running."""

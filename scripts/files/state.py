@@ -1,23 +1,32 @@
 """What a checkout remembers between two commands lies in small JSON files below .kennel. Never a credential, never a log.
 
-`state-TARGET.json` is a LaunchState, BEST a BestTrial. Two commands may run at once: each change is read, made and
-written under one lock, and replaces the file in one step.
+Two commands may run at once: each change is read, made and written under one lock, and replaces the file in one step.
 """
 
 import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Generic, Literal, TypedDict, TypeVar, cast, get_args
 
 from contract.files import write_whole
 from scripts.errors import LaunchError
 
-BEST = "best.json"
-"""What tuning found for the picture classifier: a BestTrial."""
-SCRIPTS_BEST = "best-scripts.json"
-"""What it found for people's own scripts: a BestTrial for each by its path."""
+B = TypeVar("B", bound=Mapping[str, Any])
+
+
+@dataclass(frozen=True)  # slots of a frozen generic class break StateFile[...](...)
+class StateFile(Generic[B]):
+    """A file and the type of its object. One that is not there is read as an empty object, so no key of B may be required."""
+
+    path: Path
+
+
+Job = Literal["training_job", "tuning_job", "features_job"]
+JOBS: tuple[Job, ...] = get_args(Job)
+"""The keys of LaunchState that name a job."""
 
 
 class LaunchState(TypedDict, total=False):
@@ -42,7 +51,7 @@ class Objective(TypedDict):
     value: float
 
 
-class BestTrial(TypedDict):
+class BestTrial(TypedDict, total=False):
     """The best training job of the last tuning job, and the hyperparameters that it had."""
 
     tuning_job: str
@@ -51,52 +60,64 @@ class BestTrial(TypedDict):
     hyperparameters: dict[str, str]
 
 
-def read(path: Path) -> dict[str, Any]:
+def launched(home: Path, target: str) -> StateFile[LaunchState]:
+    """What was last made on a target."""
+    return StateFile(home / f"state-{target}.json")
+
+
+def best(home: Path) -> StateFile[BestTrial]:
+    """What tuning found for the picture classifier."""
+    return StateFile(home / "best.json")
+
+
+def best_of_scripts(home: Path) -> StateFile[dict[str, BestTrial]]:
+    """What tuning found for people's own scripts, by their paths."""
+    return StateFile(home / "best-scripts.json")
+
+
+def read(file: StateFile[B]) -> B:
     """The file's object, empty when there is none. Raises LaunchError when it is broken."""
+    path = file.path
     try:
         body = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        return {}
+        body = {}
     except (OSError, ValueError) as error:
         raise LaunchError(f"{path}: cannot be read ({str(error)[:80]}); remove it, nothing on AWS is lost by that") from None
     if not isinstance(body, dict):
         raise LaunchError(f"{path}: not an object; remove it, nothing on AWS is lost by that")
-    return body
+    return cast(B, body)
 
 
-def write(path: Path, body: Mapping[str, Any]) -> None:
+def write(file: StateFile[B], body: B) -> None:
     """Replace the whole file: a reader sees the old content or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(body, indent=2) + "\n")
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file.path, json.dumps(body, indent=2) + "\n")
 
 
 @contextmanager
-def changing(path: Path) -> Iterator[dict[str, Any]]:
+def changing(file: StateFile[B]) -> Iterator[B]:
     """Yield the file's object to change; it is written when the block ends well. Other commands wait for the block's end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (path.parent / ".lock").open("ab") as lock:
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    with (file.path.parent / ".lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        body = read(path)
+        body = read(file)
         yield body
-        write(path, body)
+        write(file, body)
 
 
-def remember(path: Path, **values: Any) -> None:
-    """Set some keys, keep the others. None forgets a key."""
-    with changing(path) as body:
-        _set(body, values)
+def remember(file: StateFile[B], values: B) -> None:
+    """Set some keys, keep the others."""
+    body: Any
+    with changing(file) as body:
+        body.update(values)
 
 
-def put_back(path: Path, mine: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+def put_back(file: StateFile[B], mine: B, before: B) -> None:
     """Undo a `remember` of `mine`, unless another command has changed one of its keys since. `before`: the object as it was."""
-    with changing(path) as body:
+    body: Any
+    with changing(file) as body:
         if all(body.get(key) == value for key, value in mine.items()):
-            _set(body, {key: before.get(key) for key in mine})
-
-
-def _set(body: dict[str, Any], values: Mapping[str, Any]) -> None:
-    for key, value in values.items():
-        if value is None:
-            body.pop(key, None)
-        else:
-            body[key] = value
+            for key in mine:
+                del body[key]
+            body.update({key: before[key] for key in mine if key in before})

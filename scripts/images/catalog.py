@@ -8,8 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from scripts.aws.api import Target
 from scripts.aws.settings import Settings
@@ -29,6 +28,26 @@ KINDS = (
 _GPU = re.compile(r"ml\.(?:g|p)\d")
 
 
+class BuiltImage(TypedDict):
+    """What `kennel build` made: the image's ID, the base image, and the time."""
+
+    image: str
+    base: str
+    built: str
+
+
+class PushedImage(TypedDict):
+    """What `kennel push` sent, or found: the name by digest that jobs use, where it is, its ID in the engine, and the time."""
+
+    uri: str
+    repository: str
+    tag: str
+    digest: str
+    image: str
+    bytes_sent: int
+    pushed: str
+
+
 def name(image: str) -> str:
     """Of the image in the engine, and of its repository."""
     return f"kennel-{image}"
@@ -39,17 +58,18 @@ def repositories() -> list[str]:
     return [name(image) for image in IMAGES]
 
 
-def built(settings: Settings) -> Path:
-    return settings.home / "images.json"
+def built(settings: Settings) -> state.StateFile[dict[str, BuiltImage]]:
+    return state.StateFile(settings.home / "images.json")
 
 
-def pushed(settings: Settings) -> Path:
-    return settings.home / f"images-{settings.target}.json"
+def pushed(settings: Settings) -> state.StateFile[dict[str, PushedImage]]:
+    return state.StateFile(settings.home / f"images-{settings.target}.json")
 
 
 def local(settings: Settings, image: str) -> str:
     """What the engine has of it: the ID that was built from here, whoever else builds; the name where nothing was."""
-    return state.read(built(settings)).get(image, {}).get("image") or name(image)
+    made = state.read(built(settings)).get(image)
+    return made["image"] if made else name(image)
 
 
 def known(settings: Settings) -> dict[str, str]:
@@ -66,7 +86,7 @@ def known(settings: Settings) -> dict[str, str]:
     return {f"{kind}_image": _newest(sent.get(image), made.get(image)) for kind, image in kinds.items()}
 
 
-def _newest(sent: Mapping[str, str] | None, made: Mapping[str, str] | None) -> str:
+def _newest(sent: PushedImage | None, made: BuiltImage | None) -> str:
     """What was pushed, unless another was built since."""
     if sent and (made is None or made["image"] == sent["image"]):
         return sent["uri"]

@@ -55,8 +55,8 @@ def run(config: BuildConfig, output: Terminal) -> int:
         found = docker_engine.inspect(catalog.name(image))
         if found is None:
             raise LaunchError(f"{catalog.name(image)}: built, but not in the engine; use a buildx builder that loads its images")
-        entry = {"image": found["Id"], "base": below.name, "built": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-        state.remember(catalog.built(config.settings), **{image: entry})
+        entry: catalog.BuiltImage = {"image": found["Id"], "base": below.name, "built": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        state.remember(catalog.built(config.settings), {image: entry})
         size, seconds = _megabytes(found["Size"]), time.monotonic() - began
         output.line(f"{catalog.name(image):<18} {found['Id'][7:19]}  {size:>8}, in {seconds:.1f} s")
     ahead = [("push", "send them to the target's registry"), ("demo", "the whole story in them")]

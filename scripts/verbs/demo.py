@@ -106,7 +106,8 @@ def _upload(story: Story, target: Target) -> Path:
     if config.weights:
         weights.send(target, WeightsConfig(settings=config.settings, file=config.weights), config.weights, output)
     else:
-        state.remember(config.settings.state, weights=None)
+        with state.changing(config.settings.state) as remembered:
+            remembered.pop("weights", None)
     return folder
 
 
@@ -184,7 +185,7 @@ def _finish(story: Story, answers: list[invocation.Answer]) -> None:
     machine = {"cpus": len(os.sched_getaffinity(0)), "python": platform.python_version(), "system": platform.platform()}
     facts |= {"seconds": story.seconds, "machine": machine}
     summary = story.folder / "summary.json"
-    state.write(summary, facts)
+    state.write(state.StateFile(summary), facts)
     output.table(demo_summary.table(answers))
     right = facts["accuracy"]
     output.line(

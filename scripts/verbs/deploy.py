@@ -61,8 +61,8 @@ def deploy(target: Target, config: DeployConfig, output: Terminal) -> None:
     made: list[Call] = []
     before = state.read(settings.state)
     # Written down first: whatever happens to this program, `kennel down` knows what to remove.
-    mine = {"endpoint": config.endpoint, "endpoint_config": config.name, "model": config.name}
-    state.remember(settings.state, **mine)
+    mine: state.LaunchState = {"endpoint": config.endpoint, "endpoint_config": config.name, "model": config.name}
+    state.remember(settings.state, mine)
     try:
         for call in calls:
             made.append(call)

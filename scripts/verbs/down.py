@@ -48,8 +48,9 @@ def remove(target: Target, config: DownConfig, output: Terminal) -> None:
         _remove_model(target, config.model, output)
     with state.changing(config.settings.state) as remembered:
         if remembered.get("endpoint") == config.endpoint:
-            for key in ("endpoint", "endpoint_config", "model"):
-                remembered.pop(key, None)
+            remembered.pop("endpoint", None)
+            remembered.pop("endpoint_config", None)
+            remembered.pop("model", None)
 
 
 def remove_config(target: Target, name: str, output: Terminal) -> list[str]:

@@ -63,7 +63,7 @@ def run(config: PushConfig, output: Terminal) -> int:
     login = Login(*base64.b64decode(token).decode().split(":", 1))
     for image, found in local.items():
         entry = _push(target, image, found, _repository(target, config, image), login, output)
-        state.remember(catalog.pushed(config.settings), **{image: entry})
+        state.remember(catalog.pushed(config.settings), {image: entry})
     output.next(replace(config.settings, backend="docker"), ("train", "train in the image"), ("deploy", "serve with it"))
     return 0
 
@@ -118,7 +118,7 @@ def _repository(target: Target, config: PushConfig, image: str) -> str:
     return found["repositories"][0]["repositoryUri"]
 
 
-def _push(target: Target, image: str, local: Mapping[str, Any], uri: str, login: Login, output: Terminal) -> dict[str, Any]:
+def _push(target: Target, image: str, local: Mapping[str, Any], uri: str, login: Login, output: Terminal) -> catalog.PushedImage:
     """Send one image unless the registry has it; what the registry then has must be it. Returns its entry in the record."""
     repository, tag = catalog.name(image), local["Id"].removeprefix("sha256:")[:16]
     before = catalog.manifest(target, repository, imageTag=tag)

@@ -36,7 +36,7 @@ def start(target: Target, config: TrainConfig, output: Terminal) -> str:
     """Start the training job, or find the one that runs; returns its name."""
     settings = config.settings
     if config.tuned_by and not config.follow:
-        kept = settings.home / (state.SCRIPTS_BEST if config.script else state.BEST)
+        kept = (state.best_of_scripts(settings.home) if config.script else state.best(settings.home)).path
         output.line(f"hyperparameters of tuning job {config.tuned_by} ({kept}; --no-best leaves them aside)")
     if not config.follow:
         catalog.check(target, settings, settings.train_image)

@@ -62,11 +62,14 @@ def wait(target: Target, config: TuneConfig, name: str, output: Terminal) -> sta
         if config.script:
             _explain(target, name, output)
         raise
-    kept = settings.home / (state.SCRIPTS_BEST if config.script else state.BEST)
     if config.script:
-        state.remember(kept, **{str(config.script.path): best})
+        scripts = state.best_of_scripts(settings.home)
+        state.remember(scripts, {str(config.script.path): best})
+        kept = scripts.path
     else:
-        state.write(kept, best)
+        classifier = state.best(settings.home)
+        state.write(classifier, best)
+        kept = classifier.path
     shown = "  ".join(f"{key} {value}" for key, value in sorted(best["hyperparameters"].items()))
     output.line(f"best   {best['training_job']}   {best['objective']['name']} {best['objective']['value']:.4f}")
     output.line(f"       {shown}   ({kept})")

@@ -50,7 +50,7 @@ def send(target: Target, config: WeightsConfig, file: Path, output: Terminal) ->
     prefix = _prefix(config, file)
     done = uploads.upload(target, config.settings, prefix, {file.name: file}, output)
     output.line(f"s3://{config.settings.bucket}/{prefix}: {done}")
-    state.remember(config.settings.state, weights=slug(file))
+    state.remember(config.settings.state, state.LaunchState(weights=slug(file)))
     return done
 
 

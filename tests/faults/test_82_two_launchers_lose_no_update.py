@@ -15,30 +15,31 @@ WRITERS, UPDATES = 6, 40
 
 
 def test_no_update_of_several_commands_is_lost(tmp_path: Path) -> None:
-    file = tmp_path / ".kennel" / "state-local.json"
+    file = state.launched(tmp_path / ".kennel", "local")
     code = (
-        "import sys; from pathlib import Path; from scripts.files.state import remember\n"
-        f"for number in range({UPDATES}): remember(Path({str(file)!r}), **{{f'{{sys.argv[1]}}-{{number}}': number}})"
+        "import sys; from pathlib import Path; from scripts.files.state import StateFile, remember\n"
+        f"file = StateFile(Path({str(file.path)!r}))\n"
+        f"for number in range({UPDATES}): remember(file, {{f'{{sys.argv[1]}}-{{number}}': number}})"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, f"writer-{index}"], cwd=ROOT) for index in range(WRITERS)]
     while any(writer.poll() is None for writer in writers):
         state.read(file)  # never half a file: it would raise
     assert [writer.returncode for writer in writers] == [0] * WRITERS
-    kept = len(json.loads(file.read_text()))
+    kept = len(json.loads(file.path.read_text()))
     print(f"{kept} of {WRITERS * UPDATES} updates kept")
     assert kept == WRITERS * UPDATES
-    assert not list(file.parent.glob(".*.tmp"))
+    assert not list(file.path.parent.glob(".*.tmp"))
 
 
 def test_a_command_undoes_only_what_it_remembered_itself(tmp_path: Path) -> None:
-    file = tmp_path / "state-local.json"
-    state.remember(file, endpoint="first", data="dogs")
+    file = state.launched(tmp_path, "local")
+    state.remember(file, {"endpoint": "first", "data": "dogs"})
     before = state.read(file)
-    state.remember(file, endpoint="mine")
+    state.remember(file, {"endpoint": "mine"})
     state.put_back(file, {"endpoint": "mine"}, before)
     assert state.read(file) == {"endpoint": "first", "data": "dogs"}
-    state.remember(file, endpoint="mine")
-    state.remember(file, endpoint="another command's")
+    state.remember(file, {"endpoint": "mine"})
+    state.remember(file, {"endpoint": "another command's"})
     state.put_back(file, {"endpoint": "mine"}, before)
     assert state.read(file)["endpoint"] == "another command's"
 
@@ -47,7 +48,7 @@ def test_changes_of_two_commands_never_overlap(kennel: Kennel) -> None:
     """Two threads stand for two commands: they share nothing but the file."""
     from scripts.files.state import changing
 
-    file = kennel.folder / ".kennel" / "state-local.json"
+    file = state.launched(kennel.folder / ".kennel", "local")
     inside, overlaps, lock = [0], [0], threading.Lock()
 
     def change(name: str) -> None:
