@@ -8,8 +8,9 @@ container_init.py, which ends whatever the program leaves behind and writes the 
     container.json  process id and start time of container_init.py, and the port it serves at: how the next server finds it
     exit            the exit code, once there is one
 
-The hosts algo-1 to algo-N of a job are N containers on this machine. Their names do not resolve, so each gets MASTER_ADDR
-(127.0.0.1) and MASTER_PORT (a free port), which torchrun's --master-addr and --master-port, or PyTorch's env:// take.
+The hosts algo-1 to algo-N of a job are N containers on this machine. Their names do not resolve, and no two jobs can have the
+same port, so each host gets MASTER_ADDR (127.0.0.1) and MASTER_PORT (a free port), which torchrun's --master-addr and
+--master-port, or PyTorch's env:// take.
 
 It isolates nothing: the program sees this machine's files and network. docker_backend.py does.
 """
@@ -169,9 +170,9 @@ class ProcessBackend:
         return "lo"
 
     def cluster_environment(self, hosts: int) -> dict[str, str]:
-        """Hosts are processes of this machine and algo-1 is no host name here: MASTER_ADDR and MASTER_PORT say where it is."""
+        """Hosts are processes of this machine: MASTER_ADDR and MASTER_PORT say where algo-1 is, at a port of this job's own."""
         place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-        return place | WITHOUT_GPUS if hosts > 1 else {}
+        return place | (WITHOUT_GPUS if hosts > 1 else {})
 
     def seen_base(self, folder: Path) -> str:
         """There is no mount: the program sees the folder where it lies."""

@@ -12,7 +12,7 @@ from scripts.aws.calls import Call
 from scripts.cli.terminal import Terminal
 from scripts.cli.verb_config import WeightsConfig
 from scripts.errors import LaunchError
-from scripts.files import state
+from scripts.files import hub_cache, state
 from scripts.files.download import fetch
 
 _HASH = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
@@ -24,7 +24,10 @@ def plan(config: WeightsConfig) -> list[Call]:
 
 
 def run(config: WeightsConfig, output: Terminal) -> int:
-    send(connect(config.settings), config, gather(config, output), output)
+    file = gather(config, output)
+    send(connect(config.settings), config, file, output)
+    if config.settings.target == "local":
+        share(config, file, output)
     output.next(config.settings, ("tune", "search the hyperparameters of a new head"), ("train", "train one"))
     return 0
 
@@ -52,6 +55,16 @@ def send(target: Target, config: WeightsConfig, file: Path, output: Terminal) ->
     output.line(f"s3://{config.settings.bucket}/{prefix}: {done}")
     state.remember(config.settings.state, state.LaunchState(weights=slug(file)))
     return done
+
+
+def share(config: WeightsConfig, file: Path, output: Terminal) -> None:
+    """Puts the file where scripts of this machine find it that ask torchvision for pretrained weights, and says so."""
+    names = hub_cache.fitting(file, digest(file), hub_cache.known_names())
+    if len(names) == 1:
+        hub_cache.put(file, config.settings.home, names[0])
+        output.line(f"scripts that ask torchvision for pretrained weights find it as {names[0]}")
+    elif names:
+        output.line(f"for scripts, name it as what it is: torchvision asks for {' and for '.join(names)}")
 
 
 def _place(config: WeightsConfig) -> Path:

@@ -19,6 +19,9 @@ _COMMAND = 240
 """Bytes of the command that are told."""
 _MESSAGE = 600
 _OWN = Path(__file__).parent
+NO_DOWNLOAD = (
+    "nothing can be downloaded here; on this machine kennel weights FILE puts pretrained weights where torchvision looks"
+)
 _OPENING = "Traceback (most recent call last):"
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<name>\S+))?')
 _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Stop)\b")
@@ -40,6 +43,8 @@ def of(kind: str, ended: Ended, command: Sequence[str], environ: Mapping[str, st
         extra = f"OutOfMemory: killed by the kernel at the memory limit{f' of {limit >> 20:,} MiB' if limit else ''}"
     elif ended.status < 0:
         extra = f"killed by {process.signal_name(-ended.status)}"
+    elif "urlopen error" in message or "ConnectionError" in message:
+        extra = NO_DOWNLOAD
     lines = [f"ExitCode {code}", f'ErrorMessage "{shortened(message, _MESSAGE)}"']
     lines += [f'ExtraInfo "{extra}"'] if extra else []
     lines.append(f'Command "{shortened(shlex.join(scrubbed(word, environ) for word in command), _COMMAND)}"')

@@ -296,6 +296,16 @@ def test_hosts_are_processes_that_share_the_data_and_give_one_model(server: Loca
     assert log_lines(server, "hosts", "algo-2") == ["127.0.0.1, GPUs"]
 
 
+def test_two_jobs_of_one_host_get_ports_of_their_own(server: LocalServer) -> None:
+    """Two trials of a script that calls init_process_group at the same time."""
+    shell = {"TrainingImage": TRAIN_IMAGE, "TrainingInputMode": "File", "ContainerEntrypoint": ["/bin/sh", "-c"]}
+    shell["ContainerArguments"] = ["echo $MASTER_ADDR $MASTER_PORT"]
+    for name in ("port-1", "port-2"):
+        assert run(server, name, AlgorithmSpecification=shell)["TrainingJobStatus"] == "Completed"
+    first, second = (log_lines(server, name)[0].split() for name in ("port-1", "port-2"))
+    assert first[0] == second[0] == "127.0.0.1" and first[1] != second[1]
+
+
 def test_one_failing_host_ends_the_others(server: LocalServer) -> None:
     script = "grep -q 'current_host\": \"algo-2' $SAGEMAKER_BASE_DIR/input/config/resourceconfig.json && exit 9; exec sleep 100"
     started = time.monotonic()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 from smdebug.trials import create_trial
 
 from tests.support.script_jobs import ScriptContainer
@@ -101,3 +102,17 @@ def test_a_file_of_the_script_may_have_the_name_of_a_library(tmp_path: Path, nam
     run = ScriptContainer(tmp_path / "ml", {"train.py": script, f"{name}.py": "OWN = 'mine'"}).run()
     assert run.code == 0 and "mine" in run.out, run.err
     assert "Error in sitecustomize" not in run.err and "WARNING:a:printed" in run.err
+
+
+def test_weights_come_from_the_cache_and_what_cannot_be_downloaded_is_told_with_the_remedy(tmp_path: Path) -> None:
+    script = "from torchvision import models\nnetwork = models.squeezenet1_1(pretrained=True)\n"
+    script += "print('loaded', sum(1 for _ in network.parameters()))"
+    hub = tmp_path / "cache" / "torch" / "hub" / "checkpoints"
+    proxies = {"HTTPS_PROXY": "http://127.0.0.1:9", "KENNEL_CACHE": str(tmp_path / "cache")}
+    job = ScriptContainer(tmp_path / "one" / "ml", {"train.py": script})
+    assert job.run(**proxies).code == 1
+    assert "kennel weights FILE puts pretrained weights where torchvision looks" in job.failure, job.failure
+    hub.mkdir(parents=True, exist_ok=True)
+    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), hub / "squeezenet1_1-b8a52dc0.pth")
+    run = ScriptContainer(tmp_path / "two" / "ml", {"train.py": script}).run(**proxies)
+    assert run.code == 0 and "loaded 52" in run.out, run.err
