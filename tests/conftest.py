@@ -26,6 +26,8 @@ NO_PICTURES = "no real pictures: ../shared/data is absent"
 
 
 settings.register_profile(fuzzing.LONG, print_blob=True)  # before --hypothesis-profile is looked at
+settings.register_profile("patient", deadline=None)  # how long an example takes says nothing on a busy machine
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

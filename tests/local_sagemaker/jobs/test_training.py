@@ -246,7 +246,8 @@ def test_checkpoints_go_up_while_it_runs_and_come_back_and_deletions_follow(serv
 
 
 def test_an_interrupted_spot_job_goes_on_from_its_checkpoints(server: LocalServer) -> None:
-    request = job_request("spot", HyperParameters={"epochs": "15"}, CheckpointConfig={"S3Uri": "s3://bucket/spot"}, **SPOT)
+    settings = {"epochs": "15", "epoch_seconds": "0.3"}  # it must not be over when its third line is seen
+    request = job_request("spot", HyperParameters=settings, CheckpointConfig={"S3Uri": "s3://bucket/spot"}, **SPOT)
     arn = server.sagemaker.create_training_job(**request)["TrainingJobArn"]
     wait_until(lambda: any("epoch=3" in line for line in log_lines(server, "spot")))
     server.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "local-sagemaker:interrupt", "Value": "now"}])
