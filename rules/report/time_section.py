@@ -5,7 +5,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from contract.timeline import BACKWARD, FORWARD, TRAIN
+from contract.timeline import FORWARD
 from rules.report.charts import Axes, Line, bars, histogram, plot, stack
 from rules.report.job_report import JobTime
 from rules.report.number_format import duration, number, percent
@@ -77,8 +77,8 @@ def _group(group: StepGroup) -> Markup:
     if len(usual) >= FEWEST:
         figures.append(histogram(usual, spread, "Their spread" + " without outliers" * bool(over)))
     shares = split(group["percent"], "What a step is made of")
-    if group["mode"] == TRAIN and FORWARD in group["percent"] and BACKWARD not in group["percent"]:
-        shares += paragraph("The backward pass and the optimiser of a script are not measured apart: they are in other.", "soft")
+    if group["percent"] and FORWARD not in group["percent"]:
+        shares += paragraph("What the network computed was not measured apart, as of a script on a GPU: it is in other.", "soft")
     return head + _outliers(group) + shares + pair(*figures) + _table(group)
 
 

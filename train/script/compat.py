@@ -231,13 +231,19 @@ def main(*, debug_hook: bool, steps: dict[str, Any] | None = None) -> None:
         after_torch.append(DebuggerHook)
     if steps is not None:
         after_torch.append(functools.partial(time_steps, **steps))
-    functions["torch"] = lambda torch: [function(torch) for function in after_torch]
+    functions["torch"] = functools.partial(look_into, after_torch)
     sys.meta_path.insert(0, AfterImport(functions))
 
 
 def time_steps(torch: Any, *, program: str, **settings: Any) -> None:
-    """Has step_timeline.py measure the steps of this process. A script runs without where that cannot be."""
-    try:
-        runpy.run_path(program)["StepTimeline"](torch, **settings)
-    except Exception as error:
-        print(f"the steps are not measured: {error!r}", file=sys.stderr, flush=True)
+    """Has step_timeline.py measure the steps of this process."""
+    runpy.run_path(program)["StepTimeline"](torch, **settings)
+
+
+def look_into(functions: Sequence[Callable[[Any], object]], torch: Any) -> None:
+    """Calls each with a script's PyTorch, which may be another than ours: where one cannot work, the script runs without it."""
+    for function in functions:
+        try:
+            function(torch)
+        except Exception as error:
+            print(f"tensors or steps of this PyTorch cannot be saved: {error!r}", file=sys.stderr, flush=True)

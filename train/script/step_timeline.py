@@ -8,6 +8,7 @@ network: only its class is changed.
 """
 
 import atexit
+import functools
 import os
 import sys
 import time
@@ -16,7 +17,8 @@ from collections.abc import Callable
 from typing import Any
 
 TRAIN, EVAL = "TRAIN", "EVAL"
-PHASES = (f"Step:ModeKeys.{TRAIN}", f"Step:ModeKeys.{EVAL}", "DataWait", "Forward")
+DATA_WAIT, FORWARD, BACKWARD, OPTIMIZER = "DataWait", "Forward", "Backward", "Optimizer"
+PHASES = (f"Step:ModeKeys.{TRAIN}", f"Step:ModeKeys.{EVAL}", DATA_WAIT, FORWARD, BACKWARD, OPTIMIZER)
 """As contract.timeline names them."""
 ROW_BYTES = 150
 
@@ -40,15 +42,19 @@ class StepTimeline:
         self.forget()
         os.register_at_fork(after_in_child=self.forget)
         atexit.register(self.safely, self.close)
-        self.time_loaders(torch.utils.data.dataloader._BaseDataLoaderIter)
+        self.time_calls(torch.utils.data.dataloader._BaseDataLoaderIter, "__next__", DATA_WAIT)
+        self.time_calls(torch.autograd, "backward", BACKWARD)
+        optimizer: Any = sys.modules[torch.optim.Optimizer.__module__]
+        optimizer.register_optimizer_step_pre_hook(lambda *_: self.safely(self.before_optimizer))
+        optimizer.register_optimizer_step_post_hook(lambda *_: self.safely(self.after_optimizer))
         self.look_out()
 
     def forget(self) -> None:
         """No step is going on, and none waits to be written: those of before a fork are the parent's."""
         self.mode: str | None = None
-        self.number, self.start = 0, 0.0
-        self.forward: float | None = None
-        self.waited = self.wait_start = 0.0
+        self.number, self.start, self.optimizing = 0, 0.0, 0.0
+        self.parts: dict[str, tuple[float, float]] = {}
+        """Start and seconds of each part of the step that goes on."""
         self.rows.clear()
 
     def safely(self, function: Callable[..., object], *given: Any) -> Any:
@@ -100,7 +106,7 @@ class StepTimeline:
                 return original(*given, **named)
             finally:
                 self.inside = False
-                self.forward = time.perf_counter() - self.start
+                self.add(FORWARD, self.start)
 
         kind.__call__ = call
 
@@ -116,7 +122,7 @@ class StepTimeline:
         seconds, rows = self.rotate
         if len(self.rows) >= rows or now - self.flushed >= seconds:
             self.flush()
-        self.mode, self.number, self.forward, self.waited = mode, self.next_number[mode], None, 0.0
+        self.mode, self.number, self.optimizing, self.parts = mode, self.next_number[mode], 0.0, {}
         self.next_number[mode] += 1
         self.start = time.perf_counter()
 
@@ -124,36 +130,52 @@ class StepTimeline:
         """The step's rows. `now`: its end; None where no step comes after it: then its forward pass is all that is known."""
         if self.mode is None:
             return
+        known = self.parts
         if now is None:
-            now, self.waited = self.start + (self.forward or 0.0), 0.0
-        self.row(self.mode == EVAL, self.start, now - self.start)
-        if self.waited:
-            self.row(2, self.wait_start, self.waited)
-        if self.forward is not None and not self.torch.cuda.is_initialized():  # a GPU computes after the call has returned
-            self.row(3, self.start, self.forward)
+            known = {FORWARD: known[FORWARD]} if FORWARD in known else {}
+            now = self.start + sum(seconds for _, seconds in known.values())
+        self.row(PHASES[self.mode == EVAL], self.start, now - self.start)
+        on_gpu = self.torch.cuda.is_initialized()  # it computes after the calls have returned
+        for part, (start, seconds) in known.items():
+            if part == DATA_WAIT or not on_gpu:
+                self.row(part, start, seconds)
 
-    def row(self, phase: int, start: float, seconds: float) -> None:
+    def row(self, phase: str, start: float, seconds: float) -> None:
         at, length = int((start - self.zero) * 1e6), int(seconds * 1e6)
         self.rows.append(
-            f'{{"name":"{PHASES[phase]}","pid":{int(phase)},"ph":"X","ts":{at},"dur":{length},'
+            f'{{"name":"{phase}","pid":{PHASES.index(phase)},"ph":"X","ts":{at},"dur":{length},'
             f'"args":{{"pid":{os.getpid()},"step_num":"{self.number}","mode":"{self.mode}"}}}}'
         )
 
-    def time_loaders(self, kind: Any) -> None:
-        """Measures the wait for each batch of a DataLoader; it belongs to the step after which the batch is asked for."""
-        original = kind.__next__
+    def add(self, part: str, began: float) -> None:
+        """Time has passed in a part of the step."""
+        start, seconds = self.parts.get(part, (began, 0.0))
+        self.parts[part] = start, seconds + time.perf_counter() - began
 
-        def wait(loader: Any) -> Any:
-            if self.mode != TRAIN or self.inside:
-                return original(loader)
+    def time_calls(self, owner: Any, name: str, part: str) -> None:
+        """Measures a function as a part of training steps. The wait for a batch is in the step after which it is asked for."""
+        original, is_compiling = getattr(owner, name), self.torch.compiler.is_compiling
+
+        @functools.wraps(original)
+        def call(*given: Any, **named: Any) -> Any:
+            if is_compiling() or self.mode != TRAIN or self.inside or self.optimizing:
+                return original(*given, **named)
             began = time.perf_counter()
             try:
-                return original(loader)
+                return original(*given, **named)
             finally:
-                self.wait_start = self.wait_start if self.waited else began
-                self.waited += time.perf_counter() - began
+                self.add(part, began)
 
-        kind.__next__ = wait
+        setattr(owner, name, call)
+
+    def before_optimizer(self) -> None:
+        self.optimizing = time.perf_counter()
+
+    def after_optimizer(self) -> None:
+        """A step that began meanwhile, in an optimizer's closure, does not get its time."""
+        if self.optimizing and self.mode == TRAIN:
+            self.add(OPTIMIZER, self.optimizing)
+        self.optimizing = 0.0
 
     def close(self) -> None:
         """Writes what is left at the process's end."""

@@ -155,14 +155,14 @@ def test_a_scripts_job_shows_its_own_metrics_arguments_and_saved_losses(tmp_path
     folder = tmp_path / "a-job" / "profiler-output"
     folder.mkdir()
     saved_profile.sample(folder, {"CPUUtilization": {"cpu0": [50.0] * 100}})
-    saved_profile.events(folder, saved_profile.steps([0.1] * 30, Forward=[0.02] * 30))
+    saved_profile.events(folder, saved_profile.steps([0.1] * 30, DataWait=[0.02] * 30))
     body = gather(find(str(tmp_path / "job.json")))
     assert body["script"] == body["settings"]["job"]["script"] == "train.py"
     assert body["settings"]["hyperparameters"] == {"lr": "0.1", "optimizer": "adam"}
     html = page(body, {})
     assert [html.count(f"<b>{name}</b>") or html.count(f">{name}<") for name in ("m0", "m3", "m4")] == [1, 1, 0], "four of them"
     assert "saved step, over all modes" in html and ">epoch<" not in html
-    assert "they are in other" in html and "SM_OUTPUT_DATA_DIR" in html and html.count('class="absent"') == 1
+    assert "it is in other" in html and "SM_OUTPUT_DATA_DIR" in html and html.count('class="absent"') == 1
 
 
 def test_an_environment_names_a_script_too_and_other_jobs_have_none() -> None:
