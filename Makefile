@@ -63,14 +63,15 @@ compat: $(VENV)/.ready $(COMPAT:%=.kennel/compat/%/.ready) ## the SageMaker SDK 
 	$(RUN) -m pytest -q -n 3 --dist loadfile tests/compat
 
 # Loaders fork the process they are in: their tests have one of their own, and the training program's none of the other rooms'.
-# The other rooms' tests wait for programs more than they compute: four files at a time keep two cores busy. Hundreds of short
-# programs are started: each finds our modules compiled, and none has threads that wait for cores which other tests have.
+# The other rooms' tests wait for programs more than they compute: three files at a time keep two cores busy, and a fourth would
+# only make them wait. Hundreds of short programs are started: each finds our modules compiled, and none has threads that wait for
+# cores which other tests have.
 test: export PYTHONDONTWRITEBYTECODE =
 test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.ready ## all tests that need no Docker engine, several files at a time
 	$(RUN) -m pytest -q tests/train/data/test_loader.py
 	$(TESTS) -n 2 tests/train --ignore=tests/train/data/test_loader.py
-	$(TESTS) -n 4 --ignore=tests/train
+	$(TESTS) -n 3 --ignore=tests/train
 
 check: $(VENV)/.ready ## lint, format, types and the shape of the project
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(RUN) -m pytest -q tests/test_structure.py
