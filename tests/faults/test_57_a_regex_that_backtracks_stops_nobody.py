@@ -15,7 +15,7 @@ HOSTILE = {
     r"(x.*?y.*?)+z(\d)": "xy" * 40,
     r"^(([a-z])+.)+[A-Z]([a-z])+$": "a" * 60,
 }
-PATIENCE = 2.0
+PATIENCE = 10.0
 """Seconds that a call of somebody else may take beside it: in the version before, a hundred and more."""
 
 
