@@ -132,6 +132,6 @@ def test_what_tuning_found_for_a_script_is_taken_up_by_that_script_alone(person:
     words = ("--channel", "none", "--set", "net=b")
     found = config(person, "train", "--script", "train.py", *words)
     assert found.hyperparameters == {"lr": "0.5", "net": '"b"'} and found.tuned_by == "t"
-    assert config(person, "train", "--script", "../work/train.py", *words).tuned_by == "t"
+    assert config(person, "train", "--script", f"../{person.folder.name}/train.py", *words).tuned_by == "t"
     assert config(person, "train", "--script", "train.py", "--no-best", *words).hyperparameters == {"net": '"b"'}
     assert config(person, "train", "--script", "other.py", *words).tuned_by is None
