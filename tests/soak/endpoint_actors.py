@@ -5,12 +5,13 @@ import os
 import random
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.soak.killed_server import KilledServer
+from tests.soak.server_actor import ServerActor
 from tests.soak.tally import Tally
 from tests.support.local_server import LocalServer, ask, make_config
 
@@ -28,17 +29,11 @@ CANARY = {
 
 
 @dataclass(slots=True)
-class EndpointOwner:
+class EndpointOwner(ServerActor):
     """One endpoint after another, from its creation to its deletion."""
 
-    killed: KilledServer
-    random: random.Random
-    name: str
-    count: int = field(default=0)
-
     def turn(self, tally: Tally) -> None:
-        self.count += 1
-        endpoint = f"{self.name.replace(' ', '-')}-{self.count}"
+        endpoint = self.next_name()
         one, other = f"{endpoint}-a", f"{endpoint}-b"
         try:
             self._config(one, count=self.random.choice([1, 2]))

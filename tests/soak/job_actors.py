@@ -3,15 +3,14 @@
 import contextlib
 import io
 import json
-import random
 import tarfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.soak.killed_server import KilledServer
+from tests.soak.server_actor import ServerActor
 from tests.soak.tally import Tally
 from tests.support.local_server import job_request, processing_request
 
@@ -25,17 +24,11 @@ def loss_of(lr: float, epochs: int) -> float:
 
 
 @dataclass(slots=True)
-class Trainer:
+class Trainer(ServerActor):
     """One training job after another, each compared and deleted with all that it left."""
 
-    killed: KilledServer
-    random: random.Random
-    name: str
-    count: int = field(default=0)
-
     def turn(self, tally: Tally) -> None:
-        self.count += 1
-        job = f"{self.name.replace(' ', '-')}-{self.count}"
+        job = self.next_name()
         kinds = [self._good, self._fed, self._spot, self._failing, self._crashing, self._stopped, self._linking, self._flooding]
         kind = self.random.choice(kinds)
         try:
@@ -162,17 +155,13 @@ class Trainer:
 
 
 @dataclass(slots=True)
-class Processor:
+class Processor(ServerActor):
     """One processing job after another."""
 
-    killed: KilledServer
-    random: random.Random
     name: str = "processing"
-    count: int = field(default=0)
 
     def turn(self, tally: Tally) -> None:
-        self.count += 1
-        job = f"processing-{self.count}"
+        job = self.next_name()
         kind = self.random.choice([self._good, self._failing, self._stopped])
         try:
             wrong = kind(job)
@@ -229,17 +218,13 @@ class Processor:
 
 
 @dataclass(slots=True)
-class Tuner:
+class Tuner(ServerActor):
     """One search after another, some of them stopped, all of whose losses are known."""
 
-    killed: KilledServer
-    random: random.Random
     name: str = "tuning"
-    count: int = field(default=0)
 
     def turn(self, tally: Tally) -> None:
-        self.count += 1
-        job, trials, stops = f"tuning-{self.count}", self.random.randint(2, 4), self.random.random() < 0.25
+        job, trials, stops = self.next_name(), self.random.randint(2, 4), self.random.random() < 0.25
         self.killed.sagemaker("create_hyper_parameter_tuning_job", "ResourceInUse", **self._request(job, trials))
         if stops:
             time.sleep(self.random.uniform(0, 4))

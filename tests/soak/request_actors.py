@@ -5,7 +5,7 @@ import hashlib
 import random
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.auth import SigV4Auth
@@ -14,6 +14,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from tests.soak.killed_server import KilledServer
+from tests.soak.server_actor import ServerActor
 from tests.soak.tally import Tally
 from tests.support.local_server import LocalServer
 from tests.support.malformed_http import CORPUS
@@ -22,17 +23,13 @@ PART = 5 << 20
 
 
 @dataclass(slots=True)
-class Storer:
+class Storer(ServerActor):
     """Objects of one prefix: put, copied, read whole and in ranges, listed, uploaded in parts, deleted."""
 
-    killed: KilledServer
-    random: random.Random
     name: str = "objects"
-    count: int = field(default=0)
 
     def turn(self, tally: Tally) -> None:
-        self.count += 1
-        prefix = f"stored/{self.count}/"
+        prefix = f"stored/{self.next_name()}/"
         objects = {f"{prefix}{place}é +%": self.random.randbytes(self.random.randrange(50_000)) for place in range(4)}
         for key, content in objects.items():
             self.killed.s3("put_object", Key=key, Body=content)
