@@ -32,7 +32,7 @@ import psutil
 from ..image_table import Image
 from . import orphans
 from .backend import EXIT, WITHOUT_GPUS, CannotStart, ContainerSpec, base_of, exit_code_of, note_of, write_note
-from .port_owner import is_listened_at_by_others
+from .port_owner import PortOwner
 from .untrusted_folder import Refused, UntrustedFolder
 
 INIT = Path(__file__).with_name("container_init.py")
@@ -61,6 +61,7 @@ class ProcessContainer:
         self._pid = pid
         self._started = started
         self._port = port
+        self._owner = None if port is None else PortOwner(port, pid)
         self._process = process
 
     def address(self) -> str:
@@ -69,7 +70,7 @@ class ProcessContainer:
 
     def port_is_taken(self) -> bool:
         """The port was free when it was chosen, and anyone may have been faster than the program."""
-        return self._port is not None and is_listened_at_by_others(self._port, self._pid)
+        return self._owner is not None and self._owner.is_taken()
 
     def exit_code(self) -> int | None:
         """None while container_init.py lives. 137 when it was killed before it could write the code down; then what it would have
