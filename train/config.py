@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract import gpus
 from contract.layout import DEFAULT_BASE, FAILURE_LIMIT, Layout
+from contract.script_mode import CACHE_VARIABLE
 from train.errors import ConfigError
 from train.hyperparameter_types import architecture, auto, choice, number, whole
 
@@ -182,7 +183,7 @@ def platform_of(layout: Layout) -> "Environment":
 
 def cache(environ: Mapping[str, str]) -> Path | None:
     """The folder for what scripts download and install, where whoever started the program keeps one for all jobs."""
-    return Path(environ["KENNEL_CACHE"]) if environ.get("KENNEL_CACHE") else None
+    return Path(environ[CACHE_VARIABLE]) if environ.get(CACHE_VARIABLE) else None
 
 
 def read_job() -> Job:

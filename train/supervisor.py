@@ -40,19 +40,18 @@ def command(job: Job, folder: Path) -> list[str]:
     worker = ["-m", "train.worker", str(folder)]
     if job.world_size == 1:
         return [sys.executable, *worker]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--no-python", f"--nproc-per-node={job.processes}"]
-    if len(job.hosts) == 1:
+    several = torchrun(job.processes, job.hosts, job.current_host, (job.hosts[0], str(MASTER_PORT)))
+    return [sys.executable, *several, "--no-python", sys.executable, *worker]
+
+
+def torchrun(processes: int, hosts: tuple[str, ...], current_host: str, master: tuple[str, str]) -> list[str]:
+    """What Python is told to start so many processes on this host, of one job on all hosts. `master`: address and port."""
+    run = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", f"--nnodes={len(hosts)}"]
+    if len(hosts) == 1:
         # A free port for each job: two may run on one machine. Loopback only, whatever the host's name resolves to.
-        place = ["--nnodes=1", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1"]
-    else:
-        rank = job.hosts.index(job.current_host)
-        place = [
-            f"--nnodes={len(job.hosts)}",
-            f"--node-rank={rank}",
-            f"--master-addr={job.hosts[0]}",
-            f"--master-port={MASTER_PORT}",
-        ]
-    return [*torchrun, *place, sys.executable, *worker]
+        return [*run, "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1"]
+    address, port = master
+    return [*run, f"--node-rank={hosts.index(current_host)}", f"--master-addr={address}", f"--master-port={port}"]
 
 
 def environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:

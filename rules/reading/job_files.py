@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contract import output_data
+from contract.script_mode import PROGRAM
 from contract.splits import TEST, VALIDATION
 from rules.errors import SourceError
 from rules.reading.archive import InMemory, members
@@ -25,8 +26,6 @@ MANIFEST = "model.json"
 """As contract.manifest calls it, which loads Pillow."""
 SMALL = 64 << 20
 """Bytes of one such file that are read at most."""
-PROGRAM = "sagemaker_program"
-"""The hyperparameter, or in capitals the environment variable, that names a script."""
 ALL_CHANNELS = ""
 """The name, among the channels, of a folder that holds all of them."""
 

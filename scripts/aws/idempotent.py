@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from contract.script_mode import PROGRAM
 from scripts.aws.api import Target, is_taken
 from scripts.aws.calls import Call
-from scripts.aws.job_config import PROGRAM, JobConfig
+from scripts.aws.job_config import JobConfig
 from scripts.errors import LaunchError
 from scripts.files import state
 from scripts.output import Output

@@ -9,9 +9,6 @@ from contract import metrics
 from scripts.aws.builtin_rules import Rule
 from scripts.aws.settings import Settings
 
-PROGRAM = "sagemaker_program"
-"""The hyperparameter that names a script in place of the image's own program."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:

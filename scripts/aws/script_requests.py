@@ -8,19 +8,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+from contract.script_mode import PROGRAM, SOURCE_ARCHIVE, SUBMIT_DIRECTORY
 from scripts.aws import uploads
 from scripts.aws.api import Target
 from scripts.aws.api_requests import create_training_job, create_tuning_job
 from scripts.aws.calls import Call
 from scripts.aws.idempotent import AnyJob
-from scripts.aws.job_config import PROGRAM, JobConfig, Script, TrainConfig, TuneConfig
+from scripts.aws.job_config import JobConfig, Script, TrainConfig, TuneConfig
 from scripts.aws.settings import Settings
-from scripts.files.source_archive import NAME
 from scripts.output import Output
 
 CODE = "code"
 """The channel that brings the archive to a container without a network."""
-LOCAL = f"/opt/ml/input/data/{CODE}/{NAME}"
+LOCAL = f"/opt/ml/input/data/{CODE}/{SOURCE_ARCHIVE}"
 LOG_LEVEL = 20
 """Python's INFO, the SDK's default."""
 _ESTIMATOR = {"sagemaker_estimator_class_name": "PyTorch", "sagemaker_estimator_module": "sagemaker.pytorch.estimator"}
@@ -48,7 +48,11 @@ def plan(config: JobConfig) -> list[Call]:
         return []
     calls = [call for prefix, files in config.script.folders.items() for call in uploads.plan(config.settings, prefix, files)]
     folder = _folder(config.settings, config.script)
-    return [*calls, uploads.listing(config.settings, folder), uploads.put(config.settings, folder + NAME, config.script.archive)]
+    return [
+        *calls,
+        uploads.listing(config.settings, folder),
+        uploads.put(config.settings, folder + SOURCE_ARCHIVE, config.script.archive),
+    ]
 
 
 def send(target: Target, config: JobConfig, output: Output) -> None:
@@ -62,7 +66,7 @@ def send(target: Target, config: JobConfig, output: Output) -> None:
         output.line(f"s3://{settings.bucket}/{prefix}: {uploads.upload(target, settings, prefix, files, output)}")
     # A listing, because who may list below a prefix only is answered 403 when asking for an object that is not there.
     if not any(True for _ in uploads.listed(target, settings, _folder(settings, script))):
-        target.send(uploads.put(settings, _folder(settings, script) + NAME, script.archive))
+        target.send(uploads.put(settings, _folder(settings, script) + SOURCE_ARCHIVE, script.archive))
 
 
 def _folder(settings: Settings, script: Script) -> str:
@@ -75,7 +79,7 @@ def _as_framework(config: AnyJob, extra: Mapping[str, str] | None = None) -> Any
         return config
     folder = f"s3://{settings.bucket}/{_folder(settings, script)}"
     own: dict[str, object] = {
-        "sagemaker_submit_directory": LOCAL if settings.network_isolation else folder + NAME,
+        SUBMIT_DIRECTORY: LOCAL if settings.network_isolation else folder + SOURCE_ARCHIVE,
         PROGRAM: script.program,
         "sagemaker_container_log_level": LOG_LEVEL,
         "sagemaker_job_name": config.name,

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from contract.script_mode import CACHE_VARIABLE
 from scripts.aws.defaults import programs
 from scripts.aws.server_options import ServerOptions
 from scripts.aws.settings import Settings, kennel_command
@@ -49,7 +50,7 @@ def _programs(settings: Settings) -> Mapping[str, Sequence[str]]:
 
 def _for_scripts(settings: Settings) -> list[str]:
     """What a person's script needs to install its packages as the person does, and one cache of downloads for all jobs."""
-    cache = {"KENNEL_CACHE": str((settings.home / "cache").absolute())}
+    cache = {CACHE_VARIABLE: str(settings.cache.absolute())}
     return [f"{name}={value}" for name, value in (cache | pip_settings()).items()]
 
 

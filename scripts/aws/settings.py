@@ -62,6 +62,11 @@ class Settings:
     def state(self) -> StateFile[LaunchState]:
         return launched(self.home, self.target)
 
+    @property
+    def cache(self) -> Path:
+        """What jobs of this machine download and install, once for all of them."""
+        return self.home / "cache"
+
     def uri(self, *parts: str) -> str:
         """A folder in our part of the bucket; it ends with a slash, so it never matches a longer name."""
         return f"s3://{self.bucket}/{self.key(*parts)}"

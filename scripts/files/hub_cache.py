@@ -10,13 +10,14 @@ import shutil
 from pathlib import Path
 
 from contract.files import replacing
+from contract.script_mode import torch_home
 
 _URL = re.compile(r"https://download\.pytorch\.org/models/([A-Za-z0-9_.-]+-[0-9a-f]{8}\.pth)")
 
 
-def place(home: Path) -> Path:
-    """The folder of the weights; TORCH_HOME of the jobs is two above it."""
-    return home / "cache" / "torch" / "hub" / "checkpoints"
+def place(cache: Path) -> Path:
+    """The folder of the weights in a cache."""
+    return torch_home(cache) / "hub" / "checkpoints"
 
 
 def known_names() -> list[str]:
@@ -39,9 +40,9 @@ def fitting(file: Path, digest: str, names: list[str]) -> list[str]:
     return [name for name in names if name.rpartition("-")[0] == file.stem.partition("-")[0]]
 
 
-def put(file: Path, home: Path, name: str) -> None:
-    """Puts a copy of a file into the cache under a name. Raises OSError."""
-    folder = place(home)
+def put(file: Path, cache: Path, name: str) -> None:
+    """Puts a copy of a file into a cache under a name. Raises OSError."""
+    folder = place(cache)
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / name) as aside:
         shutil.copyfile(file, aside)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.visible import NOT_UTF8, is_utf8
 from scripts.errors import LaunchError
 
 LEFT_OUT = ("__pycache__", ".git", ".ipynb_checkpoints", ".venv", ".kennel")
@@ -59,8 +60,6 @@ def _entries(what: str, folder: Path, below: str) -> list[os.DirEntry[str]]:
 
 
 def _checked(what: str, folder: Path, name: str) -> str:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        raise LaunchError(f"{what} {folder}: {os.fsencode(name)!r} is no UTF-8 name; rename it") from None
+    if not is_utf8(name):
+        raise LaunchError(f"{what} {folder}: {name} {NOT_UTF8}")
     return name

@@ -6,7 +6,6 @@ What would fail minutes later in the job is found here: an entry point that is n
 import gzip
 import hashlib
 import io
-import re
 import tarfile
 import warnings
 from collections.abc import Mapping
@@ -15,15 +14,13 @@ from pathlib import Path
 
 from contract.archive import plain_name
 from contract.errors import ArchiveError
+from contract.script_mode import is_entry_point
 from scripts.errors import LaunchError
 from scripts.files.plain_files import plain_files
 
-NAME = "sourcedir.tar.gz"
 LARGEST = 64 << 20
 """Bytes of all files of a source folder together: code, not data and not weights."""
 MOST_FILES = 2000
-_PROGRAM = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(?:/[A-Za-z0-9._][A-Za-z0-9._+-]*)*")
-"""Entry points that SageMaker's training toolkit runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +58,7 @@ def pack(script: Path, source: Path | None, *, largest: int = LARGEST, most: int
             plain_name(name)
         except ArchiveError as error:
             raise LaunchError(f"--source {source}: {error}; rename it") from None
-    if not _PROGRAM.fullmatch(program):
+    if not is_entry_point(program):
         raise LaunchError(f"--script {script}: {program!r} has letters that SageMaker's toolkit runs no file by; rename it")
     contents = _read(files, source, largest)
     if program.endswith(".py"):

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from contract.script_mode import PROGRAM
 from scripts.aws import idempotent, logs, nearest_line, rule_status, script_requests, waiting
 from scripts.aws.api import Target, connect
 from scripts.aws.calls import Call
-from scripts.aws.job_config import PROGRAM, RulesConfig, TrainConfig
+from scripts.aws.job_config import RulesConfig, TrainConfig
 from scripts.aws.rule_status import RuleStatus
 from scripts.aws.settings import kennel_command
 from scripts.cli.terminal import Terminal

@@ -61,7 +61,7 @@ def share(config: WeightsConfig, file: Path, output: Terminal) -> None:
     """Puts the file where scripts of this machine find it that ask torchvision for pretrained weights, and says so."""
     names = hub_cache.fitting(file, digest(file), hub_cache.known_names())
     if len(names) == 1:
-        hub_cache.put(file, config.settings.home, names[0])
+        hub_cache.put(file, config.settings.cache, names[0])
         output.line(f"scripts that ask torchvision for pretrained weights find it as {names[0]}")
     elif names:
         output.line(f"for scripts, name it as what it is: torchvision asks for {' and for '.join(names)}")

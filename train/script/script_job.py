@@ -5,20 +5,17 @@ imports torch.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from contract import gpus
 from contract.layout import Layout
+from contract.script_mode import PROGRAM, is_entry_point, torch_home
 from train import config
 from train.errors import ConfigError
+from train.supervisor import MASTER_PORT, torchrun
 
-PROGRAM, SOURCE = "sagemaker_program", "sagemaker_submit_directory"
-"""Hyperparameters, or in capitals environment variables: the entry point, and where its code is."""
-MASTER_PORT = "7777"
-_ENTRY = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*")
 _TORCHRUN = ("sagemaker_torch_distributed_enabled", "sagemaker_distributed_dataparallel_enabled")
 _UNSUPPORTED = {
     "sagemaker_mpi_enabled": "MPI",
@@ -57,13 +54,8 @@ class ScriptJob:
             start = ["-m", self.program.removesuffix(".py").replace("/", ".")]
         if self.processes is None:
             return [str(python), *start, *self.arguments]
-        run = [str(python), "-m", "torch.distributed.run", f"--nproc-per-node={self.processes}"]
-        if len(self.hosts) == 1:
-            run += ["--nnodes=1", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1"]
-        else:
-            run += [f"--nnodes={len(self.hosts)}", f"--node-rank={self.hosts.index(self.current_host)}"]
-            run += [f"--master-addr={environ['MASTER_ADDR']}", f"--master-port={environ['MASTER_PORT']}"]
-        return [*run, *start, *self.arguments]
+        master = environ["MASTER_ADDR"], environ["MASTER_PORT"]
+        return [str(python), *torchrun(self.processes, self.hosts, self.current_host, master), *start, *self.arguments]
 
 
 def asked(layout: Layout, environ: Mapping[str, str]) -> bool:
@@ -81,7 +73,7 @@ def read(layout: Layout, environ: Mapping[str, str]) -> ScriptJob:
     platform = config.platform_of(layout)
     parameters = platform.additional_framework_parameters
     program = str(platform.user_entry_point or "")
-    if not _ENTRY.fullmatch(program) or ".." in program.split("/"):
+    if not is_entry_point(program):
         raise ConfigError(
             f"{PROGRAM}: {program[:200]!r} is no path of a script inside the source folder; name it as in entry_point='train.py'"
         )
@@ -114,7 +106,7 @@ def variables(
     added = {
         "PYTHONUNBUFFERED": "1",
         "MASTER_ADDR": job.hosts[0],
-        "MASTER_PORT": MASTER_PORT,
+        "MASTER_PORT": str(MASTER_PORT),
         "GLOO_SOCKET_IFNAME": interface,
         "NCCL_SOCKET_IFNAME": interface,
         # The files of a script's own are trusted as the script is: PyTorch before 2.6 loaded whole modules by default.
@@ -126,7 +118,7 @@ def variables(
         "SMPROFILER_CONFIG_PATH": "/dev/null",
     }
     if cache:
-        added |= {"TORCH_HOME": str(cache / "torch"), "HF_HOME": str(cache / "huggingface")}
+        added |= {"TORCH_HOME": str(torch_home(cache)), "HF_HOME": str(cache / "huggingface")}
     found = added | dict(environ) | dict(job.variables)
     path = environ.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
     found["PATH"] = path if path.startswith(f"{python.parent}:") else f"{python.parent}:{path}"

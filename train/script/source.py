@@ -8,9 +8,10 @@ from contract import archive
 from contract.errors import ArchiveError
 from contract.layout import Layout
 from contract.reason import first_line
+from contract.script_mode import SOURCE_ARCHIVE, SUBMIT_DIRECTORY
 from train import config
 from train.errors import SourceError
-from train.script.script_job import SOURCE, ScriptJob
+from train.script.script_job import ScriptJob
 
 
 def fetch(job: ScriptJob, layout: Layout, folder: Path) -> Path:
@@ -48,14 +49,14 @@ def _take(path: Path, code: Path, source: str) -> None:
         code.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, code)
     else:
-        raise SourceError(f"{SOURCE}: {source!r} is not there; give an s3:// URI of a sourcedir.tar.gz")
+        raise SourceError(f"{SUBMIT_DIRECTORY}: {source!r} is not there; give an s3:// URI of a {SOURCE_ARCHIVE}")
 
 
 def _unpack(path: Path, code: Path, source: str) -> None:
     try:
         archive.unpack(path, code)
     except (ArchiveError, OSError) as error:
-        raise SourceError(f"{SOURCE}: {source}: {first_line(error, 400)}") from None
+        raise SourceError(f"{SUBMIT_DIRECTORY}: {source}: {first_line(error, 400)}") from None
 
 
 def _download(uri: str, path: Path) -> Path:
@@ -64,5 +65,7 @@ def _download(uri: str, path: Path) -> Path:
     try:
         files.s3_download(uri, str(path))
     except Exception as error:  # of boto3, botocore, the network or the disk: all of them say why there is no code
-        raise SourceError(f"{SOURCE}: {uri} cannot be fetched: {type(error).__name__}: {first_line(error, 300)}") from None
+        raise SourceError(
+            f"{SUBMIT_DIRECTORY}: {uri} cannot be fetched: {type(error).__name__}: {first_line(error, 300)}"
+        ) from None
     return path

@@ -35,7 +35,7 @@ def test_a_file_is_known_by_its_name_or_by_what_is_in_it(file: str, digest: str,
 
 def test_torch_finds_it_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save({"a": torch.ones(2)}, tmp_path / "resnet18.pth")
-    hub_cache.put(tmp_path / "resnet18.pth", tmp_path / "home", "resnet18-f37072fd.pth")
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home" / "cache" / "torch"))
+    hub_cache.put(tmp_path / "resnet18.pth", tmp_path / "cache", "resnet18-f37072fd.pth")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache" / "torch"))
     found = load_state_dict_from_url("https://localhost:9/models/resnet18-f37072fd.pth", weights_only=True)
     assert found["a"].tolist() == [1.0, 1.0]

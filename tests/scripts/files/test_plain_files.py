@@ -40,7 +40,7 @@ def test_what_is_no_plain_file_is_refused_by_name(tmp_path: Path, kind: str) -> 
 
 def test_a_name_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.py")).write_text("")
-    with pytest.raises(LaunchError, match=r"caf\\xe9.py' is no UTF-8 name; rename it"):
+    with pytest.raises(LaunchError, match=r"caf.*\.py has a name that is not UTF-8; rename it"):
         plain_files("--source", tmp_path)
 
 
