@@ -4,8 +4,8 @@
 
 So scripts work that name /opt/ml/model by itself, and not by SM_MODEL_DIR, where /opt/ml is no folder of the container; and
 algo-1 is a name there, too: of this machine, on which all hosts of a job are. Root needs a mount namespace for that, and anybody
-else a user namespace too, which some machines refuse: then the command runs without. This file is run by its path, without the
-rest of the package.
+else a user namespace too, which some machines refuse: then the command runs without, and the log says so. This file is run by its
+path, without the rest of the package.
 """
 
 import ctypes
@@ -18,6 +18,7 @@ from pathlib import Path
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 PLACE, HOSTS = Path("/opt/ml"), Path("/etc/hosts")
+REMEDY = "a script that names it by itself needs os.environ['SM_MODEL_DIR'] and its like"
 
 
 def command(base: Path, words: list[str]) -> list[str]:
@@ -32,7 +33,8 @@ def main(arguments: list[str]) -> None:
     if not child:
         try:
             show(base)
-        except OSError:
+        except OSError as error:
+            os.write(1, f"{PLACE} is not the job's folder here ({error}): {REMEDY}\n".encode(errors="replace"))
             os._exit(1)
         os._exit(0)
     if os.waitpid(child, 0)[1] == 0:
@@ -75,8 +77,8 @@ def _name_hosts(base: str) -> None:
 def _make_place(base: str) -> None:
     """An /opt in memory with all that is in the real one, and an empty ml. `base` stays where it is seen, even below /opt."""
     opt = PLACE.parent
-    if Path(base).is_relative_to(opt) or not opt.is_dir():
-        raise OSError("there is no place for it")
+    if Path(base) == opt or not opt.is_dir():
+        raise OSError(f"{opt} cannot have it")
     entries = [(path, os.open(path, os.O_PATH | os.O_NOFOLLOW)) for path in sorted(opt.iterdir())]
     links = {path: os.readlink(path) for path, _ in entries if path.is_symlink()}
     folders = {path for path, _ in entries if path.is_dir() and path not in links}
@@ -94,13 +96,19 @@ def _make_place(base: str) -> None:
 def unshare(flags: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(flags):
-        raise OSError(ctypes.get_errno(), "unshare")
+        raise _error("unshare")
 
 
 def mount(source: str, target: str, kind: str | None, flags: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags), None):
-        raise OSError(ctypes.get_errno(), f"mount {target}")
+        raise _error(f"mount {target}")
+
+
+def _error(what: str) -> OSError:
+    """The error of the C library's last call."""
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), what)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from train.script import opt_ml, packages, script_failure, script_job, source
 from train.supervisor import Stop
 
 COMPAT, STEPS = (Path(__file__).with_name(name) for name in ("compat.py", "step_timeline.py"))
-WRITTEN_ELSEWHERE = "No such file or directory: '/opt/ml/"
 
 
 def run(layout: Layout, folder: Path, stop: Stop) -> Failure | None:
@@ -49,11 +48,6 @@ def run(layout: Layout, folder: Path, stop: Stop) -> Failure | None:
     ended = _start(command, layout, partial(follow, environ=variables, folder=code))
     told = ["python", *command[1:]] if job.kind == "python" else command
     failure = script_failure.of("ExecuteUserScriptError", ended, told, environ)
-    if failure and WRITTEN_ELSEWHERE in failure.message:
-        print(
-            "the script names /opt/ml by itself, and here it is elsewhere: use os.environ['SM_MODEL_DIR'] and its like",
-            flush=True,
-        )
     if not failure and not (layout.model.is_dir() and any(layout.model.iterdir())):
         print("the script wrote nothing to SM_MODEL_DIR: model.tar.gz will be empty", flush=True)
     return failure
