@@ -4,7 +4,9 @@ A test that uses the engine, whatever its folder, carries the mark `engine`: `ma
 it. Without an engine it skips, and says so; with --no-skips a skip is a failure.
 """
 
+import contextlib
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import docker
+import psutil
 import pytest
 from docker.errors import DockerException
 from hypothesis import settings
@@ -50,6 +53,18 @@ def pytest_runtest_makereport(
         if reason != NO_PICTURES:
             report.outcome, report.longrepr = "failed", f"skipped, which --no-skips forbids: {reason}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_container_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Ends the containers of local servers that tests killed: they outlive their server, so that the next one takes them up."""
+    yield
+    base = str(tmp_path_factory.getbasetemp())
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or ()
+        if any(word.startswith(base) for word in words) and any(word.endswith("container_init.py") for word in words):
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGUSR1)
 
 
 @pytest.fixture(scope="session")
