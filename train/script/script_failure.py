@@ -23,6 +23,8 @@ NO_DOWNLOAD = (
     "nothing can be downloaded here; on this machine kennel weights FILE puts pretrained weights where torchvision looks"
 )
 _OPENING = "Traceback (most recent call last):"
+_RANK = re.compile(r"\[(?:rank|default)\d+\]: ?")
+"""What PyTorch and torchrun put before each line of a rank's error."""
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<name>\S+))?')
 _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Stop)\b")
 
@@ -53,7 +55,7 @@ def of(kind: str, ended: Ended, command: Sequence[str], environ: Mapping[str, st
 
 def told(tail: str) -> str:
     """The error that the last of standard error tells: its own line, the innermost frame, then what was printed before it."""
-    lines = [line.rpartition("\r")[2].rstrip() for line in tail.replace("\r\n", "\n").split("\n")]
+    lines = [_plain(line) for line in tail.replace("\r\n", "\n").split("\n")]
     lines = [line for line in lines if line.strip()]
     if not lines:
         return "it printed nothing to standard error"
@@ -70,9 +72,16 @@ def told(tail: str) -> str:
     return "\n".join([f"{lines[end]} ({place})", *lines[end + 1 : end + 3], *lines[max(0, end - 6) : end]])
 
 
+def _plain(line: str) -> str:
+    """A line as it was printed last over itself, without its rank."""
+    shown = line.rpartition("\r")[2].rstrip()
+    rank = _RANK.match(shown)
+    return shown[rank.end() :] if rank else shown
+
+
 def _is_foreign(file: str) -> bool:
-    """Whether a frame's file is none of the script's: a package's, or of what runs in the script's process beside it."""
-    return "site-packages" in file or Path(file).parent == _OWN
+    """Whether a frame's file is none of the script's: a package's, Python's own, or of what runs in the process beside it."""
+    return "site-packages" in file or file.startswith("<frozen ") or Path(file).parent == _OWN
 
 
 def _error_line(lines: Sequence[str], begin: int, *, first_one: bool) -> int | None:

@@ -56,6 +56,16 @@ def test_of_two_errors_the_last_is_told_and_with_torchrun_the_scripts_own() -> N
     ).startswith("FileNotFoundError")
 
 
+@pytest.mark.parametrize("rank", ["[rank0]: ", "[rank11]: ", "[default0]:"])
+def test_the_error_of_a_rank_is_the_scripts_own(rank: str) -> None:
+    """As PyTorch prints it where init_process_group was called, with a line of no words before it."""
+    own = "".join(f"{rank}{line}\n" for line in TRACEBACK.splitlines()) + f"{rank}\n"
+    frozen = '  File "<frozen runpy>", line 88, in _run_code\n'
+    torchrun = f"torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n====\ntrain.py FAILED\n{'-' * 60}\n"
+    whole = f"{own}Traceback (most recent call last):\n{frozen}{torchrun}"
+    assert script_failure.told(whole).startswith("FileNotFoundError: /opt/ml/input/data/x (train.py:5 in main)")
+
+
 @pytest.mark.parametrize(
     ("end", "status", "word"),
     [
