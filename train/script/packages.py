@@ -8,11 +8,14 @@ import contextlib
 import fcntl
 import hashlib
 import shutil
+import signal
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import BinaryIO
 
 from train.failure import Failure
 from train.script import script_failure
@@ -29,6 +32,8 @@ _ASKED = {
 _PROGRAMS = {"pip": "pip", "pip3": "pip", "torchrun": "torch.distributed.run"}
 """Programs that act on the Python they belong to: this program's own must not be found first."""
 _FILES = (".whl", ".zip", ".tar.gz")
+_LOOK = 0.2
+"""Seconds between looks at whether another job has installed the same."""
 
 
 class CannotInstall(Exception):
@@ -39,10 +44,18 @@ class CannotInstall(Exception):
         self.failure = failure
 
 
-def python_for(job: ScriptJob, code: Path, cache: Path | None, private: Path, environ: Mapping[str, str], follow: Follow) -> Path:
+def python_for(
+    job: ScriptJob,
+    code: Path,
+    cache: Path | None,
+    private: Path,
+    environ: Mapping[str, str],
+    follow: Follow,
+    stopped: Callable[[], bool],
+) -> Path:
     """The Python that has what the script asks for, of an environment of this job's: what the script itself installs stays there.
 
-    `private`: a folder of this job's. Raises CannotInstall.
+    `private`: a folder of this job's; `stopped`: whether the job is told to stop. Raises CannotInstall.
     """
     # As on AWS: a shell script installs by itself.
     asked = [name for name in _ASKED if job.kind == "python" and (code / name).is_file()]
@@ -50,7 +63,7 @@ def python_for(job: ScriptJob, code: Path, cache: Path | None, private: Path, en
     if cache and "requirements.txt" in asked:
         text = (code / "requirements.txt").read_bytes()
         if _self_contained(text):
-            below = _cached(cache / "packages" / _key(text), code, environ, follow)
+            below = _cached(cache / "packages" / _key(text), code, environ, follow, stopped)
             asked.remove("requirements.txt")
     python = _create(private / "packages", below)
     for name in asked:
@@ -58,11 +71,11 @@ def python_for(job: ScriptJob, code: Path, cache: Path | None, private: Path, en
     return python
 
 
-def _cached(folder: Path, code: Path, environ: Mapping[str, str], follow: Follow) -> str:
+def _cached(folder: Path, code: Path, environ: Mapping[str, str], follow: Follow, stopped: Callable[[], bool]) -> str:
     """The site-packages of the environment that all jobs with these requirements share."""
     ready = folder / "ready"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_suffix(".lock")):
+    with _locked(folder.with_suffix(".lock"), stopped):
         if ready.is_file():
             print(f"requirements.txt is installed already, in {folder}", flush=True)
             return _site(folder)
@@ -78,11 +91,28 @@ def _cached(folder: Path, code: Path, environ: Mapping[str, str], follow: Follow
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Another job that asks for the same waits, and finds it installed."""
+def _locked(path: Path, stopped: Callable[[], bool]) -> Iterator[None]:
+    """Another job that asks for the same waits, and finds it installed. Raises CannotInstall where it is stopped meanwhile."""
     with open(path, "ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        waits = False
+        while not _lock(file):
+            if not waits:
+                print("waiting for another job, which installs the same requirements.txt", flush=True)
+                waits = True
+            if stopped():
+                told = "stopped while another job installed the same requirements.txt"
+                raise CannotInstall(Failure("InstallRequirementsError", told, status=128 + signal.SIGTERM))
+            time.sleep(_LOOK)
         yield
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Whether the lock is this process's from here on. Raises OSError for a file system without locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _create(folder: Path, below: str) -> Path:

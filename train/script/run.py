@@ -35,7 +35,7 @@ def run(layout: Layout, folder: Path, stop: Stop) -> Failure | None:
     cache = config.cache(environ)
     follow = partial(_follow, stop=stop)
     try:
-        python = packages.python_for(job, code, cache, folder, environ, follow)
+        python = packages.python_for(job, code, cache, folder, environ, follow, lambda: stop.asked)
     except packages.CannotInstall as error:
         return error.failure
     for place in (layout.model, layout.output_data):

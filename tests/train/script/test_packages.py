@@ -1,11 +1,14 @@
 """Packages that a script asks for: installed for the job, or once for all jobs, and never into this program's own environment."""
 
+import fcntl
 import importlib.util
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.script_jobs import ScriptContainer, write_wheel
+from tests.support.train_jobs import ended
 from train.script import packages
 
 
@@ -25,6 +28,24 @@ def test_packages_are_the_jobs_own_and_one_cache_serves_all(tmp_path: Path) -> N
     assert run.code == 1 and "No module named 'kennel_toy'" in run.err, (
         "nothing was installed into this program's own environment"
     )
+
+
+def test_a_job_that_waits_for_anothers_packages_says_so_and_can_be_stopped(tmp_path: Path) -> None:
+    wheels = write_wheel(tmp_path / "wheels", "kennel_toy", {"kennel_toy.py": ""})
+    files = {"train.py": "print('never')", "requirements.txt": "kennel-toy\n"}
+    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "KENNEL_CACHE": str(tmp_path / "cache")}
+    assert ScriptContainer(tmp_path / "one" / "ml", files).run(**pip).code == 0
+    (lock,) = (tmp_path / "cache" / "packages").glob("*.lock")
+    job = ScriptContainer(tmp_path / "two" / "ml", files)
+    with lock.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        process, began = job.start(**pip), time.monotonic()
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("waiting for another job")
+        process.terminate()
+        run = ended(process, began, timeout=60)
+    assert run.code == 143 and "never" not in run.out
+    assert job.failure == "InstallRequirementsError: stopped while another job installed the same requirements.txt"
 
 
 def test_a_package_that_cannot_be_installed_is_the_reason(tmp_path: Path) -> None:
