@@ -21,6 +21,7 @@ _FRAMES = 4
 _HARMLESS = frozenset(
     {"SAGEMAKER_BASE_DIR", "PWD", "OLDPWD", "HOME", "PATH", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SHELL", "TERM", "LANG", "_"}
     | {"LC_ALL", "HOSTNAME", "USER", "LOGNAME", "AWS_REGION", "SAGEMAKER_REGION", "SAGEMAKER_JOB_NAME", "CURRENT_HOST"}
+    | {"MASTER_ADDR"}
     | {"TRAINING_JOB_NAME", "TRAINING_JOB_ARN", "SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY", "KENNEL_CACHE"}
 )
 """Variables that name places of the platform and no secrets; scrubbing them would make paths unreadable."""

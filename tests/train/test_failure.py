@@ -38,6 +38,12 @@ def test_values_of_the_environment_are_replaced_by_their_names() -> None:
     assert text == "E: [LONGER] [TOKEN] 5 /usr/bin has [PEM]"
 
 
+def test_the_address_of_the_first_host_is_no_secret() -> None:
+    environ = {"MASTER_ADDR": "127.0.0.1"}
+    text = "cannot reach 127.0.0.1"
+    assert failure.render(Failure("RuntimeError", text), environ) == f"RuntimeError: {text}"
+
+
 def test_a_value_cut_by_the_limit_does_not_show_its_start() -> None:
     text = failure.render(Failure("E", "x" * 1010 + "s3cret-of-some-length"), {"KEY": "s3cret-of-some-length"})
     assert "s3cret" not in text
