@@ -4,13 +4,14 @@ A job that names an entry point runs a person's own script (train/script), any o
 and light: torch is imported by the training processes only. `train` with the argument `train` or without any does the same.
 """
 
+import os
 import shutil
 import sys
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 
-from contract.layout import Layout
+from contract.layout import DEFAULT_BASE, Layout
 from train import config, failure, supervisor
 from train.failure import Failure
 from train.profiling import profile_settings
@@ -31,7 +32,7 @@ def main() -> int:
         return 2
     layout = Layout.from_environ(config.environ())
     layout.failure.unlink(missing_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="train-"))
+    folder = Path(tempfile.mkdtemp(prefix="train-", dir=_place(layout)))
     stop = Stop(folder)
     try:
         reason = _train(layout, folder, stop)
@@ -49,6 +50,13 @@ def main() -> int:
     except OSError as error:
         print(f"output/failure cannot be written: {error.strerror}", file=sys.stderr, flush=True)
     return reason.status
+
+
+def _place(layout: Layout) -> Path | None:
+    """Where this program's private folder goes: beside the job's own, with which it is removed even where this program is killed.
+    In a container /tmp is."""
+    beside = layout.base.parent
+    return beside if layout.base != DEFAULT_BASE and os.access(beside, os.W_OK) else None
 
 
 def _train(layout: Layout, folder: Path, stop: Stop) -> Failure | None:

@@ -106,3 +106,17 @@ def _words(path: Path) -> bytes:
         return (path / "cmdline").read_bytes() + (path / "environ").read_bytes()
     except OSError:
         return b""
+
+
+def test_a_program_that_is_killed_leaves_nothing_but_in_its_jobs_folder(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    job = ScriptContainer(tmp_path / "job" / "ml", {"train.py": "print('running', flush=True)\nimport time\ntime.sleep(600)"})
+    process = job.start(TMPDIR=str(temporary))
+    assert process.stdout is not None
+    while process.stdout.readline() != "running\n":
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    wait_until(lambda: not _running(str(job.base)))
+    assert not list(temporary.glob("train-*")) and len(list((tmp_path / "job").glob("train-*"))) == 1
