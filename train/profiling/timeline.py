@@ -116,20 +116,23 @@ class Timeline:
         self._flush()
 
     def _begin(self, mode: str, number: int) -> None:
-        self._end()
+        now = self._end()
         self._settle()
         seconds, rows = self._rotate
-        if len(self._rows) >= rows or time.perf_counter() - self._flushed >= seconds:
+        if len(self._rows) >= rows or now - self._flushed >= seconds:
             self._flush()
-        self._step = _Step(mode, number, time.perf_counter())
+        self._step = _Step(mode, number, now)
         self.mark(DATA_WAIT)
 
-    def _end(self) -> None:
+    def _end(self) -> float:
+        """Ends the step, if there is one, and returns when: the next one begins at that very moment."""
         self.mark(None)
+        now = time.perf_counter()
         if self._step is not None:
-            self._step.seconds = time.perf_counter() - self._step.start
+            self._step.seconds = now - self._step.start
             self._pending.append(self._step)
         self._step = None
+        return now
 
     def _settle(self) -> None:
         """Turns into rows the steps that the GPU has passed."""

@@ -87,8 +87,8 @@ def test_the_events_say_how_long_a_whole_step_took(tmp_path: Path) -> None:
     rows = json.loads(files(tmp_path)[0].read_text())
     whole = [row for row in rows if row["name"] == "Step:ModeKeys.TRAIN"]
     assert [row["dur"] for row in whole[:2]] == pytest.approx(
-        [after["ts"] - before["ts"] for before, after in pairwise(whole)], abs=1000
-    )
+        [after["ts"] - before["ts"] for before, after in pairwise(whole)], abs=2
+    ), "from start to start, in microseconds, however slow the machine"
     assert whole[2]["dur"] >= 20_000, "the last one too"
 
 
@@ -129,7 +129,8 @@ def test_a_pass_that_is_left_early_ends_its_step(tmp_path: Path) -> None:
     timeline.close()
     rows = json.loads(files(tmp_path)[0].read_text())
     whole = [row for row in rows if row["name"] == "Step:ModeKeys.TRAIN"]
-    assert len(whole) == 5 and whole[2]["dur"] < 150_000
+    assert len(whole) == 5
+    assert whole[3]["ts"] - (whole[2]["ts"] + whole[2]["dur"]) >= 200_000, "what lies between two passes is in no step"
 
 
 def test_a_folder_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
