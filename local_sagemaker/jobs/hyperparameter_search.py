@@ -1,4 +1,4 @@
-"""The search of a tuning job: which hyperparameters to try next, and when a try is not worth going on with.
+"""The search of a tuning job: which hyperparameters to try next. When a try is not worth going on with: early_stopping.py.
 
 It knows ranges, tries and numbers, never jobs or processes. Optuna proposes (TPE for Bayesian and Hyperband, uniform for
 Random); Grid walks the product of the categories. Values go in and out as strings, as SageMaker passes them.
@@ -11,7 +11,6 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
 from typing import Any, Literal
 
 import optuna
@@ -24,8 +23,6 @@ AUTO_LOG_FROM = 100.0
 """Auto scaling is logarithmic from this ratio of largest to smallest."""
 STARTUP_TRIES = 5
 """Tries at random before Bayesian search trusts what it has seen."""
-MEDIAN_TRIES = 4
-"""Finished tries that the median rule needs before it stops anything."""
 
 optuna.logging.set_verbosity(logging.WARNING)
 
@@ -172,49 +169,3 @@ class Search:
             params=params,
             distributions={name: axis.distribution for name, axis in self._axes.items()},
         )
-
-
-def worse_than_median(current: Sequence[float], ended: Sequence[Sequence[float]], *, maximize: bool) -> bool:
-    """SageMaker's early stopping rule, on the objective as it was printed, one number an epoch.
-
-    `current` are the numbers of a running job, `ended` those of jobs that have ended. True when the newest number of the
-    current job is worse than the median, over the ended jobs, of their running averages up to the same epoch.
-    """
-    epoch = len(current)
-    averages = [fmean(history[:epoch]) for history in ended if len(history) >= epoch]
-    if not epoch or len(averages) < MEDIAN_TRIES:
-        return False
-    middle = median(averages)
-    return current[-1] < middle if maximize else current[-1] > middle
-
-
-REDUCTION = 3
-"""Hyperband keeps one of so many tries at each rung."""
-
-
-class Hyperband:
-    """Hyperband's rungs, filled as numbers come in (asynchronous successive halving). A resource is one printed objective."""
-
-    def __init__(self, least: int, most: int, *, maximize: bool) -> None:
-        self._most = most
-        self._maximize = maximize
-        brackets = 1
-        while least * REDUCTION**brackets <= most:
-            brackets += 1
-        self._brackets = [[least * REDUCTION**rung for rung in range(start, brackets)] for start in range(brackets)]
-        self._seen: dict[tuple[int, int], dict[int, float]] = {}
-
-    def should_stop(self, number: int, history: Sequence[float]) -> bool:
-        """Whether try `number`, which printed `history` so far, has used its resource or lost its rung."""
-        bracket = number % len(self._brackets)
-        for rung in self._brackets[bracket]:
-            if rung >= self._most or len(history) < rung:
-                break
-            best = (max if self._maximize else min)(history[:rung])
-            seen = self._seen.setdefault((bracket, rung), {})
-            seen[number] = best
-            ranked = sorted(seen.values(), reverse=self._maximize)
-            keep = ranked[max(1, len(ranked) // REDUCTION) - 1]
-            if best < keep if self._maximize else best > keep:
-                return True
-        return len(history) > self._most

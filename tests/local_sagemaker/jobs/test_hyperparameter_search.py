@@ -1,11 +1,13 @@
-"""The search without processes: scalings, strategies, early stopping, and that Bayesian is worth its name."""
+"""The search without processes: scalings, strategies, and that Bayesian is worth its name."""
 
 import math
 import statistics
+import subprocess
+import sys
 
 import pytest
 
-from local_sagemaker.jobs.hyperparameter_search import BadRange, Hyperband, Search, axes, worse_than_median
+from local_sagemaker.jobs.hyperparameter_search import BadRange, Search, axes
 
 RANGES = {
     "ContinuousParameterRanges": [
@@ -129,29 +131,7 @@ def test_every_value_survives_the_way_through_text() -> None:
         assert axis.value(axis.text(value)) == pytest.approx(value)
 
 
-def test_the_median_rule_compares_with_running_averages_of_ended_jobs() -> None:
-    ended = [[1.0, 0.8, 0.6], [1.0, 0.6, 0.4], [1.0, 0.7, 0.5], [1.0, 0.9, 0.8]]
-    assert not worse_than_median([1.0], ended, maximize=False)
-    assert not worse_than_median([1.5, 0.85], ended, maximize=False)  # the median of 0.9, 0.8, 0.85, 0.95 is 0.875
-    assert worse_than_median([0.1, 0.9], ended, maximize=False)
-    assert worse_than_median([0.1, 0.8], ended, maximize=True)
-    assert not worse_than_median([9.0], ended[:3], maximize=False)
-    assert not worse_than_median([9.0, 9.0, 9.0, 9.0], ended, maximize=False)
-
-
-def test_hyperband_stops_the_worse_of_a_rung_and_everyone_at_the_end() -> None:
-    band = Hyperband(1, 9, maximize=True)
-    assert not band.should_stop(0, [0.9])
-    assert band.should_stop(3, [0.1])
-    assert not band.should_stop(6, [0.95])
-    assert not band.should_stop(2, [0.0] * 9)  # the bracket of those that run to the end
-    assert band.should_stop(2, [0.0] * 10)
-
-
 def test_the_search_needs_neither_torch_nor_scipy() -> None:
-    import subprocess
-    import sys
-
     code = (
         "import sys; from local_sagemaker.jobs.hyperparameter_search import *;"
         "s = Search(axes({'ContinuousParameterRanges': [{'Name': 'x', 'MinValue': '0', 'MaxValue': '1'}]}),"
@@ -161,3 +141,8 @@ def test_the_search_needs_neither_torch_nor_scipy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_a_server_without_a_tuning_job_does_not_wait_for_optuna() -> None:
+    code = "import sys, local_sagemaker.services, local_sagemaker.server; print('optuna' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
