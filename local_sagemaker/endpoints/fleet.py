@@ -13,6 +13,7 @@ from ..containers.backends import Backends
 from ..context import Context
 from ..errors import AwsError
 from ..storage.full_disk import refused_by_disk
+from .back_off import BackOff
 from .endpoint_state import InstanceState, Plan, Variant
 from .instance import START_ERRORS, STOP_GRACE, Instance
 from .invocation import VariantTargets
@@ -22,8 +23,6 @@ STARTUP_TIMEOUT = 480
 PING_PAUSE = 0.1
 HURRY_GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL when the server itself stops."""
-BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds before an instance that died is replaced, by the number of deaths before it."""
 
 
 class Unhealthy(Exception):
@@ -69,8 +68,7 @@ class Fleet:
         self.instances: dict[str, list[Instance]] = {
             variant["name"]: [self._make(variant, state) for state in variant["instances"]] for variant in plan["variants"]
         }
-        self._deaths: dict[str, int] = {}
-        self._not_before: dict[str, float] = {}
+        self._back_offs = {variant["name"]: BackOff() for variant in plan["variants"]}
 
     def _make(self, variant: Variant, state: InstanceState | None = None) -> Instance:
         return Instance.make(self._context, self._backends, self._endpoint, variant, self.folder, state)
@@ -156,12 +154,10 @@ class Fleet:
     def _replace(self, variant: Variant, position: int) -> None:
         """Puts a new instance in the place of a dead one, later and later while they keep dying."""
         name = variant["name"]
-        old, now = self.instances[name][position], time.monotonic()
+        old = self.instances[name][position]
         old.ready = False
-        if now < self._not_before.setdefault(name, now):
+        if not self._back_offs[name].allows(time.monotonic()):
             return
-        deaths = self._deaths[name] = self._deaths.get(name, -1) + 1
-        self._not_before[name] = now + BACK_OFF[min(deaths + 1, len(BACK_OFF) - 1)]
         old.say(f"replaced: {old.last_words()}")
         old.stop(0.0)
         new = self.instances[name][position] = self._make(variant)
