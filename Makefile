@@ -11,7 +11,7 @@ export TARGET ?= local
 export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-install test-bench compat check mutants soak fuzz bench lock base build push clean
+.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-install test-bench compat check coverage mutants soak fuzz bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -75,6 +75,9 @@ test: $(VENV)/.ready ## all tests that need no Docker engine, several files at a
 
 check: $(VENV)/.ready ## lint, format, types and the shape of the project
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(RUN) -m pytest -q tests/test_structure.py
+
+coverage: $(VENV)/.ready ## the lines and branches that the tests reach, and that they are enough (twice as long as `make test`; ARGS=tests for some)
+	$(RUN) tests/measure_coverage.py $(ARGS)
 
 mutants: $(VENV)/.ready ## plants a fault at each limit, one at a time: the tests of that limit have to find it (ARGS=file for some)
 	$(RUN) tests/mutants.py $(ARGS)
