@@ -56,7 +56,7 @@ def of(kind: str, ended: Ended, command: Sequence[str], environ: Mapping[str, st
 def told(tail: str) -> str:
     """The error that the last of standard error tells: its own line, the innermost frame, then what was printed before it."""
     lines = [_plain(line) for line in tail.replace("\r\n", "\n").split("\n")]
-    lines = [line for line in lines if line.strip()]
+    lines = [line for line in lines if line.strip(" \t~^")]  # newer Pythons mark the place below each line of a frame
     if not lines:
         return "it printed nothing to standard error"
     first = next((number for number, line in enumerate(lines) if line.strip() == _OPENING), None)

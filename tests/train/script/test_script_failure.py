@@ -46,6 +46,14 @@ def test_the_cause_comes_first(tail: str, first: str) -> None:
     assert script_failure.told(tail).startswith(first)
 
 
+def test_the_marks_that_newer_pythons_put_below_a_line_take_no_room() -> None:
+    marked = TRACEBACK.replace(
+        "    raise FileNotFoundError(path)\n", "    raise FileNotFoundError(\n    ~~~~~^^^\n        path\n    ^\n"
+    )
+    lines = script_failure.told(marked).splitlines()
+    assert lines[0].startswith("FileNotFoundError: ") and not any(set(line) <= set(" ~^") for line in lines)
+
+
 def test_of_two_errors_the_last_is_told_and_with_torchrun_the_scripts_own() -> None:
     second = TRACEBACK.replace("FileNotFoundError: /", "RuntimeError: /")
     between = "\nDuring handling of the above exception, another exception occurred:\n\n"
