@@ -44,6 +44,13 @@ def read_config(arguments: Sequence[str]) -> Config:
         " text; a name without goes first. May be repeated",
     )
     parser.add_argument(
+        "--image-runs-commands",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an --image whose program runs the ContainerEntrypoint of a training job, which it gets as arguments",
+    )
+    parser.add_argument(
         "--image-alias",
         action="append",
         default=[],
@@ -66,7 +73,7 @@ def read_config(arguments: Sequence[str]) -> Config:
     if not given.region or not all(part.isalnum() and part.isascii() for part in given.region.split("-")):
         raise StartError(f"--region {given.region}: a region is letters, digits and single hyphens, such as {REGION}.")
     images = ImageTable(
-        commands=dict(_image(text) for text in given.image),
+        commands=dict(_image(text, given.image_runs_commands) for text in given.image),
         aliases=dict(_pair("--image-alias", text, "*/pytorch-training:*=kennel-train") for text in given.image_alias),
         remarks=dict(_pair("--image-remark", text, "kennel-train=Python 3.11") for text in given.image_remark),
         start=given.start_command,
@@ -74,7 +81,7 @@ def read_config(arguments: Sequence[str]) -> Config:
     return Config(root=given.root.resolve(), port=given.port, region=given.region, account_id=given.account, images=images)
 
 
-def _image(text: str) -> tuple[str, Image]:
+def _image(text: str, runs_commands: Sequence[str]) -> tuple[str, Image]:
     """`NAME=COMMAND`, the command as a shell would split it; assignments in front of it are the image's ENV."""
     name, _, command = text.partition("=")
     try:
@@ -87,7 +94,7 @@ def _image(text: str) -> tuple[str, Image]:
         environment[key] = value
     if not name or not words:
         raise StartError(f"--image {text}: expected NAME=COMMAND, such as 'kennel-train=python -m train'.")
-    return name, Image(command=tuple(words), environment=environment)
+    return name, Image(command=tuple(words), environment=environment, runs_commands=name in runs_commands)
 
 
 def _pair(option: str, text: str, example: str) -> tuple[str, str]:

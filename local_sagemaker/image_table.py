@@ -12,10 +12,15 @@ START = "python -m local_sagemaker"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What an image name stands for in the process backend: an entry point, and the image's own ENV."""
+    """What an image name stands for in the process backend: an entry point, and the image's own ENV.
+
+    `runs_commands`: the entry point runs what a training job's ContainerEntrypoint and ContainerArguments say, which are its
+    arguments then. Without, ContainerEntrypoint is started in its place.
+    """
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    runs_commands: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """`train`, the program that SageMaker starts: reads the job, supervises what trains, decides the exit status.
 
 A job that names an entry point runs a person's own script (train/script), any other the classifier. PID 1 of the container,
-and light: torch is imported by the training processes only. `train` with the argument `train` or without any does the same.
+and light: torch is imported by the training processes only. `train` with the argument `train` or without any does the same; other
+arguments are a command of the person's own, which is run in the place of both, as SageMaker's PyTorch images run it.
 """
 
 import os
@@ -15,11 +16,11 @@ from contract.layout import DEFAULT_BASE, Layout
 from train import config, failure, supervisor
 from train.failure import Failure
 from train.profiling import profile_settings
+from train.script import own_command, script_job
 from train.script import run as run_script
-from train.script import script_job
 from train.supervisor import Stop
 
-_USAGE = "usage: train [train]\nTrains as /opt/ml/input (or SAGEMAKER_BASE_DIR/input) says; takes no options.\n"
+_USAGE = "usage: train [train | COMMAND ...]\nTrains as /opt/ml/input (or SAGEMAKER_BASE_DIR/input) says; takes no options.\n"
 
 
 def main() -> int:
@@ -27,7 +28,7 @@ def main() -> int:
     if arguments in (["-h"], ["--help"]):
         print(_USAGE, end="")
         return 0
-    if arguments not in ([], ["train"]):
+    if arguments and (not arguments[0] or arguments[0].startswith("-")):
         print(_USAGE, end="", file=sys.stderr)
         return 2
     layout = Layout.from_environ(config.environ())
@@ -35,7 +36,10 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="train-", dir=_place(layout)))
     stop = Stop(folder)
     try:
-        reason = _train(layout, folder, stop)
+        if arguments in ([], ["train"]):
+            reason = _train(layout, folder, stop)
+        else:
+            reason = own_command.run(arguments, layout, folder, stop)
     except Exception as error:
         reason = Failure.of(error)
     finally:

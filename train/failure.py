@@ -29,7 +29,8 @@ _HARMLESS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a process failed. `frames`: innermost first, as `file:line in function`. `status`: what `train` then exits with."""
+    """Why a process failed. `frames`: innermost first, as `file:line in function`. `status`: what `train` then exits with.
+    `kind` is empty where the message is one that a person's own command wrote."""
 
     kind: str
     message: str
@@ -65,7 +66,7 @@ def write(path: Path, failure: Failure, environ: Mapping[str, str]) -> str:
 
 def render(failure: Failure, environ: Mapping[str, str]) -> str:
     """The failure in at most 1,024 bytes of UTF-8, without any value of `environ` of six characters or more."""
-    first = f"{failure.kind}: {failure.message[:_READ]}"
+    first = f"{failure.kind}: {failure.message[:_READ]}" if failure.kind else failure.message[:_READ]
     text = scrubbed("\n".join([_printable(first), *(f"  at {frame}" for frame in failure.frames)]), environ)
     return shortened(text)
 

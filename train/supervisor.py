@@ -28,6 +28,9 @@ from train.profiling.profile_settings import ProfileSettings
 STOP_LIMIT = 100
 """Seconds from a stop signal to the end, of the 120 that the platform gives."""
 MASTER_PORT = 7777
+TORCHRUN_ALONE = {"PET_RDZV_BACKEND": "c10d", "PET_RDZV_ENDPOINT": "127.0.0.1:0", "PET_LOCAL_ADDR": "127.0.0.1"}
+"""torchrun's own variables, for one host: a free port for each job, as two may run on one machine. Loopback only, whatever the
+host's name resolves to. An option that a person gives goes first."""
 HOST_WAIT = 300
 """Seconds to wait for the other hosts' names to resolve."""
 _TAIL = 16_384
@@ -48,8 +51,7 @@ def torchrun(processes: int, hosts: tuple[str, ...], current_host: str, master: 
     """What Python is told to start so many processes on this host, of one job on all hosts. `master`: address and port."""
     run = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", f"--nnodes={len(hosts)}"]
     if len(hosts) == 1:
-        # A free port for each job: two may run on one machine. Loopback only, whatever the host's name resolves to.
-        return [*run, "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1"]
+        return [*run, *(f"--{name[4:].lower().replace('_', '-')}={value}" for name, value in TORCHRUN_ALONE.items())]
     address, port = master
     return [*run, f"--node-rank={hosts.index(current_host)}", f"--master-addr={address}", f"--master-port={port}"]
 
@@ -172,18 +174,26 @@ def run(arguments: list[str], environ: Mapping[str, str], folder: Path, stop: St
 
 
 def follow(
-    arguments: list[str], environ: Mapping[str, str], stop: Stop, *, cwd: Path | None = None, signals: bool = False
+    arguments: list[str],
+    environ: Mapping[str, str],
+    stop: Stop,
+    *,
+    cwd: Path | None = None,
+    signals: bool = False,
+    merged: bool = False,
 ) -> Ended:
     """Runs a command, and ends all that it leaves in its process group. `signals`: a stop signal is passed on to the group.
 
-    Raises OSError where it cannot be started.
+    `merged`: its standard output is looked at as its standard error is, and both come out as one. Raises OSError where it cannot
+    be started.
     """
     kills = cgroup.memory_kills()
     child = subprocess.Popen(
         arguments,
         env=environ,
         cwd=cwd,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE if merged else None,
+        stderr=subprocess.STDOUT if merged else subprocess.PIPE,
         start_new_session=True,
         preexec_fn=process.end_with_parent,
     )
@@ -191,9 +201,13 @@ def follow(
     if stop.asked and signals:
         _signal_group(child.pid, signal.SIGTERM)
     tail = bytearray()
-    pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)
+    source, to = (child.stdout, 1) if merged else (child.stderr, 2)
+    assert source is not None
+    pump = threading.Thread(target=_pump, args=(source.fileno(), to, tail), daemon=True)
     pump.start()
     status = child.returncode = _reap(child.pid)
+    if status == -signal.SIGTERM and stop.asked and signals:
+        _wait_for_group(child.pid, stop)
     stop.child = None
     signal.alarm(0)
     _signal_group(child.pid, signal.SIGKILL)
@@ -209,19 +223,31 @@ def _reap(pid: int) -> int:
             return os.waitstatus_to_exitcode(status)
 
 
+def _wait_for_group(pid: int, stop: Stop) -> None:
+    """Returns when a group is empty whose leader a stop signal ended: a shell dies at once, what it started saves its work."""
+    while not stop.overdue:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        try:
+            os.killpg(pid, 0)
+        except OSError:
+            return
+        time.sleep(0.1)
+
+
 def _signal_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
 
-def _pump(child: subprocess.Popen[bytes], tail: bytearray) -> None:
-    """Passes the child's standard error on as it comes, keeping the last of it."""
-    assert child.stderr is not None
-    while piece := os.read(child.stderr.fileno(), 65_536):
+def _pump(source: int, to: int, tail: bytearray) -> None:
+    """Passes on what comes from one descriptor to another, keeping the last of it."""
+    while piece := os.read(source, 65_536):
         tail += piece
         del tail[:-_TAIL]
         with contextlib.suppress(OSError):
-            os.write(2, piece)
+            os.write(to, piece)
 
 
 def _judge(status: int, folder: Path, tail: bytes, memory_kills: int) -> Failure:

@@ -37,6 +37,7 @@ from .untrusted_folder import Refused, UntrustedFolder
 
 INIT = Path(__file__).with_name("container_init.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+MODULES = "PYTHONPATH"
 NICE = 5
 """The nice level of a container that yields to others."""
 KILL_WAIT = 5.0
@@ -189,7 +190,8 @@ class ProcessBackend:
         """Starts the program; returns when it is on its way. Raises CannotStart."""
         self.prepare(spec.image)
         image = self._images[spec.image]
-        command = [*(spec.entrypoint or image.command), *spec.arguments]
+        is_instead = spec.entrypoint and not (image.runs_commands and spec.hosts)
+        command = [*(() if is_instead else image.command), *spec.entrypoint, *spec.arguments]
         own, home = UntrustedFolder(spec.folder), spec.folder / "home"
         for name in ("opt/ml", home.name):
             own.make(name)
@@ -203,6 +205,8 @@ class ProcessBackend:
             **spec.environment,
             orphans.FOLDER_VARIABLE: self.seen_base(spec.folder),
         }
+        if found := image.environment.get(MODULES):  # how the program itself is found: a job's own path comes after it
+            environment[MODULES] = ":".join(filter(None, [found, spec.environment.get(MODULES)]))
         port = free_port() if spec.serves else None
         if port is not None:
             environment["SAGEMAKER_BIND_TO_PORT"] = str(port)

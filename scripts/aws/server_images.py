@@ -28,11 +28,18 @@ def arguments(settings: Settings, options: ServerOptions) -> list[str]:
     for name, words in _programs(settings).items():
         if name not in dict(options.images):
             parts += ["--image", f"{name}={shlex.join(words)}"]
+    if _train_program(settings) not in dict(options.images):
+        parts += ["--image-runs-commands", _train_program(settings)]
     for pattern, image in _aliases(settings).items():
         parts += ["--image-alias", f"{pattern}={image}"]
     for image, text in _remarks(settings).items():
         parts += ["--image-remark", f"{image}={text}"]
     return [*parts, "--start-command", kennel_command("up", settings)]
+
+
+def _train_program(settings: Settings) -> str:
+    """The name that stands for our `train` as a process, which runs what a job's ContainerEntrypoint says."""
+    return programs()["train_image"] if settings.backend == "docker" else settings.train_image
 
 
 def _programs(settings: Settings) -> Mapping[str, Sequence[str]]:
@@ -44,8 +51,8 @@ def _programs(settings: Settings) -> Mapping[str, Sequence[str]]:
     rules = [ours, sys.executable, "-m", "rules"]
     if settings.backend == "docker":  # containers have names of their own; the plain ones stand for the programs all the same
         own = programs()
-        return {own["train_image"]: train, own["serve_image"]: serve, own["rules_image"]: rules}
-    return {settings.train_image: train, settings.serve_image: serve, settings.rules_image: rules}
+        return {_train_program(settings): train, own["serve_image"]: serve, own["rules_image"]: rules}
+    return {_train_program(settings): train, settings.serve_image: serve, settings.rules_image: rules}
 
 
 def _for_scripts(settings: Settings) -> list[str]:

@@ -72,6 +72,13 @@ def test_a_command_line_gives_names_patterns_and_aliases(tmp_path: Path) -> None
     )
 
 
+def test_an_image_may_run_the_commands_that_jobs_bring(tmp_path: Path) -> None:
+    given = ["--image", "mine:1=A=b run it", "--image", "other:1=run", "--image-runs-commands", "mine:1"]
+    commands = read_config(["--root", str(tmp_path), *given]).images.commands
+    assert commands["mine:1"] == Image(command=("run", "it"), environment={"A": "b"}, runs_commands=True)
+    assert not commands["other:1"].runs_commands
+
+
 def test_a_job_an_evaluation_and_an_endpoint_run_as_another_image_and_say_so(tmp_path: Path) -> None:
     aliases = {"*/pytorch-training:*": TRAIN_IMAGE, "*/rules:*": PROCESSING_IMAGE, "*/serving:*": SERVE_IMAGE}
     options = [f"--image-alias={name}={image}" for name, image in aliases.items()]

@@ -10,10 +10,14 @@ import importlib.machinery
 import importlib.util
 import logging
 import runpy
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, cast
+
+_DRIVERS = "/sm_drivers/distributed_drivers/"
+"""Where version 3 of the SageMaker SDK puts its own programs, in a job's channel."""
 
 
 class AfterImport:
@@ -217,10 +221,12 @@ class DebuggerHook:
             hook.forward_pre_hook(module, inputs)  # the one just registered comes too late for this call
 
 
-def main(*, debug_hook: bool, steps: dict[str, Any] | None = None) -> None:
-    """Does it. `debug_hook`: whether the job asks for tensors. `steps`: the path of step_timeline.py as `program`, and what its
-    StepTimeline is given, where the job asks for a profile."""
+def main(*, startup: str, debug_hook: bool, steps: dict[str, Any] | None = None) -> None:
+    """Does it. `startup`: the folder of our sitecustomize.py; `debug_hook`: whether the job asks for tensors; `steps`: the path
+    of step_timeline.py as `program`, and what its StepTimeline is given, where the job asks for a profile."""
     logging_without_handler()
+    if any(_DRIVERS in word for word in sys.orig_argv[1:2]):
+        outlive_stop()
     functions: dict[str, Callable[[Any], object]] = {
         "numpy": numpy_names,
         "PIL.Image": pillow_names,
@@ -233,6 +239,21 @@ def main(*, debug_hook: bool, steps: dict[str, Any] | None = None) -> None:
         after_torch.append(functools.partial(time_steps, **steps))
     functions["torch"] = functools.partial(look_into, after_torch)
     sys.meta_path.insert(0, AfterImport(functions))
+    run_next_sitecustomize(startup)
+
+
+def outlive_stop() -> None:
+    """A driver of the SageMaker SDK reads what the script prints: it has to wait for a script that saves its work at a stop."""
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+
+
+def run_next_sitecustomize(startup: str) -> None:
+    """Runs the sitecustomize.py that ours has hidden, of the script's folder or of a package, as Python does."""
+    sys.path[:] = [folder for folder in sys.path if folder != startup]
+    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", sys.path)
+    if spec is not None and spec.loader is not None:
+        sys.modules["sitecustomize"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
 
 
 def time_steps(torch: Any, *, program: str, **settings: Any) -> None:

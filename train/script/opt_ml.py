@@ -1,11 +1,11 @@
 """Shows a script the job's private folder at /opt/ml, and its hosts' names, in a mount namespace of its own. Linux only.
 
-    python -I -S opt_ml.py BASE COMMAND...
+    python -I -S opt_ml.py asked|needed BASE COMMAND...
 
 So scripts work that name /opt/ml/model by itself, and not by SM_MODEL_DIR, where /opt/ml is no folder of the container; and
 algo-1 is a name there, too: of this machine, on which all hosts of a job are. Root needs a mount namespace for that, and anybody
-else a user namespace too, which some machines refuse: then the command runs without, and the log says so. This file is run by its
-path, without the rest of the package.
+else a user namespace too, which some machines refuse: then the command runs without, and the log says so, or where the folder is
+needed there, the command does not run. This file is run by its path, without the rest of the package.
 """
 
 import ctypes
@@ -18,27 +18,35 @@ from pathlib import Path
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 PLACE, HOSTS = Path("/opt/ml"), Path("/etc/hosts")
-REMEDY = "a script that names it by itself needs os.environ['SM_MODEL_DIR'] and its like"
+ASKED, NEEDED = "asked", "needed"
+REMEDIES = {
+    ASKED: "a script that names it by itself needs os.environ['SM_MODEL_DIR'] and its like",
+    NEEDED: "the job's command names it and is not run; run as root, have the machine allow user namespaces "
+    "(sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns), or run the job in Docker (BACKEND=docker)",
+}
 
 
-def command(base: Path, words: list[str]) -> list[str]:
-    """The same command, to which `base` is /opt/ml as well."""
-    return [sys.executable, "-I", "-S", __file__, str(base), *words]
+def command(base: Path, words: list[str], *, needed: bool = False) -> list[str]:
+    """The same command, to which `base` is /opt/ml as well. `needed`: it is not to run where that cannot be."""
+    return [sys.executable, "-I", "-S", __file__, NEEDED if needed else ASKED, str(base), *words]
 
 
 def main(arguments: list[str]) -> None:
-    base, words = arguments[0], arguments[1:]
+    need, base, *words = arguments
     # A child tries first: what fails half-way must not leave this process in another namespace.
     child = os.fork()
     if not child:
         try:
             show(base)
         except OSError as error:
-            os.write(1, f"{PLACE} is not the job's folder here ({error}): {REMEDY}\n".encode(errors="replace"))
+            told = f"{PLACE} is not the job's folder here ({error}): {REMEDIES[need]}\n"
+            os.write(2 if need == NEEDED else 1, told.encode(errors="replace"))
             os._exit(1)
         os._exit(0)
     if os.waitpid(child, 0)[1] == 0:
         show(base)
+    elif need == NEEDED:
+        os._exit(1)
     try:
         os.execvp(words[0], words)
     except OSError as error:

@@ -65,7 +65,7 @@ def python_for(
         if _self_contained(text):
             below = _cached(cache / "packages" / _key(text), code, environ, follow, stopped)
             asked.remove("requirements.txt")
-    python = _create(private / "packages", below)
+    python = create(private / "packages", below)
     for name in asked:
         _install(python, name, code, environ, follow)
     return python
@@ -80,7 +80,7 @@ def _cached(folder: Path, code: Path, environ: Mapping[str, str], follow: Follow
             print(f"requirements.txt is installed already, in {folder}", flush=True)
             return _site(folder)
         shutil.rmtree(folder, ignore_errors=True)
-        python = _create(folder, sysconfig.get_path("purelib"))
+        python = create(folder, sysconfig.get_path("purelib"))
         try:
             _install(python, "requirements.txt", code, environ, follow)
         except CannotInstall:
@@ -115,8 +115,8 @@ def _lock(file: BinaryIO) -> bool:
     return True
 
 
-def _create(folder: Path, below: str) -> Path:
-    """A virtual environment that finds its own packages first, then those of the folder `below`; returns its Python."""
+def create(folder: Path, below: str) -> Path:
+    """Makes a virtual environment that finds its own packages first, then those of the folder `below`; returns its Python."""
     import venv  # a tenth of a second, which only a script waits for
 
     venv.EnvBuilder(symlinks=True).create(folder)

@@ -8,18 +8,14 @@ import shlex
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from contract.layout import DEFAULT_BASE, Layout
 from contract.reason import first_line
 from train import config, supervisor
 from train.errors import ConfigError
 from train.failure import Failure
-from train.profiling import profile_settings
-from train.script import opt_ml, packages, script_failure, script_job, source
+from train.script import opt_ml, packages, script_failure, script_job, source, startup
 from train.supervisor import Stop
-
-COMPAT, STEPS = (Path(__file__).with_name(name) for name in ("compat.py", "step_timeline.py"))
 
 
 def run(layout: Layout, folder: Path, stop: Stop) -> Failure | None:
@@ -42,8 +38,8 @@ def run(layout: Layout, folder: Path, stop: Stop) -> Failure | None:
         place.mkdir(parents=True, exist_ok=True)
     if job.kind == "shell":
         (code / job.program).chmod(0o777)
-    startup = _startup(folder, layout, environ, job.current_host)
-    variables = script_job.variables(job, layout, environ, code=code, python=python, startup=startup, cache=cache)
+    started_first = startup.write(folder, layout, environ, job.current_host)
+    variables = script_job.variables(job, layout, environ, code=code, python=python, startup=started_first)
     command = job.command(code, python, variables)
     ended = _start(command, layout, partial(follow, environ=variables, folder=code))
     told = ["python", *command[1:]] if job.kind == "python" else command
@@ -69,28 +65,3 @@ def _start(command: list[str], layout: Layout, follow: Callable[[list[str]], sup
 
 def _follow(command: list[str], environ: Mapping[str, str], folder: Path, stop: Stop) -> supervisor.Ended:
     return supervisor.follow(command, environ, stop, cwd=folder, signals=True)
-
-
-def _startup(folder: Path, layout: Layout, environ: Mapping[str, str], host: str) -> Path:
-    """A folder with the sitecustomize.py that each Python of the job runs before anything else; empty with KENNEL_COMPAT=off."""
-    startup = folder / "startup"
-    startup.mkdir()
-    if environ.get("KENNEL_COMPAT") != "off":
-        given = {"debug_hook": layout.debug_hook_config.is_file(), "steps": _steps(layout, host)}
-        call = f'runpy.run_path({str(COMPAT)!r})["main"](**{given!r})'
-        (startup / "sitecustomize.py").write_text(f"import runpy\n\n{call}\n", encoding="utf-8")
-    return startup
-
-
-def _steps(layout: Layout, host: str) -> dict[str, Any] | None:
-    """How the script's steps are to be measured; None for a job that asks for no profile."""
-    profile = profile_settings.read(layout)
-    if not profile.asked:
-        return None
-    return {
-        "program": str(STEPS),
-        "folder": str(profile.timeline),
-        "host": host,
-        "rotate_seconds": profile.rotate_seconds,
-        "rotate_bytes": profile.rotate_bytes,
-    }

@@ -25,6 +25,10 @@ NO_DOWNLOAD = (
 _OPENING = "Traceback (most recent call last):"
 _RANK = re.compile(r"\[(?:rank|default)\d+\]: ?")
 """What PyTorch and torchrun put before each line of a rank's error."""
+_SDK_TRACEBACK = "Command failed with exit code "
+"""How the driver of version 3 of the SageMaker SDK begins its own error, after all that the script printed."""
+_XTRACE = re.compile(r"\++ ")
+"""What a shell that is told to prints before each command that it runs."""
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<name>\S+))?')
 _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Stop)\b")
 
@@ -56,7 +60,9 @@ def of(kind: str, ended: Ended, command: Sequence[str], environ: Mapping[str, st
 def told(tail: str) -> str:
     """The error that the last of standard error tells: its own line, the innermost frame, then what was printed before it."""
     lines = [_plain(line) for line in tail.replace("\r\n", "\n").split("\n")]
-    lines = [line for line in lines if line.strip(" \t~^")]  # newer Pythons mark the place below each line of a frame
+    # Newer Pythons mark the place below each line of a frame.
+    lines = [line for line in lines if line.strip(" \t~^") and not _XTRACE.match(line)]
+    lines = lines[: next((number for number, line in enumerate(lines) if line.startswith(_SDK_TRACEBACK)), None)]
     if not lines:
         return "it printed nothing to standard error"
     first = next((number for number, line in enumerate(lines) if line.strip() == _OPENING), None)

@@ -5,7 +5,7 @@ imports torch.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from contract.layout import Layout
 from contract.script_mode import PROGRAM, is_entry_point, torch_home
 from train import config
 from train.errors import ConfigError
-from train.supervisor import MASTER_PORT, torchrun
+from train.supervisor import MASTER_PORT, TORCHRUN_ALONE, torchrun
 
+_PROJECT = Path(__file__).parents[2]
+"""Where this program's own modules lie, which are none of a script's."""
 _TORCHRUN = ("sagemaker_torch_distributed_enabled", "sagemaker_distributed_dataparallel_enabled")
 _UNSUPPORTED = {
     "sagemaker_mpi_enabled": "MPI",
@@ -96,19 +98,30 @@ def read(layout: Layout, environ: Mapping[str, str]) -> ScriptJob:
 
 
 def variables(
-    job: ScriptJob, layout: Layout, environ: Mapping[str, str], *, code: Path, python: Path, startup: Path, cache: Path | None
+    job: ScriptJob, layout: Layout, environ: Mapping[str, str], *, code: Path, python: Path, startup: Path
 ) -> dict[str, str]:
     """The script's environment. What the job's own environment sets goes before all but the SM_* variables.
 
-    `startup`: a folder with the sitecustomize.py that every Python of the job runs first. `cache`: of downloads, shared by jobs.
+    `startup`: a folder with the sitecustomize.py that every Python of the job runs first.
     """
-    interface = "lo" if len(job.hosts) == 1 else job.network_interface
+    found = surroundings(layout, environ, job.hosts, job.network_interface, python=python, modules=[startup, code])
+    return found | dict(job.variables)
+
+
+def surroundings(
+    layout: Layout, environ: Mapping[str, str], hosts: Sequence[str], interface: str, *, python: Path, modules: Sequence[Path]
+) -> dict[str, str]:
+    """The environment of all that runs for a job on this host: the job's own, and what is needed beside it.
+
+    `python`: the job's; its programs are the first on PATH. `modules`: folders that go before the job's own PYTHONPATH.
+    """
+    alone = len(hosts) == 1
     added = {
         "PYTHONUNBUFFERED": "1",
-        "MASTER_ADDR": job.hosts[0],
+        "MASTER_ADDR": hosts[0],
         "MASTER_PORT": str(MASTER_PORT),
-        "GLOO_SOCKET_IFNAME": interface,
-        "NCCL_SOCKET_IFNAME": interface,
+        "GLOO_SOCKET_IFNAME": "lo" if alone else interface,
+        "NCCL_SOCKET_IFNAME": "lo" if alone else interface,
         # The files of a script's own are trusted as the script is: PyTorch before 2.6 loaded whole modules by default.
         "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
         "SMDEBUG_CONFIG_FILE_PATH": str(layout.debug_hook_config),
@@ -117,10 +130,13 @@ def variables(
         # smdebug's profiler knows no torch of today, and runs the values of the file as Python.
         "SMPROFILER_CONFIG_PATH": "/dev/null",
     }
-    if cache:
+    if alone:
+        added |= TORCHRUN_ALONE
+    if cache := config.cache(environ):
         added |= {"TORCH_HOME": str(torch_home(cache)), "HF_HOME": str(cache / "huggingface")}
-    found = added | dict(environ) | dict(job.variables)
+    found = added | dict(environ)
     path = environ.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
     found["PATH"] = path if path.startswith(f"{python.parent}:") else f"{python.parent}:{path}"
-    found["PYTHONPATH"] = f"{code}:{startup}"
+    own = [entry for entry in environ.get("PYTHONPATH", "").split(":") if entry and Path(entry) != _PROJECT]
+    found["PYTHONPATH"] = ":".join([*map(str, modules), *own])
     return found

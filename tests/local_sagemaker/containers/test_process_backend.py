@@ -127,3 +127,26 @@ def test_a_killed_init_takes_its_program_along(tmp_path: Path) -> None:
     os.kill(container._pid, signal.SIGKILL)
     wait_for(lambda: not program.is_running() or program.status() == psutil.STATUS_ZOMBIE)
     assert container.exit_code() == 137
+
+
+@pytest.mark.parametrize(
+    ("runs_commands", "hosts", "said"),
+    [(True, ("algo-1",), "ours mine\n"), (True, (), "mine\n"), (False, ("algo-1",), "mine\n")],
+    ids=["a training job's", "not a training job's", "another image's"],
+)
+def test_a_jobs_own_command_goes_through_a_program_that_runs_commands(
+    tmp_path: Path, runs_commands: bool, hosts: tuple[str, ...], said: str
+) -> None:
+    program = Image(command=("/bin/sh", "-c", 'echo "ours $2"', "sh"), environment={}, runs_commands=runs_commands)
+    wanted = ContainerSpec(
+        folder=tmp_path, image="demo:1", entrypoint=("/bin/echo",), arguments=("mine",), environment={}, hosts=hosts
+    )
+    container = ProcessBackend({"demo:1": program}).start(wanted)
+    wait_for(lambda: container.exit_code() is not None)
+    assert (tmp_path / "log").read_text() == said
+
+
+def test_a_jobs_own_pythonpath_comes_after_what_the_program_is_found_by(tmp_path: Path) -> None:
+    container = backend('echo "$PYTHONPATH"', PYTHONPATH="/ours").start(spec(tmp_path, PYTHONPATH="/mine:/too"))
+    wait_for(lambda: container.exit_code() is not None)
+    assert (tmp_path / "log").read_text() == "/ours:/mine:/too\n"

@@ -51,6 +51,7 @@ def test_the_persons_own_images_go_before_awss_names_and_ours() -> None:
     images = table(own)
     assert images.stands_for(DLC) == ("*/pytorch-training:*", False)
     assert images.commands["kennel-train"].command == ("python", "mine.py")
+    assert not images.commands["kennel-train"].runs_commands and table().commands["kennel-train"].runs_commands
 
 
 def test_with_containers_awss_names_run_in_the_image_that_was_built() -> None:

@@ -48,6 +48,13 @@ def test_a_job_that_cannot_be_shown_there_is_told_why_and_runs(tmp_path: Path) -
     assert second == "runs" and not done.stderr
 
 
+def test_a_command_that_needs_the_folder_there_does_not_run_without(tmp_path: Path) -> None:
+    command = opt_ml.command(tmp_path, ["/bin/echo", "runs"], needed=True)
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr.startswith("/opt/ml is not the job's folder here ([Errno ") and "BACKEND=docker" in done.stderr
+
+
 def test_the_job_may_lie_below_opt_itself(tmp_path: Path) -> None:
     """An installation in /opt: what is there stays, links and files and folders."""
     if Path("/opt/ml").exists() or not shutil.which("unshare"):

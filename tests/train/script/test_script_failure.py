@@ -39,6 +39,14 @@ def ended(status: int, tail: str = "", *, memory_kills: int = 0, overdue: bool =
         ),
         ("10%|#\r20%|##\r30%|###\nmy.module.OwnError: no\n", "my.module.OwnError: no"),
         ("", "it printed nothing to standard error"),
+        ("+ python3 train.py\n++ handle_error\n", "it printed nothing to standard error"),
+        ("oh no\n+ exit 3\n", "oh no"),
+        (
+            "train.py: error: no such option\nCommand failed with exit code 2. Traceback: Traceback (most recent call last):\n"
+            '  File "/opt/ml/input/data/sm_drivers/distributed_drivers/../common/utils.py", line 173, in execute_commands\n'
+            "    raise subprocess.CalledProcessError(exitcode, commands)\nsubprocess.CalledProcessError: Command '[]'\n",
+            "train.py: error: no such option",
+        ),
         ("\x00\xff\n", "\x00\xff"),
     ],
 )

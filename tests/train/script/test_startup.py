@@ -1,0 +1,34 @@
+"""What each Python of a script runs first, and what runs after it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.script_jobs import ScriptContainer
+
+SHOW = "import logging, os, sys\nlogging.getLogger('mine').warning('a logger')\nprint('PATH', sys.path)\n"
+
+
+@pytest.mark.parametrize("compat", ["on", "off"])
+def test_a_sitecustomize_of_the_scripts_own_runs_after_ours(tmp_path: Path, compat: str) -> None:
+    own = "import sys\nprint('theirs', sys.modules['sitecustomize'] is not None, __name__, __file__)\n"
+    job = ScriptContainer(tmp_path / "ml", {"train.py": SHOW, "sitecustomize.py": own})
+    run = job.run(KENNEL_COMPAT=compat)
+    assert run.code == 0, run.err
+    assert run.out.count(f"theirs True sitecustomize {job.base}/code/sitecustomize.py") == 1
+    assert ("WARNING:mine:a logger" in run.err) == (compat == "on"), "ours runs too"
+
+
+def test_an_error_in_it_is_told_and_the_script_runs(tmp_path: Path) -> None:
+    job = ScriptContainer(tmp_path / "ml", {"train.py": SHOW, "sitecustomize.py": "raise ValueError('mine')\n"})
+    run = job.run()
+    assert run.code == 0 and "ValueError: mine" in run.err and "PATH" in run.out, run.err
+
+
+def test_a_jobs_own_pythonpath_comes_after_the_code(tmp_path: Path) -> None:
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "helper.py").write_text("WORD = 'from the library'\n")
+    (tmp_path / "library" / "other.py").write_text("WORD = 'other'\n")
+    files = {"train.py": "import helper, other\nprint(helper.WORD, '|', other.WORD)", "helper.py": "WORD = 'from the code'\n"}
+    run = ScriptContainer(tmp_path / "ml", files).run(PYTHONPATH=f"{tmp_path / 'library'}::")
+    assert run.code == 0 and "from the code | other" in run.out, run.err
