@@ -86,8 +86,7 @@ class Evaluation:
             return self._result(Status.STOPPED, "The evaluation was stopped before the job ended.")
         if why := self.rule.missing_input():
             return self._result(Status.ERROR, exit_message.client_error(why))
-        note = self.rule.not_judged() if isinstance(self.rule, ProfilerRule) else None
-        return self._result(Status.NO_ISSUES, note or "")
+        return self._result(Status.NO_ISSUES, self.rule.not_judged() or "")
 
     def _tensors(self, rule: TensorRule) -> bool:
         """Whether the job's end was reached."""

@@ -106,6 +106,8 @@ class PoorWeightInitialization(TensorRule):
     patience: int = number(5, 1)
     steps: int = number(10, 2)
     _losses: list[float] = field(init=False, repr=False, default_factory=list)
+    _last: tuple[str, str] | None = field(init=False, repr=False, default=None)
+    """The name and the mode of the last of them."""
     _reasons: dict[str, tuple[float, float, str]] = field(init=False, repr=False, default_factory=dict)
     _looked: set[str] = field(init=False, repr=False, default_factory=set)
 
@@ -113,8 +115,10 @@ class PoorWeightInitialization(TensorRule):
         if step.mode not in LEARNING:
             return
         if step.mode_step < self.steps:
-            losses = [tensor.statistic("mean") for tensor in saved.select(step, ["losses"])]
-            self._losses += [loss for loss in losses if loss is not None][:1]
+            losses = [(tensor.name, tensor.statistic("mean")) for tensor in saved.select(step, ["losses"])]
+            for name, loss in [(name, loss) for name, loss in losses if loss is not None][:1]:
+                self._losses.append(loss)
+                self._last = name, step.mode
             self._look_at_variances(saved, step)
             self._look_at_gradients(saved, step)
         if step.mode_step >= self.steps - 1 and not self.tested:
@@ -123,6 +127,11 @@ class PoorWeightInitialization(TensorRule):
     def at_end(self, saved: SavedTensors) -> Iterator[Evidence]:
         if not self.tested:
             yield from self._judge(self.steps - 1)
+        if self._looked and self._last and saved.saves_each_step(*self._last, self.steps):
+            self._too_short = (
+                f"PoorWeightInitialization had nothing to evaluate: it needs the losses of more than {self.patience} steps of"
+                f" training, and of the job's first {self.steps} there were {len(self._losses)}."
+            )
 
     def _look_at_variances(self, saved: SavedTensors, step: SavedStep) -> None:
         found = {tensor.key: tensor.statistic("variance") for tensor in saved.select(step, regex=self.activation_inputs_regex)}

@@ -30,6 +30,8 @@ class LossNotDecreasing(ChosenTensorsRule):
     mode: str = text("GLOBAL")
     _seen: dict[str, list[tuple[int, float]]] = field(init=False, repr=False, default_factory=dict)
     _evaluations: dict[str, EvaluationLosses] = field(init=False, repr=False, default_factory=dict)
+    _last: tuple[str, SavedStep] | None = field(init=False, repr=False, default=None)
+    """The name of a loss, and the last step of training that it was saved at."""
 
     def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
         evaluations = self.mode.upper().endswith("EVAL")
@@ -41,11 +43,17 @@ class LossNotDecreasing(ChosenTensorsRule):
                 point = self._evaluations.setdefault(tensor.key, EvaluationLosses()).add(step, loss)
                 yield from self._evaluated(tensor.key, point)
             elif step.mode in LEARNING:
+                self._last = tensor.name, step
                 yield from self._trained(tensor.key, step, loss)
 
     def at_end(self, saved: SavedTensors) -> Iterator[Evidence]:
         for key, evaluations in self._evaluations.items():
             yield from self._evaluated(key, evaluations.close())
+        if self._last and saved.saves_each_step(self._last[0], self._last[1].mode, self.num_steps + 1):
+            self._too_short = (
+                f"LossNotDecreasing had nothing to evaluate: it compares losses {self.num_steps} steps apart, and the job had"
+                f" {self._last[1].mode_step + 1} steps."
+            )
 
     def _losses(self, saved: SavedTensors, step: SavedStep) -> list[SavedTensor]:
         collections = (*self.collection_names, *(["losses"] if self.use_losses_collection else []))
@@ -82,6 +90,8 @@ class LossNotDecreasing(ChosenTensorsRule):
     def missing_tensors(self) -> str:
         if not self._seen:
             return "LossNotDecreasing could not be evaluated: the job saved no losses of training."
+        if self._evaluations:
+            return "LossNotDecreasing could not be evaluated: it compares one evaluation with the next and saw only one."
         return f"LossNotDecreasing could not be evaluated: no two saved losses lie {self.num_steps} steps apart."
 
 
@@ -91,9 +101,12 @@ class _EvaluationRule(TensorRule):
 
     wanted = "losses"
     _evaluations: dict[str, EvaluationLosses] = field(init=False, repr=False, default_factory=dict)
+    _modes: set[str] = field(init=False, repr=False, default_factory=set)
+    """Those of the steps whose losses were saved."""
 
     def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterator[Evidence]:
         for tensor in self.losses(saved, step):
+            self._modes.add(step.mode)
             loss = tensor.statistic("mean")
             if loss is not None and step.mode != "PREDICT":
                 yield from self._told(tensor.key, self._evaluations.setdefault(tensor.key, EvaluationLosses()).add(step, loss))
@@ -113,7 +126,14 @@ class _EvaluationRule(TensorRule):
             yield from self.judge(key, point)
 
     def missing_tensors(self) -> str:
-        return f"{self.name} could not be evaluated: it compares losses of mode TRAIN with losses of mode EVAL and saw too few."
+        seen = ", and the script sets no mode" if self._modes == {"GLOBAL"} else " and saw too few"
+        return f"{self.name} could not be evaluated: it compares losses of mode TRAIN with losses of mode EVAL{seen}."
+
+    def remedy(self) -> str:
+        call = "all hook.set_mode(modes.TRAIN) before each training and hook.set_mode(modes.EVAL) before each evaluation."
+        if self._modes == {"GLOBAL"}:
+            return f"C{call}"
+        return super().remedy() if "EVAL" in self._modes or not self._modes else f"{super().remedy()} C{call}"
 
 
 @dataclass(kw_only=True)

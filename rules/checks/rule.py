@@ -74,6 +74,10 @@ class Rule:
         """Says, after the job's end, what the job did not save and what would help; None where nothing was missing."""
         raise NotImplementedError
 
+    def not_judged(self) -> str | None:
+        """Says, after the job's end, why nothing was judged though nothing was missing; None where something was judged."""
+        return None
+
 
 @dataclass(kw_only=True)
 class TensorRule(Rule):
@@ -85,6 +89,8 @@ class TensorRule(Rule):
     wanted: ClassVar[str] = ""
     save: ClassVar[str] = "1"
     """The save_interval that it makes sense with, for that message."""
+    _too_short: str | None = field(init=False, repr=False, default=None)
+    """Why a job of which each step was saved had too few."""
 
     def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterable[Evidence]:
         """Checks one saved step."""
@@ -99,13 +105,20 @@ class TensorRule(Rule):
         return ()
 
     def missing_input(self) -> str | None:
-        if self.tested:
+        if self.tested or self._too_short:
             return None
-        return f"{self.missing_tensors()} Save them: add {self.collection()} to DebugHookConfig.CollectionConfigurations."
+        return f"{self.missing_tensors()} {self.remedy()}"
+
+    def not_judged(self) -> str | None:
+        return None if self.tested else self._too_short
 
     def missing_tensors(self) -> str:
         """The first sentence of `missing_input`: which tensors the job did not save."""
         return f"{self.name} could not be evaluated: the job saved no tensors that it reads ({self.wanted})."
+
+    def remedy(self) -> str:
+        """The second sentence: what would have them saved."""
+        return f"Save them: add {self.collection()} to DebugHookConfig.CollectionConfigurations."
 
     def collection(self) -> str:
         """The CollectionConfiguration that would save them."""

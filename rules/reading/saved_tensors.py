@@ -65,6 +65,25 @@ class SavedTensor:
             return float(getattr(value, "var" if plain == "variance" else plain)())
 
 
+@dataclass(frozen=True, slots=True)
+class _Collection:
+    """Tensors, by name and by regexes, and when the hook saves them: smdebug's SaveConfig for each mode."""
+
+    names: frozenset[str]
+    regexes: tuple[re.Pattern[str], ...]
+    saved: Mapping[str, Mapping[str, Any]]
+
+    def has(self, name: str) -> bool:
+        return name in self.names or any(regex.search(name) for regex in self.regexes)
+
+    def saves_each_step(self, mode: str, steps: int) -> bool:
+        """Whether none of the first steps of a mode is left out."""
+        when = self.saved.get(mode, _EMPTY)
+        end = when.get("end_step")
+        whole_range = when.get("start_step", 0) in (0, None) and (end is None or whole(end) >= steps)
+        return when.get("save_interval") == 1 and not when.get("save_steps") and whole_range
+
+
 @dataclass(slots=True)
 class SavedStep:
     """One saved step. `number` counts over all modes; `mode_step` those of `mode` (TRAIN, EVAL, PREDICT, GLOBAL) alone."""
@@ -89,7 +108,7 @@ class SavedTensors:
         self._seen: set[str] = set()
         self._released = ""
         self._newest: dict[str, int] = {}
-        self._collections: dict[str, tuple[set[str], list[re.Pattern[str]]]] = {}
+        self._collections: dict[str, _Collection] = {}
         self._workers: int | None = None
         self.ended = False
 
@@ -111,10 +130,13 @@ class SavedTensors:
         found = [
             tensor
             for tensor in step.tensors
-            if (pattern and pattern.search(tensor.name))
-            or any(tensor.name in names or any(test.search(tensor.name) for test in regexes) for names, regexes in tests)
+            if (pattern and pattern.search(tensor.name)) or any(test.has(tensor.name) for test in tests)
         ]
         return sorted(found, key=lambda tensor: (tensor.name, tensor.worker))
+
+    def saves_each_step(self, name: str, mode: str, steps: int) -> bool:
+        """Whether the hook was told to save a tensor at each of the first `steps` steps of a mode: the job had no others then."""
+        return any(one.has(name) and one.saves_each_step(mode, steps) for one in self._collections.values())
 
     def _complete(self, number: int) -> bool:
         written = sum(newest >= number for newest in self._newest.values())
@@ -165,8 +187,9 @@ class SavedTensors:
         try:
             self._workers = whole(body["_meta"]["num_workers"])
             for name, about in body["collections"].items():
-                regexes = [re.compile(text) for text in about.get("include_regex", ())]
-                self._collections[name] = (set(about.get("tensor_names", ())), regexes)
+                regexes = tuple(re.compile(text) for text in about.get("include_regex", ()))
+                saved = {mode: dict(when or _EMPTY) for mode, when in (about.get("save_config") or _EMPTY).items()}
+                self._collections[name] = _Collection(frozenset(about.get("tensor_names", ())), regexes, saved)
         except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
             raise SourceError(f"{names[-1]} is no collections file of smdebug's hook: {error!r}.") from None
 

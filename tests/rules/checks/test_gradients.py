@@ -74,6 +74,22 @@ def test_one_loss_is_too_few_to_judge_a_beginning(tmp_path: Path, evaluate: Eval
     assert all(name in result.details for name in ("losses", "gradients", "relu_input"))
 
 
+@pytest.mark.parametrize("interval", [1, 500])
+@pytest.mark.parametrize(("steps", "judged"), [(6, True), (5, False)])
+def test_a_training_can_be_too_short_to_judge_its_beginning(
+    tmp_path: Path, evaluate: Evaluate, interval: int, steps: int, judged: bool
+) -> None:
+    saved = {step: {"loss": 9.0 - step, "gradient/a": np.arange(20.0).reshape(4, 5)} for step in range(steps)}
+    result = evaluate("PoorWeightInitialization", write(tmp_path, saved, "TRAIN", interval=interval, gradients="gradient"))
+    if judged:
+        assert (result.status, result.details) == ("NoIssuesFound", "")
+    elif interval == 1:
+        assert result.status == "NoIssuesFound"
+        assert result.details.endswith("of more than 5 steps of training, and of the job's first 10 there were 5.")
+    else:
+        assert result.status == "Error" and "Save them: " in result.details
+
+
 def test_updates_far_too_large_and_none_at_all(evaluate: Evaluate) -> None:
     large = evaluate("WeightUpdateRatio", "exploding")
     assert large.status == "IssuesFound" and large.evidence[0].value > large.evidence[0].threshold == 10.0

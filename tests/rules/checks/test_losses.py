@@ -84,6 +84,35 @@ def test_without_evaluations_there_is_nothing_to_compare(tmp_path: Path, evaluat
     assert result.status == "Error" and "mode EVAL" in result.details
 
 
+@pytest.mark.parametrize("rule", ["Overfit", "Overtraining"])
+def test_a_script_that_sets_no_mode_is_told_to(tmp_path: Path, evaluate: Evaluate, rule: str) -> None:
+    result = evaluate(rule, write(tmp_path, {step: {"loss": 1.0} for step in range(20)}))
+    assert result.status == "Error" and "the script sets no mode. Call hook.set_mode(modes.TRAIN)" in result.details
+    assert "save_interval" not in result.details, "they are saved each step"
+
+
+@pytest.mark.parametrize("interval", [1, 2, None])
+@pytest.mark.parametrize(("last", "judged"), [(10, True), (9, False)])
+def test_a_training_is_too_short_to_judge_where_each_step_was_saved(
+    tmp_path: Path, evaluate: Evaluate, interval: int | None, last: int, judged: bool
+) -> None:
+    """In between are evaluations, where the script sets no mode: they are no steps of training, and have no saved losses."""
+    folder = write(tmp_path, {step: {"loss": 9.0 - step} for step in (0, 1, last)}, interval=interval)
+    result = evaluate("LossNotDecreasing", folder)
+    if judged:
+        assert (result.status, result.details) == ("NoIssuesFound", "")
+    elif interval == 1:
+        told = "LossNotDecreasing had nothing to evaluate: it compares losses 10 steps apart, and the job had 10 steps."
+        assert (result.status, result.details) == ("NoIssuesFound", told)
+    else:
+        assert result.status == "Error" and "no two saved losses lie 10 steps apart. Save them: " in result.details
+
+
+def test_one_evaluation_is_not_compared(tmp_path: Path, evaluate: Evaluate) -> None:
+    result = evaluate("LossNotDecreasing", write(tmp_path, {0: {"loss": 1.0}, 1: {"loss": 1.0}}, "EVAL"), mode="EVAL")
+    assert result.status == "Error" and "compares one evaluation with the next and saw only one" in result.details
+
+
 def test_losses_are_gathered_by_evaluation() -> None:
     evaluations, found = EvaluationLosses(), []
     for number, (mode, mode_step, loss) in enumerate(

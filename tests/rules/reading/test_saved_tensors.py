@@ -1,5 +1,6 @@
 """A job's tensors are seen as smdebug sees them, step by step while it runs, and never half."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,30 @@ def test_tensors_are_chosen_by_collection_and_by_name(tmp_path: Path) -> None:
     [step] = saved.poll()
     assert [tensor.name for tensor in saved.select(step, ["weights", "no such"])] == ["fc.weight"]
     assert [tensor.name for tensor in saved.select(step, ["losses"], "bias")] == ["fc.bias", "my_loss"]
+
+
+@pytest.mark.parametrize(
+    ("when", "each"),
+    [
+        ({"save_interval": 1}, True),
+        ({"save_interval": 2}, False),
+        ({"save_interval": 1, "end_step": 10}, True),
+        ({"save_interval": 1, "end_step": 9}, False),
+        ({"save_interval": 1, "start_step": 1}, False),
+        ({"save_interval": 1, "save_steps": [0, 4]}, False),
+        ({}, False),
+    ],
+)
+def test_whether_each_of_the_first_ten_steps_is_saved(tmp_path: Path, when: dict[str, object], each: bool) -> None:
+    folder = write(tmp_path, {0: {"loss": 1.0, "a": 1.0}})
+    file = next((folder / "collections").rglob("*.json"))
+    body = json.loads(file.read_text())
+    body["collections"]["losses"]["save_config"] = {"TRAIN": when, "EVAL": None}
+    file.write_text(json.dumps({**body, "collections": {"losses": body["collections"]["losses"]}}))
+    saved = SavedTensors(Folder(folder))
+    saved.poll()
+    assert saved.saves_each_step("loss", "TRAIN", 10) == each
+    assert not any(saved.saves_each_step(*other, 10) for other in (("loss", "EVAL"), ("loss", "GLOBAL"), ("a", "TRAIN")))
 
 
 def test_reductions_stand_for_a_tensor_that_was_not_saved(tmp_path: Path) -> None:
