@@ -66,17 +66,62 @@ def logging_without_handler() -> None:
     logging.lastResort = handler
 
 
+SECOND_NAMES = {
+    **dict.fromkeys(("Inf", "Infinity", "PINF", "infty"), "inf"),
+    **dict.fromkeys(("NaN", "NAN"), "nan"),
+    "float_": "float64",
+    "complex_": "complex128",
+    "string_": "bytes_",
+    "unicode_": "str_",
+    "product": "prod",
+    "cumproduct": "cumprod",
+    "alltrue": "all",
+    "sometrue": "any",
+    "round_": "round",
+}
+"""Names that NumPy had until 2.0, and those that stayed."""
+
+
 def numpy_names(numpy: ModuleType) -> None:
-    """np.float, np.int, np.object, np.str and np.complex were Python's own types until NumPy 1.24."""
-    for name, kind in (("float", float), ("int", int), ("object", object), ("str", str), ("complex", complex)):
+    """np.float, np.int, np.object, np.str and np.complex were Python's own types until NumPy 1.24; 2.0 took second names."""
+    known = {"float": float, "int": int, "object": object, "str": str, "complex": complex}
+    for name in sorted(SECOND_NAMES.keys() - vars(numpy).keys()):
+        known[name] = getattr(numpy, SECOND_NAMES[name])
+    for name, value in known.items():
         if name not in vars(numpy):
-            setattr(numpy, name, kind)
+            setattr(numpy, name, value)
 
 
 def pillow_names(image: Any) -> None:
     """Image.ANTIALIAS was LANCZOS until Pillow 10."""
     if not hasattr(image, "ANTIALIAS"):
         image.ANTIALIAS = image.LANCZOS
+
+
+def loader_next(module: Any) -> None:
+    """iter(loader).next() was next(iter(loader)) until PyTorch 1.13."""
+    kind = module._BaseDataLoaderIter
+    if not hasattr(kind, "next"):
+        kind.next = lambda iterator: next(iterator)
+
+
+def scheduler_verbose(module: Any) -> None:
+    """Schedulers of the learning rate took verbose=True, and printed each change, until PyTorch 2.7."""
+    if "verbose" in module.ReduceLROnPlateau.__init__.__code__.co_varnames:
+        return
+
+    def quiet(original: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(original)
+        def init(scheduler: Any, *given: Any, **named: Any) -> None:
+            named.pop("verbose", None)
+            original(scheduler, *given, **named)
+
+        return init
+
+    kinds: list[Any] = [kind for kind in vars(module).values() if isinstance(kind, type) and "__init__" in vars(kind)]
+    for kind in kinds:
+        if issubclass(kind, module.LRScheduler):
+            kind.__init__ = quiet(kind.__init__)
 
 
 def inception(module: Any) -> None:
@@ -230,6 +275,8 @@ def main(*, startup: str, debug_hook: bool, steps: dict[str, Any] | None = None)
     functions: dict[str, Callable[[Any], object]] = {
         "numpy": numpy_names,
         "PIL.Image": pillow_names,
+        "torch.optim.lr_scheduler": scheduler_verbose,
+        "torch.utils.data.dataloader": loader_next,
         "torchvision.models.inception": inception,
     }
     after_torch: list[Callable[[Any], object]] = []

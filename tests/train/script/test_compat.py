@@ -62,6 +62,32 @@ def test_a_script_without_a_hook_gets_one_and_finds_the_names_of_its_time(tmp_pa
     assert json.loads((job.layout.output_data / "best.json").read_text())["loss"] > 0
 
 
+NAMES = """
+import numpy as np, torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
+best = np.Inf
+assert best > 1e300 and np.isnan(np.NaN) and np.product([2, 3]) == 6 and np.float_ is np.float64
+loader = torch.utils.data.DataLoader(list(range(4)), batch_size=2)
+assert iter(loader).next().tolist() == [0, 1]
+optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+plateau = ReduceLROnPlateau(optimizer, "min", patience=0, factor=0.5, verbose=True)
+for loss in (1, 2, 3):
+    plateau.step(loss)
+assert optimizer.param_groups[0]["lr"] == 0.25
+assert StepLR(optimizer, 1, verbose=True).state_dict()["step_size"] == 1
+"""
+
+
+@pytest.mark.parametrize("compat", ["on", "off"])
+def test_names_that_numpy_and_pytorch_had(tmp_path: Path, compat: str) -> None:
+    job = ScriptContainer(tmp_path / "ml", {"train.py": NAMES})
+    run = job.run(KENNEL_COMPAT=compat)
+    if compat == "off":
+        assert run.code == 1 and "AttributeError: `np.Inf` was removed" in job.failure, job.failure
+        return
+    assert run.code == 0, run.err
+
+
 FUNCTIONS = """
 import os, torch
 import torch.nn.functional as F
