@@ -11,7 +11,7 @@ export TARGET ?= local
 export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-images test-install test-bench compat check coverage mutants soak fuzz bench lock base build push clean
+.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-projects test-images test-install test-bench compat check coverage mutants soak fuzz bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -110,6 +110,9 @@ push: $(VENV)/.ready ## push the images to the target's registry, by digest (IMA
 
 test-images: $(VENV)/.ready ## the tests that need a Docker engine, on the built images; without one they fail
 	$(RUN) -m pytest -q -m engine --no-skips tests/images tests/faults
+
+test-projects: $(VENV)/.ready ## all twelve scripts of tests/projects, as people wrote them (six minutes; two need a package index, and say so)
+	$(RUN) -m pytest -q -rs tests/e2e/test_projects.py
 
 test-install: $(VENV)/.ready ## the package, installed with pip in an empty environment outside the checkout (needs a package index)
 	$(RUN) -m pytest -q -m slow tests/faults/test_90*.py

@@ -19,7 +19,7 @@ class Client:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
-        self._environment = environment
+        self.environment = environment
 
     def python(self, name: str) -> Path:
         """The interpreter of the environment `name`. Skips, and says so, where it is absent."""
@@ -34,7 +34,7 @@ class Client:
         attempts.write_text("")
         line = [self.python(name), HERE / "loopback.py", attempts, *command]
         done = subprocess.run(
-            line, env=self._environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=220
+            line, env=self.environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=220
         )
         assert done.returncode == status, done.stdout[-5000:]
         assert set(attempts.read_text().split()) == reaches

@@ -1,13 +1,17 @@
 """The scripts of tests/projects as their owners send them: entry point, hyperparameters, channels, metric, what comes back."""
 
+import dataclasses
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import torchvision
 
@@ -180,13 +184,27 @@ NAMED = {project.name: project for project in PROJECTS}
 
 def put_weights(cache: Path, *networks: str) -> None:
     """Puts weights that know nothing where a cache has what pretrained=True asks for, as `kennel weights` puts real ones."""
-    for network in networks:
+    for network in filter(None, networks):
         path = hub_cache.place(cache) / PRETRAINED[network]
-        if network and not path.exists():
+        if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             extra = {"init_weights": False} if network == "inception_v3" else {}
             torch.manual_seed(0)
             torch.save(getattr(torchvision.models, network)(weights=None, **extra).state_dict(), path)
+
+
+def skip_without_packages(project: Project, folder: Path) -> None:
+    """Skips, and says so, where no package index has what the project's requirements.txt asks for."""
+    if project.installs:
+        words = ["download", "--quiet", "--no-deps", "--dest", str(folder), *project.installs]
+        done = subprocess.run([sys.executable, "-m", "pip", *words], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no package index has {', '.join(project.installs)}: {done.stderr.strip().splitlines()[-1][:200]}")
+
+
+def as_json(project: Project) -> str:
+    """What a program of another environment needs to know of it."""
+    return json.dumps(dataclasses.asdict(project) | {"source": str(project.source)})
 
 
 def source_archive(project: Project) -> bytes:
