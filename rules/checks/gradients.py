@@ -127,11 +127,13 @@ class PoorWeightInitialization(TensorRule):
     def at_end(self, saved: SavedTensors) -> Iterator[Evidence]:
         if not self.tested:
             yield from self._judge(self.steps - 1)
-        if self._looked and self._last and saved.saves_each_step(*self._last, self.steps):
-            self._too_short = (
-                f"PoorWeightInitialization had nothing to evaluate: it needs the losses of more than {self.patience} steps of"
-                f" training, and of the job's first {self.steps} there were {len(self._losses)}."
+        if self._looked and self._last:
+            self._too_few = (
+                f"PoorWeightInitialization had nothing to evaluate: it needs the losses of more than {self.patience} of the first"
+                f" {self.steps} steps and saw {len(self._losses)}."
             )
+            if not saved.saves_each_step(*self._last, self.steps):
+                self._too_few += f" {self.remedy()}"
 
     def _look_at_variances(self, saved: SavedTensors, step: SavedStep) -> None:
         found = {tensor.key: tensor.statistic("variance") for tensor in saved.select(step, regex=self.activation_inputs_regex)}
@@ -168,11 +170,8 @@ class PoorWeightInitialization(TensorRule):
             yield from self.test(key, step, value, stuck, limit, sentence)
 
     def missing_tensors(self) -> str:
-        if len(self._losses) <= self.patience:
-            return (
-                f"PoorWeightInitialization could not be evaluated: it needs the losses of more than {self.patience} of the"
-                f" first {self.steps} steps and saw {len(self._losses)}."
-            )
+        if not self._losses:
+            return "PoorWeightInitialization could not be evaluated: the losses of the first steps were not saved."
         return "PoorWeightInitialization could not be evaluated: neither gradients nor activation inputs were saved."
 
     def collection(self) -> str:

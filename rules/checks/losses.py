@@ -49,11 +49,13 @@ class LossNotDecreasing(ChosenTensorsRule):
     def at_end(self, saved: SavedTensors) -> Iterator[Evidence]:
         for key, evaluations in self._evaluations.items():
             yield from self._evaluated(key, evaluations.close())
-        if self._last and saved.saves_each_step(self._last[0], self._last[1].mode, self.num_steps + 1):
-            self._too_short = (
-                f"LossNotDecreasing had nothing to evaluate: it compares losses {self.num_steps} steps apart, and the job had"
-                f" {self._last[1].mode_step + 1} steps."
-            )
+        if self._last:
+            name, step = self._last
+            steps = f"LossNotDecreasing had nothing to evaluate: it compares losses {self.num_steps} steps apart, and "
+            if saved.saves_each_step(name, step.mode, self.num_steps + 1):
+                self._too_few = f"{steps}the job had {step.mode_step + 1} steps."
+            else:
+                self._too_few = f"{steps}no two were saved. {self.remedy()}"
 
     def _losses(self, saved: SavedTensors, step: SavedStep) -> list[SavedTensor]:
         collections = (*self.collection_names, *(["losses"] if self.use_losses_collection else []))
@@ -88,11 +90,9 @@ class LossNotDecreasing(ChosenTensorsRule):
         yield from self.test(key, step, change, not change <= -self.diff_percent, limit, message)
 
     def missing_tensors(self) -> str:
-        if not self._seen:
-            return "LossNotDecreasing could not be evaluated: the job saved no losses of training."
         if self._evaluations:
             return "LossNotDecreasing could not be evaluated: it compares one evaluation with the next and saw only one."
-        return f"LossNotDecreasing could not be evaluated: no two saved losses lie {self.num_steps} steps apart."
+        return "LossNotDecreasing could not be evaluated: the job saved no losses of training."
 
 
 @dataclass(kw_only=True)

@@ -89,8 +89,8 @@ class TensorRule(Rule):
     wanted: ClassVar[str] = ""
     save: ClassVar[str] = "1"
     """The save_interval that it makes sense with, for that message."""
-    _too_short: str | None = field(init=False, repr=False, default=None)
-    """Why a job of which each step was saved had too few."""
+    _too_few: str | None = field(init=False, repr=False, default=None)
+    """Why what was saved, though it is what the rule reads, was too little to compare."""
 
     def at_step(self, saved: SavedTensors, step: SavedStep) -> Iterable[Evidence]:
         """Checks one saved step."""
@@ -105,12 +105,12 @@ class TensorRule(Rule):
         return ()
 
     def missing_input(self) -> str | None:
-        if self.tested or self._too_short:
+        if self.tested or self._too_few:
             return None
         return f"{self.missing_tensors()} {self.remedy()}"
 
     def not_judged(self) -> str | None:
-        return None if self.tested else self._too_short
+        return None if self.tested else self._too_few
 
     def missing_tensors(self) -> str:
         """The first sentence of `missing_input`: which tensors the job did not save."""

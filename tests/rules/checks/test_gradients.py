@@ -69,8 +69,15 @@ def test_layers_of_different_scale_do_no_harm_while_the_loss_falls(evaluate: Eva
 
 
 def test_one_loss_is_too_few_to_judge_a_beginning(tmp_path: Path, evaluate: Evaluate) -> None:
-    result = evaluate("PoorWeightInitialization", write(tmp_path, {0: {"loss": 2.0}, 500: {"loss": 1.0}}, "TRAIN"))
-    assert result.status == "Error" and "of more than 5 of the first 10 steps and saw 1" in result.details
+    layer = {"gradient/a": np.ones((2, 2))}
+    saved = {step: {"loss": 2.0 - step / 500, **layer} for step in (0, 500)}
+    result = evaluate("PoorWeightInitialization", write(tmp_path / "saved", saved, "TRAIN", gradients="gradient"))
+    assert result.status == "NoIssuesFound" and "of more than 5 of the first 10 steps and saw 1. Save them" in result.details
+    assert all(name in result.details for name in ("losses", "gradients", "relu_input"))
+    result = evaluate("PoorWeightInitialization", write(tmp_path / "losses", {0: {"loss": 2.0}}, "TRAIN"))
+    assert result.status == "Error" and "neither gradients nor activation inputs were saved" in result.details
+    result = evaluate("PoorWeightInitialization", write(tmp_path / "late", {500: {"loss": 2.0, **layer}}, "TRAIN"))
+    assert result.status == "Error" and "the losses of the first steps were not saved" in result.details
     assert all(name in result.details for name in ("losses", "gradients", "relu_input"))
 
 
@@ -85,9 +92,9 @@ def test_a_training_can_be_too_short_to_judge_its_beginning(
         assert (result.status, result.details) == ("NoIssuesFound", "")
     elif interval == 1:
         assert result.status == "NoIssuesFound"
-        assert result.details.endswith("of more than 5 steps of training, and of the job's first 10 there were 5.")
+        assert result.details.endswith("it needs the losses of more than 5 of the first 10 steps and saw 5.")
     else:
-        assert result.status == "Error" and "Save them: " in result.details
+        assert result.status == "NoIssuesFound" and "and saw 5. Save them: add " in result.details
 
 
 def test_updates_far_too_large_and_none_at_all(evaluate: Evaluate) -> None:
