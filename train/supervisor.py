@@ -106,6 +106,8 @@ class Stop:
         self.child: int | None = None
         self.signals = False
         """Whether the running processes get the platform's stop signal themselves: a person's script knows of no file."""
+        self.is_launcher = False
+        """Whether it goes to the processes that the running one has started, and not to itself."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGALRM, self._kill)
@@ -125,8 +127,18 @@ class Stop:
             with contextlib.suppress(OSError):
                 told = "passed on to the script" if self.signals else "stopping at the next step"
                 os.write(1, f"{signal.Signals(number).name}: {told}\n".encode("ascii"))
-            if self.signals and self.child is not None:
-                _signal_group(self.child, signal.SIGTERM)
+            self.pass_on()
+
+    def pass_on(self) -> None:
+        """Sends the stop signal to the running processes that are to have it."""
+        if not self.signals or self.child is None:
+            return
+        if not self.is_launcher:
+            _signal_group(self.child, signal.SIGTERM)
+            return
+        for started in process.children(self.child):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(started, signal.SIGTERM)
 
     def _kill(self, number: int, frame: FrameType | None) -> None:
         self.overdue = True
@@ -180,10 +192,12 @@ def follow(
     *,
     cwd: Path | None = None,
     signals: bool = False,
+    is_launcher: bool = False,
     merged: bool = False,
 ) -> Ended:
     """Runs a command, and ends all that it leaves in its process group. `signals`: a stop signal is passed on to the group.
 
+    `is_launcher`: it goes to the processes that the command has started instead: mpirun would kill them before they could save.
     `merged`: its standard output is looked at as its standard error is, and both come out as one. Raises OSError where it cannot
     be started.
     """
@@ -197,9 +211,9 @@ def follow(
         start_new_session=True,
         preexec_fn=process.end_with_parent,
     )
-    stop.child, stop.signals = child.pid, signals
-    if stop.asked and signals:
-        _signal_group(child.pid, signal.SIGTERM)
+    stop.signals, stop.is_launcher, stop.child = signals, is_launcher, child.pid
+    if stop.asked:
+        stop.pass_on()
     tail = bytearray()
     source, to = (child.stdout, 1) if merged else (child.stderr, 2)
     assert source is not None

@@ -41,8 +41,8 @@ def run(layout: Layout, folder: Path, stop: Stop) -> Failure | None:
     started_first = startup.write(folder, layout, environ, job.current_host)
     variables = script_job.variables(job, layout, environ, code=code, python=python, startup=started_first)
     command = job.command(code, python, variables)
-    ended = _start(command, layout, partial(follow, environ=variables, folder=code))
-    told = ["python", *command[1:]] if job.kind == "python" else command
+    ended = _start(command, layout, partial(follow, environ=variables, folder=code, is_launcher=bool(job.mpirun)))
+    told = ["python", *command[1:]] if command[0] == str(python) else command
     failure = script_failure.of("ExecuteUserScriptError", ended, told, environ)
     if not failure and not (layout.model.is_dir() and any(layout.model.iterdir())):
         print("the script wrote nothing to SM_MODEL_DIR: model.tar.gz will be empty", flush=True)
@@ -63,5 +63,7 @@ def _start(command: list[str], layout: Layout, follow: Callable[[list[str]], sup
         ) from None
 
 
-def _follow(command: list[str], environ: Mapping[str, str], folder: Path, stop: Stop) -> supervisor.Ended:
-    return supervisor.follow(command, environ, stop, cwd=folder, signals=True)
+def _follow(
+    command: list[str], environ: Mapping[str, str], folder: Path, stop: Stop, *, is_launcher: bool = False
+) -> supervisor.Ended:
+    return supervisor.follow(command, environ, stop, cwd=folder, signals=True, is_launcher=is_launcher)

@@ -14,13 +14,13 @@ from contract.layout import Layout
 from contract.script_mode import PROGRAM, is_entry_point, torch_home
 from train import config
 from train.errors import ConfigError
+from train.script import mpirun
 from train.supervisor import MASTER_PORT, TORCHRUN_ALONE, torchrun
 
 _PROJECT = Path(__file__).parents[2]
 """Where this program's own modules lie, which are none of a script's."""
 _TORCHRUN = ("sagemaker_torch_distributed_enabled", "sagemaker_distributed_dataparallel_enabled")
 _UNSUPPORTED = {
-    "sagemaker_mpi_enabled": "MPI",
     "sagemaker_parameter_server_enabled": "a parameter server",
     "sagemaker_multi_worker_mirrored_strategy_enabled": "TensorFlow's MultiWorkerMirroredStrategy",
     "sagemaker_pytorch_xla_multi_worker_enabled": "PyTorch XLA",
@@ -40,7 +40,9 @@ class ScriptJob:
     current_host: str
     network_interface: str
     processes: int | None
-    """Processes that torchrun starts on this host; None: the script is started as it is."""
+    """Processes that torchrun starts on this host; None: the script is started as it is, or by mpirun."""
+    mpirun: tuple[str, ...] = ()
+    """The beginning of mpirun's command, where that starts the script."""
 
     @property
     def kind(self) -> str:
@@ -50,10 +52,12 @@ class ScriptJob:
     def command(self, code: Path, python: Path, environ: Mapping[str, str]) -> list[str]:
         """The command that runs the script with `code` as working directory."""
         if self.kind == "shell":
-            return ["/bin/sh", "-c", './"$0" "$@"', self.program, *self.arguments]
+            return [*self.mpirun, "/bin/sh", "-c", './"$0" "$@"', self.program, *self.arguments]
         start = [self.program]
         if (code / "setup.py").is_file():
             start = ["-m", self.program.removesuffix(".py").replace("/", ".")]
+        if self.mpirun:
+            return [*self.mpirun, str(python), *mpirun.python_words(python), *start, *self.arguments]
         if self.processes is None:
             return [str(python), *start, *self.arguments]
         master = environ["MASTER_ADDR"], environ["MASTER_PORT"]
@@ -94,6 +98,7 @@ def read(layout: Layout, environ: Mapping[str, str]) -> ScriptJob:
         current_host=platform.current_host,
         network_interface=platform.network_interface_name,
         processes=max(1, devices) if any(parameters.get(name) for name in _TORCHRUN) else None,
+        mpirun=mpirun.words(parameters, hosts, environ) if parameters.get(mpirun.ENABLED) else (),
     )
 
 

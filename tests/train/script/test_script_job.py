@@ -38,7 +38,7 @@ def test_a_script_gets_what_sagemaker_gives_it(tmp_path: Path) -> None:
     assert (job.layout.model / "model.pth").read_text() == "weights"
 
 
-@pytest.mark.parametrize("name", ["sagemaker_mpi_enabled", "sagemaker_parameter_server_enabled"])
+@pytest.mark.parametrize("name", ["sagemaker_multi_worker_mirrored_strategy_enabled", "sagemaker_parameter_server_enabled"])
 def test_what_is_not_run_here_is_refused_by_name(tmp_path: Path, name: str) -> None:
     job = ScriptContainer(tmp_path / "ml", {"train.py": ""}, **{name: True})
     assert job.run().code == 1 and job.failure.startswith(f"ConfigError: {name}: "), job.failure
