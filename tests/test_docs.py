@@ -23,6 +23,7 @@ NOT_RUN = {
     "docker": "needs a Docker engine: tests/images runs the same lines",
     "pip": "needs a package index: tests/faults/test_90 runs it",
     "sudo": "changes the machine",
+    "cd": "is the shell's own",
     "head": "is the system's own",
     "eval": "what it evaluates is looked at by itself",
     "aws": "is another project's program: its operations and options are looked up in botocore's models, which it is made from",

@@ -1,6 +1,7 @@
 """Where requests run and as whom: flags, then kennel.toml, then what the target knows by itself. Not what is asked for.
 
-kennel.toml has a table for each target, `[aws]` or `[local]`, with the names of `Settings`, dashes for underscores.
+kennel.toml has a table for each target, `[aws]` or `[local]`, with the names of `Settings`, dashes for underscores. Its table
+`[script]` is cli/script_table.py's.
 """
 
 import difflib
@@ -119,7 +120,8 @@ def read(target: str, home: Path, flags: Mapping[str, Any], defaults: Mapping[st
     return Settings(target=target, home=home, **chosen)
 
 
-def _table(target: str, file: Path) -> dict[str, Any]:
+def tables(file: Path = FILE) -> dict[str, dict[str, Any]]:
+    """The tables of the file, by name; none where there is no file. Raises LaunchError for what no table of ours is."""
     try:
         body = tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
@@ -127,9 +129,14 @@ def _table(target: str, file: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise LaunchError(f"{file}: cannot be read: {str(error)[:120]}") from None
     for name, value in body.items():
-        if name not in ("local", "aws") or not isinstance(value, dict):
-            raise LaunchError(f"{file}: {name!r:.100} is not known there; it has the tables [local] and [aws]")
-    return {name.replace("-", "_"): _checked(file, target, name, value) for name, value in body.get(target, {}).items()}
+        if name not in ("local", "aws", "script") or not isinstance(value, dict):
+            raise LaunchError(f"{file}: {name!r:.100} is not known there; it has the tables [local], [aws] and [script]")
+    return body
+
+
+def _table(target: str, file: Path) -> dict[str, Any]:
+    given = tables(file).get(target, {})
+    return {name.replace("-", "_"): _checked(file, target, name, value) for name, value in given.items()}
 
 
 def _checked(file: Path, target: str, name: str, value: Any) -> Any:

@@ -133,6 +133,11 @@ def _deploy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detach", action="store_true", help="start it and do not wait")
 
 
+def _init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="script", type=Path, required=True, metavar="SCRIPT", help="your training script; not run")
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="of the project (default: one named like the script)")
+
+
 def _endpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint", help="name of the endpoint (default: the last one, else kennel)")
 
@@ -222,6 +227,7 @@ VERBS: dict[str, Verb] = {
     "demo": Verb("the whole story: data, tuning, training, endpoint, questions, teardown", "kennel demo", _demo),
     "data": Verb("draw, fetch or take a set of pictures and upload what changed", "kennel data --folder ~/dogImages", _data),
     "weights": Verb("fetch or take pretrained weights and upload them", "kennel weights resnet18.pth", _weights),
+    "init": Verb("make a project of your own training script", "kennel init --from train.py", _init, cloud=False),
     "tune": Verb("search the hyperparameters; the best go to .kennel/best.json", "kennel tune --set epochs=2", _tune),
     "train": Verb("train with the best hyperparameters", "kennel train --set epochs=5", _train),
     "rules": Verb("look into a training that has ended, a Processing job a rule", "kennel rules --rules Overfit", _rules_of),

@@ -15,6 +15,8 @@ from scripts.aws import builtin_rules, defaults, model_file, secrets, server_opt
 from scripts.aws import settings as where
 from scripts.aws.job_config import Config
 from scripts.aws.settings import HOME
+from scripts.cli import script_table
+from scripts.cli.configure_init import init
 from scripts.cli.configure_jobs import deploy, rules
 from scripts.cli.configure_script import train, tune
 from scripts.cli.validation import ParsedCommand, check_splits, check_weights, checked_name, pairs, set_name
@@ -61,6 +63,8 @@ def build(line: argparse.Namespace, now: datetime) -> Config:
     known = dict(defaults.defaults(name, config.region_of_environment(), account))
     settings = where.read(name, home, flags, known)
     settings = where.read(name, home, flags, known | catalog.known(settings))
+    if line.verb in ("train", "tune"):
+        script_table.fill(line)
     secrets.refuse(tag=dict(pair.partition("=")[::2] for pair in settings.tags))
     return BUILDERS[line.verb](ParsedCommand(line, settings, state.read(settings.state), f"{now:%Y%m%d-%H%M%S}"))
 
@@ -238,6 +242,7 @@ BUILDERS: Mapping[str, Callable[[ParsedCommand], Config]] = {
     "weights": _weights,
     "tune": tune,
     "train": train,
+    "init": init,
     "rules": rules,
     "deploy": deploy,
     "invoke": _invoke,

@@ -14,6 +14,7 @@ from scripts.aws.api_requests import names_of
 from scripts.aws.job_config import Script, TrainConfig, TuneConfig
 from scripts.aws.script_requests import CODE
 from scripts.cli import configure_jobs, script_values
+from scripts.cli.script_table import NONE
 from scripts.cli.validation import ParsedCommand, pictures, refuse_both, set_name
 from scripts.errors import LaunchError
 from scripts.files import source_archive, state
@@ -22,7 +23,6 @@ from scripts.files.source_archive import SourceArchive
 
 ONLY_SCRIPT = ("source", "channel", "metric", "range", "minimize", "maximize")
 ONLY_CLASSIFIER = ("no_weights", "fine_tune", "plain")
-NONE = "none"
 MOST_CHANNELS = 19
 """Of a job's 20; one more brings the script to a container without a network."""
 _MOST_FILES = 1_000_000
@@ -49,7 +49,7 @@ def train(parsed: ParsedCommand) -> TrainConfig:
     return TrainConfig(
         name=parsed.name("train"),
         previous=parsed.state.get("training_job"),
-        hyperparameters=best.get("hyperparameters", {}) | script_values.hyperparameters(line.set),
+        hyperparameters=line.preset | best.get("hyperparameters", {}) | script_values.hyperparameters(line.set),
         tuned_by=best.get("tuning_job"),
         rules=rules,
         **configure_jobs.looking(parsed),
@@ -66,6 +66,7 @@ def tune(parsed: ParsedCommand) -> TuneConfig:
     searched = script_values.ranges(line.range) if line.range or not line.follow else {}
     chosen = script_values.hyperparameters(line.set)
     refuse_both(chosen, names_of(searched))
+    chosen = {name: value for name, value in line.preset.items() if name not in names_of(searched)} | chosen
     if not shared["metrics"] and not line.follow:
         raise LaunchError("--metric: a tuning needs one to compare its jobs by, such as --metric 'loss=Average loss: ([0-9.]+)'")
     objective = next(iter(shared["metrics"]), "")
@@ -169,6 +170,10 @@ def _place(parsed: ParsedCommand, name: str, place: str, folders: dict[str, Mapp
             raise LaunchError(f"--channel {name}={place}: need s3://BUCKET/PREFIX, or a folder on this machine")
         return place
     folder = Path(place)
+    if folder.exists() and not folder.is_dir():
+        raise LaunchError(
+            f"--channel {name}={place}: is a file, and a channel is a folder; put it in one of its own, and give that folder"
+        )
     if not folder.is_dir():
         raise LaunchError(f"--channel {name}={place}: no such folder; give one, or s3://BUCKET/PREFIX")
     files = plain_files(f"--channel {name}", folder, _MOST_FILES).files

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scripts.aws.script_requests import wire
@@ -54,14 +54,25 @@ def metric_regexes(given: Sequence[str]) -> dict[str, str]:
 
 def hyperparameters(given: Sequence[str]) -> dict[str, str]:
     """--set NAME=VALUE as framework estimators send it: JSON stays what it is, any other value is text. Raises LaunchError."""
-    found = {name: wire(_value(text)) for name, text in pairs(given).items()}
-    for name, value in found.items():
+    return checked({name: _value(text) for name, text in pairs(given).items()}, "--set")
+
+
+def checked(values: Mapping[str, Any], what: str) -> dict[str, str]:
+    """Hyperparameters as framework estimators send them. `what`: where they were given. Raises LaunchError."""
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        try:
+            found[name] = wire(value)
+        except (TypeError, ValueError):
+            raise LaunchError(f"{what} {name}: {value!s:.100}; need a number, a text, true, false or a list") from None
         if name.startswith(RESERVED):
-            raise LaunchError(f"--set {name}: such names are SageMaker's own and reach no script; choose another")
-        if len(value) > LONGEST_VALUE:
-            raise LaunchError(f"--set {name}: {len(value):,} letters; at most {LONGEST_VALUE:,}; give a file in a channel")
+            raise LaunchError(f"{what} {name}: such names are SageMaker's own and reach no script; choose another")
+        if len(found[name]) > LONGEST_VALUE:
+            raise LaunchError(f"{what} {name}: {len(found[name]):,} letters; at most {LONGEST_VALUE:,}; give a file in a channel")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise LaunchError(f"{what} {name}: {value}; need a finite number")
     if len(found) > MOST_HYPERPARAMETERS:
-        raise LaunchError(f"--set: {len(found)} hyperparameters; at most {MOST_HYPERPARAMETERS}")
+        raise LaunchError(f"{what}: {len(found)} hyperparameters; at most {MOST_HYPERPARAMETERS}")
     return found
 
 

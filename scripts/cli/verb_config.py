@@ -8,8 +8,11 @@ from scripts.aws.builtin_rules import Rule
 from scripts.aws.job_config import Config
 from scripts.aws.server_options import ServerOptions
 from scripts.files.state import LaunchState
+from scripts.files.training_script import TrainingScript
 
 UDACITY = "https://s3-us-west-1.amazonaws.com/udacity-aind/dog-project/dogImages.zip"
+CODE = "code"
+"""The folder of a project that `kennel init` copies the script to."""
 RESNET18 = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 
 
@@ -46,6 +49,16 @@ class BuildConfig(Config):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushConfig(Config):
     images: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitConfig(Config):
+    """`folder`: of the new project. `files`: what goes into its folder of code, by name. `found`: what the script says."""
+
+    script: Path
+    folder: Path
+    files: Mapping[str, Path]
+    found: TrainingScript
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ def test_a_flag_wins_over_the_file(kennel: Kennel) -> None:
     [
         ("", [], "bucket, train-image: not given for target aws; use --role-arn, --bucket, --train-image, or [aws] in kennel"),
         ("[aws", [], "kennel.toml: cannot be read"),
-        ("[gcp]", [], "kennel.toml: 'gcp' is not known there; it has the tables [local] and [aws]"),
+        ("[gcp]", [], "kennel.toml: 'gcp' is not known there; it has the tables [local], [aws] and [script]"),
         ('[aws]\nbuket = "x"', [], "kennel.toml: [aws] buket: not known; did you mean bucket?"),
         ("[aws]\nbucket = 3", [], "kennel.toml: [aws] bucket = 3: need a string"),
         ('[aws]\nsubnets = "subnet-1"', [], "need a list of strings"),

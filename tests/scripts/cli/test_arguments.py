@@ -11,7 +11,7 @@ from scripts.cli.configure import BUILDERS
 from tests.support.person import ROOT, Kennel
 
 FROZEN = (
-    "demo data weights tune train rules deploy invoke logs report status down policies doctor build push lint-image salvage"
+    "demo data weights init tune train rules deploy invoke logs report status down policies doctor build push lint-image salvage"
     " up env stop"
 )
 

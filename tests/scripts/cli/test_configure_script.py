@@ -76,6 +76,10 @@ def test_a_channel_that_is_none_is_told(person: Kennel) -> None:
         ("a b=x", "need NAME=FOLDER"),
         ("code=my data", "brings the script itself"),
         ("a=nowhere", "no such folder"),
+        (
+            "a=train.py",
+            "--channel a=train.py: is a file, and a channel is a folder; put it in one of its own, and give that folder",
+        ),
         ("a=empty", "no file in it"),
         ("a=https://x/y", "need s3://BUCKET/PREFIX"),
         ("a=s3:///y", "need s3://BUCKET/PREFIX"),

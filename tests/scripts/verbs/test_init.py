@@ -1,0 +1,53 @@
+"""`kennel init`: the file that it writes, and what it says of a script."""
+
+import tomllib
+
+from scripts.files.training_script import TrainingScript
+from scripts.verbs.init import project
+from tests.support.person import Kennel
+
+SCRIPT = """
+import argparse, os
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.01)
+parser.add_argument("--seed", type=int, required=True)
+parser.add_argument("--train", default=os.environ["SM_CHANNEL_TRAIN"])
+print(f"Average loss: {1}")
+"""
+
+
+def test_it_says_what_it_found_and_what_is_missing(kennel: Kennel) -> None:
+    (kennel.folder / "train.py").write_text(SCRIPT)
+    said = kennel.run("init", "--from", "train.py").stdout
+    assert said.splitlines()[:4] == [
+        "train/kennel.toml, and in train/code: train.py",
+        "hyperparameters: lr=0.01",
+        "left out: seed: is required and has no default: give it",
+        "metrics, guessed from what it prints: average-loss; look at them in train/kennel.toml",
+    ]
+    assert "missing: train/data/train, the folder of channel train; put it there, or give another" in said
+    assert said.splitlines()[-1].startswith("next  cd train && ") and said.rstrip().endswith(" train")
+    table = tomllib.loads((kennel.folder / "train" / "kennel.toml").read_text())["script"]
+    assert table["script"] == "train.py" and table["source"] == "code" and table["hyperparameters"] == {"lr": 0.01}
+    assert table["channels"] == {"train": "data/train"} and list(table["metrics"]) == ["average-loss"]
+    assert "# A guess" in (kennel.folder / "train" / "kennel.toml").read_text()
+
+
+def test_a_script_that_says_nothing_is_told_what_was_not_found(kennel: Kennel) -> None:
+    (kennel.folder / "fit.py").write_text("print('done')\n")
+    said = kennel.run("init", "--from", "fit.py").stdout
+    for words in ("no argparse in it, so no hyperparameter", "no metric could be guessed", "no SM_CHANNEL_ variable in it"):
+        assert words in said
+    assert "missing" not in said
+
+
+def test_any_name_and_text_comes_back_out_of_the_file() -> None:
+    hyperparameters = {"a b": 'q"\\', "ü": "emoji 🐶", "k": 1e-05, "big": 1e22, "yes": True}
+    found = TrainingScript(hyperparameters=hyperparameters, metrics={"loss": r"loss \(mean\): ([0-9]+)"}, channels=["train"])
+    table = tomllib.loads(project("train.py", found))["script"]
+    assert table["hyperparameters"] == hyperparameters and table["metrics"] == found.metrics
+
+
+def test_a_dry_run_writes_nothing(kennel: Kennel) -> None:
+    (kennel.folder / "train.py").write_text(SCRIPT)
+    assert kennel.plan("init", "--from", "train.py") == [] and not (kennel.folder / "train").exists()
