@@ -1,6 +1,8 @@
 """The server's settings: typed, frozen, read once from the command line."""
 
 import argparse
+import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,17 +18,42 @@ ACCOUNT = "000000000000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How to serve: `root` holds all state, `port` 0 means any free one, `images` says what the names of images stand for."""
+    """How to serve: `root` holds all state, `port` 0 means any free one, `images` says what the names of images stand for.
+
+    `role`: the one that the owner of the root has taken on, empty for none. `upstream`: the HTTPS proxy that leads on, a URL.
+    """
 
     root: Path
     port: int
     region: str
     account_id: str
     images: ImageTable
+    role: str
+    upstream: str
 
 
 def read_config(arguments: Sequence[str]) -> Config:
     """The settings of a command line. Raises StartError; `--help` and unknown options end the program with argparse's words."""
+    given = _parser().parse_args(arguments)
+    _check(given)
+    images = ImageTable(
+        commands=dict(_image(text, given.image_runs_commands) for text in given.image),
+        aliases=dict(_pair("--image-alias", text, "*/pytorch-training:*=kennel-train") for text in given.image_alias),
+        remarks=dict(_pair("--image-remark", text, "kennel-train=Python 3.11") for text in given.image_remark),
+        start=given.start_command,
+    )
+    return Config(
+        root=given.root.resolve(),
+        port=given.port,
+        region=given.region,
+        account_id=given.account,
+        images=images,
+        role=given.role,
+        upstream=os.environ.get("KENNEL_UPSTREAM_PROXY", ""),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"{Path(sys.executable).name} -m local_sagemaker",
         description="A local Amazon SageMaker on loopback: boto3, the AWS CLI and the SageMaker SDK drive it unchanged.",
@@ -64,21 +91,22 @@ def read_config(arguments: Sequence[str]) -> Config:
         metavar="IMAGE=TEXT",
         help="what a job is told of the IMAGE that runs in the place of its own",
     )
+    parser.add_argument(
+        "--role", default="", metavar="NAME", help="the IAM role that GetCallerIdentity says the owner has taken on"
+    )
     parser.add_argument("--start-command", default=START, metavar="TEXT", help="how messages say that this server is started")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def _check(given: argparse.Namespace) -> None:
     if not 0 <= given.port <= 65535:
         raise StartError(f"--port {given.port}: a port is 0 to 65535.")
     if not (given.account.isascii() and given.account.isdigit() and len(given.account) == 12):
         raise StartError(f"--account {given.account}: an account number has 12 digits.")
     if not given.region or not all(part.isalnum() and part.isascii() for part in given.region.split("-")):
         raise StartError(f"--region {given.region}: a region is letters, digits and single hyphens, such as {REGION}.")
-    images = ImageTable(
-        commands=dict(_image(text, given.image_runs_commands) for text in given.image),
-        aliases=dict(_pair("--image-alias", text, "*/pytorch-training:*=kennel-train") for text in given.image_alias),
-        remarks=dict(_pair("--image-remark", text, "kennel-train=Python 3.11") for text in given.image_remark),
-        start=given.start_command,
-    )
-    return Config(root=given.root.resolve(), port=given.port, region=given.region, account_id=given.account, images=images)
+    if given.role and not re.fullmatch(r"[\w+=,.@-]{1,64}", given.role, re.ASCII):
+        raise StartError(f"--role {given.role[:100]}: the name of a role is 1 to 64 letters, digits and +=,.@-_ .")
 
 
 def _image(text: str, runs_commands: Sequence[str]) -> tuple[str, Image]:

@@ -13,8 +13,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -26,7 +27,9 @@ from .config import Config
 from .context import Context, Lifecycle, Platform
 from .errors import StartError
 from .http_api import HttpApi
-from .identity.keys import Keys
+from .https_proxy import HttpsProxy
+from .identity.certificate_authority import CertificateAuthority
+from .identity.keys import SESSION, Keys
 from .protocol import service_models
 from .storage.image_index import Registry
 from .storage.log_events import Events
@@ -50,15 +53,23 @@ async def serve(config: Config) -> None:
         cleanup.callback(lock.release)
         listener = _listen(config.port)
         cleanup.callback(listener.close)
+        proxy_listener = _listen_beside(listener.getsockname()[1])
+        cleanup.callback(proxy_listener.close)
         pool = ThreadPoolExecutor(THREADS, "operation")
         cleanup.callback(pool.shutdown)
         service_models.warm()
         platform, parts = services.assemble(_open(config, listener.getsockname()[1], cleanup))
-        await _run(platform, parts, listener, pool, stop)
+        proxy = partial(HttpsProxy, CertificateAuthority(config.root), platform.objects.has_bucket, upstream=config.upstream)
+        await _run(platform, parts, (listener, proxy_listener), pool, proxy, stop)
 
 
 async def _run(
-    platform: Platform, parts: Sequence[Lifecycle], listener: socket.socket, pool: ThreadPoolExecutor, stop: asyncio.Event
+    platform: Platform,
+    parts: Sequence[Lifecycle],
+    listeners: tuple[socket.socket, socket.socket],
+    pool: ThreadPoolExecutor,
+    make_proxy: Callable[..., HttpsProxy],
+    stop: asyncio.Event,
 ) -> None:
     loop = asyncio.get_running_loop()
     front = HttpApi(platform, pool)
@@ -76,9 +87,13 @@ async def _run(
         await cleanup.enter_async_context(running(parts))
         cleanup.push_async_callback(server.shutdown, GRACE)
         cleanup.callback(server.pre_shutdown)  # closes the connections that wait for a request
-        listening = await loop.create_server(server, sock=listener)
+        listening = await loop.create_server(server, sock=listeners[0])
         cleanup.callback(listening.close)
-        _announce(platform)
+        proxy = make_proxy(front=server)
+        proxying = await proxy.listen(listeners[1])
+        cleanup.callback(proxy.close)
+        cleanup.callback(proxying.close)
+        _announce(platform, listeners[1].getsockname()[1])
         await stop.wait()
 
 
@@ -128,6 +143,14 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
+def _listen_beside(port: int) -> socket.socket:
+    """For the HTTPS proxy: on the next port, so that what points there goes on working after a new start, or on any free one."""
+    try:
+        return _listen(port + 1 if port < 65535 else 0)
+    except StartError:
+        return _listen(0)
+
+
 def _open(config: Config, port: int, cleanup: contextlib.ExitStack) -> Context:
     store = Store(config.root)
     cleanup.callback(store.close)
@@ -142,8 +165,10 @@ def _open(config: Config, port: int, cleanup: contextlib.ExitStack) -> Context:
     objects.sweep()
     registry.sweep()
     access_key, secret_key = _keys(config.root)
-    arn = f"arn:aws:iam::{config.account_id}:user/local"
-    owner = Caller(access_key=access_key, secret_key=secret_key, arn=arn, user_id=access_key)
+    arn, user_id = f"arn:aws:iam::{config.account_id}:user/local", access_key
+    if config.role:
+        arn, user_id = f"arn:aws:sts::{config.account_id}:assumed-role/{config.role}/{SESSION}", f"{access_key}:{SESSION}"
+    owner = Caller(access_key=access_key, secret_key=secret_key, arn=arn, user_id=user_id)
     return Context(
         root=config.root,
         store=store,
@@ -177,10 +202,11 @@ def _keys(root: Path) -> tuple[str, str]:
     return kept["access_key"], kept["secret_key"]
 
 
-def _announce(context: Context) -> None:
+def _announce(context: Context, proxy_port: int) -> None:
     """Says where the server is: one line for the person, root/server.json for programs."""
     about = {
         "url": context.endpoint_url,
+        "https_proxy": f"http://{HOST}:{proxy_port}",
         "pid": os.getpid(),
         "region": context.region,
         "account_id": context.account_id,

@@ -7,6 +7,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 """The folder of contract/, train/, serve/ and the other rooms: a checkout, or the place of installed packages."""
 WITHOUT_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 """For a program that must not read the person's ~/.aws, whose settings are for AWS."""
+UPSTREAM_PROXY = "KENNEL_UPSTREAM_PROXY"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 
 
@@ -38,6 +39,24 @@ def pip_settings() -> dict[str, str]:
     found = {name: os.environ[name] for name in names if name in os.environ}
     own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "pip" / "pip.conf"
     return ({"PIP_CONFIG_FILE": str(own)} if own.is_file() else {}) | found
+
+
+def upstream_proxy() -> str:
+    """The proxy through which the person's programs reach HTTPS hosts, empty for none. Where HTTPS_PROXY is the local
+    SageMaker's, which `kennel env` has set, KENNEL_UPSTREAM_PROXY is what it was before."""
+    names = (UPSTREAM_PROXY, "HTTPS_PROXY", "https_proxy")
+    return next((os.environ[name] for name in names if name in os.environ), "")
+
+
+def no_proxy() -> str:
+    """The hosts that are reached without the proxy, separated by commas."""
+    return os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+
+
+def trusted_file() -> Path | None:
+    """The certificate authorities that the person's programs trust, where a variable names them."""
+    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
+    return next((Path(os.environ[name]) for name in names if os.environ.get(name)), None)
 
 
 def ca_of_environment() -> Path | None:

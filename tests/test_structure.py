@@ -25,8 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "httptools",
     },
     "rules": PICTURES | {"contract", "boto3", "botocore", "jinja2", "markupsafe"},
-    "scripts": PICTURES | {"contract", "boto3", "botocore", "rich"},
-    "local_sagemaker": {"botocore", "boto3", "awscrt", "aiohttp", "optuna", "docker", "psutil", "regex"},
+    "scripts": PICTURES | {"contract", "boto3", "botocore", "certifi", "rich"},
+    "local_sagemaker": {"botocore", "boto3", "awscrt", "aiohttp", "cryptography", "optuna", "docker", "psutil", "regex"},
 }
 """What each room may import beside the standard library and itself."""
 
@@ -222,6 +222,7 @@ TOUCHES_FILES = {
     "containers/port_owner.py": "the kernel's files in /proc, of sockets and of who holds them",
     "containers/disk_space.py": "how much room the disk has, on which the container's own folder lies",
     "storage": "databases of the root, the bytes of objects and of images: no container reaches them",
+    "identity/certificate_authority.py": "the authority's own key and certificate in the root",
     "config.py": "the root's path, from the command line",
     "server.py": "the server's own two files in the root",
 }

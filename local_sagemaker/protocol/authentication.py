@@ -1,15 +1,16 @@
 """The first look at a request: is it meant for this server, and was it signed for what it asks? It changes nothing.
 
 Loopback is not enough: every web page in a browser on this machine, and every user of it, can reach a loopback port.
-So the Host must be ours (a rebound DNS name is not), and the signature must have been made for this very operation: a
-signature for one object of S3 must not start a training job, whatever headers are added to it. signature.py proves the rest.
+So the Host must be ours, or AWS's own name for what https_proxy.py ends here (a rebound DNS name is neither), and the signature
+must have been made for this very operation: a signature for one object of S3 must not start a training job, whatever headers are
+added to it. signature.py proves the rest.
 """
 
 import re
 from collections.abc import Iterator
 
 from ..errors import AwsError
-from . import service_models
+from . import aws_names, service_models
 from .signature import Claim, Signed, unsigned_in_version_2
 
 _LOCAL = re.compile(r"(127\.0\.0\.1|localhost|s3\.localhost)(:\d{1,5})?")
@@ -49,9 +50,11 @@ _AUTH_CODES = {
 
 def bucket_of_host(host: str) -> str:
     """The bucket that a Host header names, or "". Raises AccessDenied for a Host that is not this server."""
-    if _LOCAL.fullmatch(host):
+    if _LOCAL.fullmatch(host) or aws_names.is_api(host):
         return ""
     found = _VIRTUAL.fullmatch(host)
+    if not found and (bucket := aws_names.bucket_of(host)):
+        return bucket
     if not found:
         raise AwsError("AccessDenied", "The Host header does not name this server.", 403)
     return found[1]

@@ -17,12 +17,14 @@ _LOCAL = {
     "rules_instance": "ml.t3.medium",
 }
 _AWS = {"train_instance": "ml.g5.xlarge", "serve_instance": "ml.c5.large", "rules_instance": "ml.t3.medium"}
+ROLE = "kennel-execution"
+"""The execution role of the local target. Its owner has taken it on, as a notebook of SageMaker does."""
 
 
 def defaults(name: str, region: str | None, account: str) -> Mapping[str, Any]:
     """What a target knows without being told. `region`: the environment's; `account`: that of the local SageMaker."""
     if name == "local":
-        return _LOCAL | {"role_arn": f"arn:aws:iam::{account}:role/kennel-execution"}
+        return _LOCAL | {"role_arn": f"arn:aws:iam::{account}:role/{ROLE}"}
     return _AWS | {"region": region or boto3.Session().region_name or ""}
 
 

@@ -18,10 +18,11 @@ from botocore.exceptions import ClientError
 from scripts.aws import server_images, server_options
 from scripts.aws.calls import Call
 from scripts.aws.clients import local_session, options
+from scripts.aws.defaults import ROLE
 from scripts.aws.policies import trust
 from scripts.aws.root_lock import end_holder, holder
 from scripts.aws.settings import Settings
-from scripts.config import PROJECT, WITHOUT_AWS_FILES, inherited_environment
+from scripts.config import PROJECT, UPSTREAM_PROXY, WITHOUT_AWS_FILES, inherited_environment, upstream_proxy
 from scripts.errors import RunError
 from scripts.output import complain
 
@@ -38,10 +39,11 @@ class PortTaken(RunError):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One server that answers: its address and the key that it takes."""
+    """One server that answers: its address, the HTTPS proxy that leads AWS's names to it, and the key that it takes."""
 
     url: str
     pid: int
+    https_proxy: str
     access_key: str
     secret_key: str
 
@@ -57,7 +59,7 @@ def running(settings: Settings) -> Server | None:
     """
     try:
         written = json.loads((root(settings) / "server.json").read_text("utf-8"))
-        server = Server(written["url"], int(written["pid"]), written["access_key"], written["secret_key"])
+        server = Server(written["url"], int(written["pid"]), written["https_proxy"], written["access_key"], written["secret_key"])
         host, port = server.url.rpartition("/")[2].split(":")
         if server.pid != holder(root(settings)):
             return None
@@ -71,6 +73,7 @@ def command(settings: Settings, port: int) -> list[str]:
     """The server's command line. Its table of images says what each image name stands for on this machine."""
     options = server_options.read(settings.home)
     place = ["--root", str(root(settings)), "--port", str(port), "--region", settings.region, "--account", options.account]
+    place += ["--role", ROLE]
     return [sys.executable, "-m", "local_sagemaker", *place, *server_images.arguments(settings, options)]
 
 
@@ -108,7 +111,7 @@ def _start(settings: Settings, port: int) -> Server:
         process = subprocess.Popen(
             command(settings, port),
             cwd=folder,
-            env=inherited_environment() | WITHOUT_AWS_FILES | {"PYTHONPATH": str(PROJECT)},
+            env=inherited_environment() | WITHOUT_AWS_FILES | {"PYTHONPATH": str(PROJECT), UPSTREAM_PROXY: upstream_proxy()},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -185,17 +188,6 @@ def _set_up(settings: Settings, server: Server) -> None:
             if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "EntityAlreadyExists"):
                 raise RunError(f"local SageMaker: {error}") from None
     _unfinished(settings).unlink(missing_ok=True)
-
-
-def environment(settings: Settings, server: Server) -> dict[str, str]:
-    """What points any AWS client at the server."""
-    return {
-        "AWS_ENDPOINT_URL": server.url,
-        "AWS_ACCESS_KEY_ID": server.access_key,
-        "AWS_SECRET_ACCESS_KEY": server.secret_key,
-        "AWS_REGION": settings.region,
-        "AWS_DEFAULT_REGION": settings.region,
-    }
 
 
 def stop(settings: Settings) -> bool:

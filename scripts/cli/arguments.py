@@ -165,6 +165,13 @@ def _up(parser: argparse.ArgumentParser) -> None:
                         help="run COMMAND for an image; NAME may have a *; kept for later starts, NAME= forgets")  # fmt: skip
 
 
+def _env(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--shell", choices=("sh", "fish", "powershell"), default="sh", help="whose lines (default: sh, bash, zsh)"
+    )
+    parser.add_argument("--undo", action="store_true", help="the lines that take the variables away again")
+
+
 def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("place", nargs="?", help="a job, a tuning job, a folder or s3:// prefix (default: the last training job)")
     parser.add_argument("--compare", metavar="OTHER", help="another job, folder or prefix: the two side by side")
@@ -251,7 +258,7 @@ VERBS: dict[str, Verb] = {
         False,
     ),
     "up": Verb("start the local SageMaker", "kennel up", _up, cloud=False),
-    "env": Verb("print what points any AWS client at the local SageMaker", 'eval "$(kennel env)"', _nothing, False),
+    "env": Verb("print what points any AWS client at the local SageMaker", 'eval "$(kennel env)"', _env, False),
     "stop": Verb("stop a job, or the local SageMaker", "kennel stop", _stop),
 }
 

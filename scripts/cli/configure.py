@@ -28,6 +28,7 @@ from scripts.cli.verb_config import (
     DemoConfig,
     DoctorConfig,
     DownConfig,
+    EnvConfig,
     InvokeConfig,
     LintImageConfig,
     LogsConfig,
@@ -231,10 +232,6 @@ def _server_options(line: argparse.Namespace, home: Path) -> server_options.Serv
     return kept.changed(line.account, line.image) if line.verb == "up" else kept
 
 
-def _plain(parsed: ParsedCommand) -> Config:
-    return Config(settings=parsed.settings)
-
-
 BUILDERS: Mapping[str, Callable[[ParsedCommand], Config]] = {
     "build": lambda parsed: _images(parsed, pushed=False),
     "push": lambda parsed: _images(parsed, pushed=True),
@@ -252,7 +249,7 @@ BUILDERS: Mapping[str, Callable[[ParsedCommand], Config]] = {
     "down": _down,
     "policies": _policies,
     "demo": _demo,
-    "env": _plain,
+    "env": lambda parsed: EnvConfig(settings=parsed.settings, shell=parsed.line.shell, undo=parsed.line.undo),
     "lint-image": _lint_image,
     "salvage": lambda parsed: _salvage(parsed),
     "doctor": lambda parsed: DoctorConfig(settings=parsed.settings, endpoint_url=config.endpoint_url()),

@@ -25,6 +25,14 @@ class UpConfig(Config):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnvConfig(Config):
+    """`shell`: whose lines are printed. `undo`: those that take the variables away again."""
+
+    shell: str = "sh"
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusConfig(Config):
     json: bool = False
 

@@ -1,20 +1,26 @@
-"""`kennel env`: the lines that point the AWS CLI, boto3 and notebooks at the local SageMaker."""
+"""`kennel env`: the lines that point the AWS CLI, boto3, the SageMaker SDK and notebooks at the local SageMaker."""
 
-import shlex
+from collections.abc import Mapping
 
-from scripts.aws import local_server
+from scripts.aws import client_environment, local_server
 from scripts.aws.calls import Call
-from scripts.aws.job_config import Config
 from scripts.cli.terminal import Terminal
+from scripts.cli.verb_config import EnvConfig
 from scripts.output import emit
 
 
-def plan(config: Config) -> list[Call]:
+def plan(config: EnvConfig) -> list[Call]:
     return []
 
 
-def run(config: Config, output: Terminal) -> int:
-    """Print export lines for a shell; the server is started when it is not up."""
-    for name, value in local_server.environment(config.settings, local_server.ensure(config.settings)).items():
-        emit(f"export {name}={shlex.quote(value)}")
+def run(config: EnvConfig, output: Terminal) -> int:
+    """Print the lines for a shell; the server is started when it is not up, unless they undo what the lines before did."""
+    values: Mapping[str, str | None]
+    if config.undo:
+        values = client_environment.undone(config.settings)
+    else:
+        values = client_environment.variables(config.settings, local_server.ensure(config.settings))
+    line = client_environment.SHELLS[config.shell]
+    for name, value in values.items():
+        emit(line(name, value))
     return 0

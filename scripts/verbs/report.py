@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from scripts.aws import local_server
+from scripts.aws import client_environment, local_server
 from scripts.aws.api import Target, connect
 from scripts.aws.calls import Call
 from scripts.aws.settings import Settings
@@ -107,7 +107,7 @@ def _environment(settings: Settings, remote: bool) -> dict[str, str]:
         return inherited_environment()
     if settings.target == "aws":
         return whole_environment() | ({"AWS_DEFAULT_REGION": settings.region} if settings.region else {})
-    return inherited_environment() | WITHOUT_AWS_FILES | local_server.environment(settings, local_server.ensure(settings))
+    return inherited_environment() | WITHOUT_AWS_FILES | client_environment.plain(settings, local_server.ensure(settings))
 
 
 def _described(target: Target, name: str, config: ReportConfig) -> Path:

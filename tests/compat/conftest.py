@@ -10,9 +10,6 @@ import pytest
 from tests.support.compat_client import Client
 from tests.support.person import Kennel, write_pictures
 
-QUIET = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
-"""The SDKs' own switch against telemetry, in their own configuration file."""
-
 
 @pytest.fixture(scope="session")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
@@ -21,10 +18,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     kennel.run("up", "--port", "0")
     try:
         exported = (shlex.split(line)[1] for line in kennel.run("env").stdout.splitlines())
-        settings = kennel.folder / "sagemaker.yaml"
-        settings.write_text(QUIET)
         own = {"PATH": os.environ["PATH"], "HOME": str(kennel.folder), "LANG": "C.UTF-8"}
-        own["SAGEMAKER_USER_CONFIG_OVERRIDE"] = str(settings)
         yield Client(kennel.folder, own | dict(pair.split("=", 1) for pair in exported))
     finally:
         kennel.run("stop")

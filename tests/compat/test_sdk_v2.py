@@ -7,11 +7,21 @@ from pathlib import Path
 import pytest
 
 from contract import metrics
-from tests.compat.conftest import QUIET
 from tests.support.compat_client import HERE, Client
 from tests.support.local_server import TRAIN_IMAGE, LocalServer
 
 pytestmark = pytest.mark.slow
+QUIET = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
+"""The SDK's own switch against telemetry, in its own configuration file; `kennel env` sets it too."""
+IDENTITY = """
+import sagemaker
+print("ROLE", sagemaker.get_execution_role())
+session = sagemaker.Session()
+print("SESSION", session.default_bucket(), session.account_id())
+open("a.txt", "w").write("x")
+print("SENT", session.upload_data("a.txt", key_prefix="data"))
+"""
+"""How people's notebooks begin. Each of these asks AWS's own STS, whatever AWS_ENDPOINT_URL says."""
 
 
 def test_a_notebook_fits_tunes_deploys_asks_and_removes(client: Client, pictures: Path) -> None:
@@ -51,9 +61,21 @@ def test_a_script_is_fitted_tuned_and_attached_to_under_awss_own_image_name(tmp_
     assert re.search(r'^BEST "average test loss" "(16|32)" s3://bucket/\S+/output/model.tar.gz$', said, re.MULTILINE)
 
 
+def test_a_notebook_knows_its_role_its_bucket_and_its_account(client: Client) -> None:
+    program = client.folder / "identity.py"
+    program.write_text(IDENTITY)
+    said = client.run("sdk-v2", program)
+    assert "ROLE arn:aws:iam::000000000000:role/kennel-execution\n" in said
+    assert "SESSION sagemaker-us-east-1-000000000000 000000000000\n" in said
+    assert "SENT s3://sagemaker-us-east-1-000000000000/data/a.txt\n" in said
+
+
 def test_what_would_leave_this_machine_is_refused_and_seen(client: Client) -> None:
-    """`account_id` asks AWS's own STS, whatever AWS_ENDPOINT_URL says. The guard that the other tests rely on has to see that."""
+    """Without the proxy `account_id` asks AWS's own STS. The guard that the other tests rely on has to see that."""
     program = client.folder / "outside.py"
-    program.write_text("import sagemaker\nsagemaker.Session(default_bucket='kennel-local').account_id()\n")
+    program.write_text(
+        "import os, sagemaker\ndel os.environ['HTTPS_PROXY'], os.environ['https_proxy']\n"
+        "sagemaker.Session(default_bucket='kennel-local').account_id()\n"
+    )
     said = client.run("sdk-v2", program, status=1, reaches={"sts.us-east-1.amazonaws.com"})
     assert "this program may talk to this machine only" in said

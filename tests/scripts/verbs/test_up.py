@@ -1,11 +1,13 @@
 """`kennel up`, `env`, `doctor` and `stop`: a local SageMaker of a folder's own.
 
 Also scripts.verbs.env, scripts.verbs.doctor, scripts.verbs.stop, scripts.aws.api, scripts.aws.local_server,
+scripts.aws.client_environment,
 scripts.cli.terminal and scripts.output.
 """
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -45,6 +47,56 @@ def test_a_server_is_started_found_and_stopped(own: Kennel) -> None:
     assert own.run("stop").stdout == "local SageMaker stopped\n"
     wait_until(lambda: not psutil.pid_exists(about["pid"]))  # it has ended; init may need a moment to take note of it
     assert own.run("stop").stdout == "local SageMaker was not up\n"
+
+
+NOTEBOOK = """
+import boto3, urllib.request
+sts = boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com")  # as the SageMaker SDK has it
+role = sts.get_caller_identity()["Arn"].split("/")[1]
+print(boto3.client("iam").get_role(RoleName=role)["Role"]["Arn"])
+s3 = boto3.client("s3")
+s3.put_object(Bucket="kennel-local", Key="a.txt", Body=b"a picture")
+url = s3.generate_presigned_url("get_object", Params={"Bucket": "kennel-local", "Key": "a.txt"})
+print(urllib.request.urlopen(url).read().decode())
+try:
+    urllib.request.urlopen("https://kennel-local.s3.amazonaws.com/a.txt")
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "fish", "pwsh"])
+def test_what_env_prints_points_a_shells_programs_here_and_can_be_undone(own: Kennel, shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    kind = {"fish": "fish", "pwsh": "powershell"}.get(shell, "sh")
+    (own.folder / "it's.py").write_text(NOTEBOOK)
+    lines = own.run("env", "--shell", kind).stdout + f'{sys.executable} "it\'s.py"\n'
+    lines += own.run("env", "--shell", kind, "--undo").stdout + "env\n"
+    script = own.folder / "script"
+    script.write_text(lines)
+    before = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
+    done = subprocess.run([shell, script], cwd=own.folder, env=before, capture_output=True, text=True, timeout=100)
+    answers, _, after = done.stdout.partition("403\n")
+    assert answers.splitlines() == ["arn:aws:iam::000000000000:role/kennel-execution", "a picture"], done.stderr
+    left = dict(line.partition("=")[::2] for line in after.splitlines())
+    assert not {"AWS_ENDPOINT_URL", "HTTPS_PROXY", "https_proxy", "AWS_CA_BUNDLE", "SSL_CERT_FILE"} & left.keys()
+
+
+def test_the_persons_own_proxy_and_authorities_stay_in_use(own: Kennel) -> None:
+    mine = own.folder / "mine.pem"
+    mine.write_text("# mine\n")
+    given = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "intranet.example,localhost", "SSL_CERT_FILE": str(mine)}
+    lines = dict(line.removeprefix("export ").split("=", 1) for line in own.run("env", **given).stdout.splitlines())
+    assert lines["KENNEL_UPSTREAM_PROXY"] == "http://proxy.example:3128" and "127.0.0.1:" in lines["https_proxy"]
+    assert lines["NO_PROXY"] == "intranet.example,localhost,127.0.0.1,::1"
+    bundle = Path(lines["SSL_CERT_FILE"]).read_text()
+    assert bundle.startswith("# mine\n-----BEGIN CERTIFICATE-----")
+    again = dict(line.removeprefix("export ").split("=", 1) for line in own.run("env", **lines).stdout.splitlines())
+    assert again == lines, "a second time in the same shell changes nothing"
+    assert "export HTTPS_PROXY=http://proxy.example:3128" in own.run("env", "--undo", **lines).stdout
+    given["SSL_CERT_FILE"] = str(own.folder / "none.pem")
+    assert "none.pem cannot be read" in own.run("env", **given, status=1).stderr
 
 
 def test_the_account_and_the_persons_images_are_kept_for_every_start(own: Kennel) -> None:
