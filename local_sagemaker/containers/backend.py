@@ -131,9 +131,9 @@ class Backend(Protocol):
         """The network interface over which the hosts of a job reach each other."""
         ...
 
-    def cluster_environment(self, hosts: int) -> dict[str, str]:
+    def cluster_environment(self, hosts: int, *, calls_us: bool) -> dict[str, str]:
         """What the program needs beside resourceconfig.json when it runs on so many hosts: where algo-1 is, if that name does not
-        resolve, and to leave a GPU alone that two hosts would share."""
+        resolve; a port there of the job's own, where jobs share a network; to leave a GPU alone that two hosts would share."""
         ...
 
     def seen_base(self, folder: Path) -> str:

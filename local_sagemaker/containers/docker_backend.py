@@ -3,8 +3,9 @@
 What of a container's folder lies directly below opt/ml is bind-mounted at /opt/ml (so an image's own /opt/ml/code stays
 visible); input data and models cannot be written to, nor can a folder above them be renamed. The hosts of a training job have a
 bridge network of their own, in which their names resolve. A serving container answers at a loopback port, an isolated one at its
-address on a network of its own that leads nowhere. A container that calls this server is on this machine's own network. The
-instance type decides one thing: whether GPUs are asked for. There is no limit on memory and CPUs.
+address on a network of its own that leads nowhere. A container that calls this server is on this machine's own network, where the
+names of its job's hosts all lead to this machine. The instance type decides one thing: whether GPUs are asked for. There is no
+limit on memory and CPUs.
 """
 
 import hashlib
@@ -28,6 +29,7 @@ from .backend import (
 )
 from .docker_container import DockerContainer, EndedContainer
 from .docker_engine import ENGINE_ERRORS, FOLDER, NETWORK, ROOT, Engine, PullReference, in_short
+from .port_owner import free_port
 from .untrusted_folder import UntrustedFolder
 
 ML = "/opt/ml"
@@ -59,9 +61,9 @@ class DockerBackend:
         """Docker's name for it; a single isolated host has no network."""
         return "lo" if isolated and hosts == 1 else "eth0"
 
-    def cluster_environment(self, hosts: int) -> dict[str, str]:
-        """Host names resolve."""
-        return WITHOUT_GPUS if hosts > 1 else {}
+    def cluster_environment(self, hosts: int, *, calls_us: bool) -> dict[str, str]:
+        """Host names resolve; on this machine's own network a port has to be the job's own."""
+        return ({"MASTER_PORT": str(free_port())} if calls_us else {}) | (WITHOUT_GPUS if hosts > 1 else {})
 
     def seen_base(self, folder: Path) -> str:
         """Where the platform puts it."""
@@ -156,7 +158,8 @@ def create_arguments(spec: ContainerSpec, *, root: Path, image: str, memory: int
 
 def _networking(spec: ContainerSpec, network: str | None) -> Mapping[str, Any]:
     if spec.calls_us:  # we listen on this machine's loopback interface alone
-        return {"network_mode": "host"} | ({"extra_hosts": {spec.hostname: "127.0.0.1"}} if spec.hostname else {})
+        hosts = spec.hosts or tuple(filter(None, [spec.hostname]))
+        return {"network_mode": "host"} | ({"extra_hosts": dict.fromkeys(hosts, "127.0.0.1")} if hosts else {})
     # A resolver of the host's must not carry names out of an isolated network.
     cut_off = {"dns": ["127.0.0.1"]} if spec.isolated else {}
     if network is None and spec.isolated:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import sys
 
 import psutil
@@ -56,3 +57,10 @@ def _sockets_below(top: int) -> set[str]:
                         if kind == "socket":
                             found.add(inode.strip("[]"))
     return found
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -19,7 +19,6 @@ import contextlib
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -32,7 +31,7 @@ import psutil
 from ..image_table import Image
 from . import orphans
 from .backend import EXIT, WITHOUT_GPUS, CannotStart, ContainerSpec, base_of, exit_code_of, note_of, write_note
-from .port_owner import PortOwner
+from .port_owner import PortOwner, free_port
 from .untrusted_folder import Refused, UntrustedFolder
 
 INIT = Path(__file__).with_name("container_init.py")
@@ -171,7 +170,7 @@ class ProcessBackend:
         """Every host is this machine."""
         return "lo"
 
-    def cluster_environment(self, hosts: int) -> dict[str, str]:
+    def cluster_environment(self, hosts: int, *, calls_us: bool) -> dict[str, str]:
         """Hosts are processes of this machine: MASTER_ADDR and MASTER_PORT say where algo-1 is, at a port of this job's own."""
         place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
         return place | (WITHOUT_GPUS if hosts > 1 else {})
@@ -240,10 +239,3 @@ class ProcessBackend:
         if not (isinstance(pid, int) and 0 < pid < 1 << 31 and isinstance(started, float) and isinstance(port, int | None)):
             return None
         return ProcessContainer(folder, pid, started, port, self._inits)
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

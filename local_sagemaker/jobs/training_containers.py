@@ -25,6 +25,8 @@ from .training_state import FAILURE_LIMIT, TrainingJob
 
 GROUP = execution_role.TRAINING_LOGS
 END_MARK = "training_job_end.ts"
+SUBMIT_DIRECTORY = "sagemaker_submit_directory"
+"""The hyperparameter of SageMaker's script mode that says where the code is."""
 PROFILING_INTERVAL = 500
 """Milliseconds between two samples of system metrics, unless the request says otherwise."""
 
@@ -78,7 +80,7 @@ class TrainingContainers:
         if "CheckpointConfig" in self._request:
             for sync in self._syncs[: len(self.hosts)]:
                 sync.restore()
-        cluster = backend.cluster_environment(len(self.hosts)) | self._credentials(backend, calls_us)
+        cluster = backend.cluster_environment(len(self.hosts), calls_us=calls_us) | self._credentials(backend, calls_us)
         self._running = {}
         try:
             for host in self.hosts:
@@ -90,10 +92,13 @@ class TrainingContainers:
     def _has_to_call_us(self, backend: Backend) -> bool:
         """Whether the job fetches something from this server that its backend does not let it reach: the code of a script, say.
 
-        One host can be given a way here. Several have a network of their own, which they need more.
+        Such containers are on this machine's own network. Several hosts have one of their own, which they need more unless it is
+        their script that they have to fetch: without it nothing runs.
         """
-        if self._isolated or backend.reaches_us or len(self.hosts) > 1:
+        if self._isolated or backend.reaches_us:
             return False
+        if len(self.hosts) > 1:
+            return "s3://" in self._request.get("HyperParameters", {}).get(SUBMIT_DIRECTORY, "")
         return bool(execution_role.of_training_job(self._request).objects)
 
     def _credentials(self, backend: Backend, calls_us: bool) -> dict[str, str]:

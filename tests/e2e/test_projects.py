@@ -1,140 +1,15 @@
 """Scripts as people wrote them (tests/projects), trained through plain boto3 under AWS's image names; rules look into each."""
 
-import io
-import json
-import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
-from smdebug import modes
-from smdebug.trials import create_trial
 
-from tests.support import projects
-from tests.support.local_server import ROLE, wait_until
-from tests.support.person import Kennel, write_pictures
-from tests.support.projects import PROJECTS, RULES_IMAGE, TRAINING_IMAGE, Project
+from tests.support.project_jobs import Machine, train_and_check
+from tests.support.projects import PROJECTS, Project
 
 QUICK = ("unhooked_phases", "literal_paths", "served_from_one_file")
 """Those of `make test`; the others are `make test-projects`."""
-DEBUGGER = ("VanishingGradient", "Overfit", "PoorWeightInitialization", "LossNotDecreasing")
-COLLECTIONS = (("losses", {}), ("gradients", {}), ("relu_input", {"include_regex": ".*relu_input", "reductions": "variance"}))
-
-
-class Machine:
-    """A person's folder with a local SageMaker, and plain clients of it. `pictures`: where those lie in S3."""
-
-    def __init__(self, folder: Path) -> None:
-        self.kennel = Kennel(folder)
-        self.kennel.run("up", "--port", "0")
-        about = json.loads((folder / ".kennel" / "local" / "server.json").read_text())
-        keys = {"aws_access_key_id": about["access_key"], "aws_secret_access_key": about["secret_key"]}
-        self.sagemaker, self.s3, self.logs = (
-            boto3.client(name, endpoint_url=about["url"], region_name="us-east-1", **keys) for name in ("sagemaker", "s3", "logs")
-        )
-        self.s3.create_bucket(Bucket="mine")
-        pictures = write_pictures(folder / "pictures", classes=3, each=4, size=40)
-        for path in sorted(pictures.rglob("*.jpg")):
-            self.s3.upload_file(str(path), "mine", f"dogImages/{path.relative_to(pictures)}")
-
-    def train(self, project: Project) -> dict[str, Any]:
-        """DescribeTrainingJob once the job and its rules have ended."""
-        projects.put_weights(self.kennel.folder / ".kennel" / "cache", project.pretrained)
-        source = f"code/{project.name}/sourcedir.tar.gz"
-        self.s3.put_object(Bucket="mine", Key=source, Body=projects.source_archive(project))
-        name = project.name.replace("_", "-")
-        request = _request(project, name)
-        request["HyperParameters"] = projects.sent_hyperparameters(project, f"s3://mine/{source}")
-        self.sagemaker.create_training_job(**request)
-        job: dict[str, Any] = {}
-
-        def ended() -> bool:
-            job.update(self.sagemaker.describe_training_job(TrainingJobName=name))
-            return job["TrainingJobStatus"] not in ("InProgress", "Stopping") and not any(
-                one["RuleEvaluationStatus"] in ("InProgress", "Stopping") for one in _rules(job)
-            )
-
-        wait_until(ended, 300)
-        return job
-
-    def printed(self, job: str) -> str:
-        """The end of what the job's hosts printed."""
-        found = self.logs.filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{job}/")
-        return "\n".join(event["message"] for event in found["events"])[-6000:]
-
-    def members(self, job: str, archive: str) -> set[str]:
-        """The files in an archive of the job's output."""
-        body = self.s3.get_object(Bucket="mine", Key=f"out/{job}/output/{archive}")["Body"].read()
-        with tarfile.open(fileobj=io.BytesIO(body)) as tar:
-            return {member.name for member in tar.getmembers() if member.isfile()}
-
-    def tensors(self, job: str, folder: Path) -> Any:
-        """smdebug's trial of the tensors that the job left in S3."""
-        prefix = f"tensors/{job}/debug-output/"
-        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket="mine", Prefix=prefix):
-            for item in page["Contents"]:
-                path = folder / item["Key"].removeprefix(prefix)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self.s3.download_file("mine", item["Key"], str(path))
-        return create_trial(str(folder))
-
-
-def _request(project: Project, name: str) -> dict[str, Any]:
-    channels = [
-        {
-            "ChannelName": channel,
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://mine/dogImages/{part}".rstrip("/")}},
-        }
-        for channel, part in project.channels.items()
-    ]
-    rules = {
-        "DebugRuleConfigurations": [
-            {
-                "RuleConfigurationName": rule,
-                "RuleEvaluatorImage": RULES_IMAGE,
-                "RuleParameters": {"rule_to_invoke": rule},
-            }
-            for rule in DEBUGGER
-        ],
-        "ProfilerRuleConfigurations": [
-            {
-                "RuleConfigurationName": "LowGPUUtilization",
-                "RuleEvaluatorImage": RULES_IMAGE,
-                "RuleParameters": {"rule_to_invoke": "LowGPUUtilization"},
-            }
-        ],
-    }
-    saved = {"save_interval": "1"}
-    return {
-        "TrainingJobName": name,
-        "AlgorithmSpecification": {
-            "TrainingImage": TRAINING_IMAGE,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": [dict(project.metric)],
-            "EnableSageMakerMetricsTimeSeries": True,
-        },
-        "RoleArn": ROLE,
-        "InputDataConfig": channels,
-        "OutputDataConfig": {"S3OutputPath": "s3://mine/out"},
-        "ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": project.instances, "VolumeSizeInGB": 30},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
-        "DebugHookConfig": {
-            "S3OutputPath": "s3://mine/tensors",
-            "HookParameters": saved,
-            "CollectionConfigurations": [
-                {"CollectionName": one, "CollectionParameters": {**saved, **parameters}} for one, parameters in COLLECTIONS
-            ],
-        },
-        "ProfilerConfig": {"S3OutputPath": "s3://mine/profiles", "ProfilingIntervalInMilliseconds": 500},
-        **rules,
-    }
-
-
-def _rules(job: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*job["DebugRuleEvaluationStatuses"], *job["ProfilerRuleEvaluationStatuses"]]
 
 
 @pytest.fixture(scope="module")
@@ -150,31 +25,4 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     [pytest.param(one, id=one.name, marks=() if one.name in QUICK else pytest.mark.slow) for one in PROJECTS],
 )
 def test_a_persons_project_trains_as_it_is(machine: Machine, project: Project, tmp_path: Path) -> None:
-    projects.skip_without_packages(project, tmp_path / "packages")
-    began = time.monotonic()
-    job = machine.train(project)
-    name = job["TrainingJobName"]
-    if job["TrainingJobStatus"] != "Completed":
-        pytest.fail(f"{job['FailureReason']}\n{machine.printed(name)}")
-    print(f"{name}: {time.monotonic() - began:.1f} s with its rules, {job['TrainingTimeInSeconds']} s of them training")
-
-    assert machine.members(name, "model.tar.gz") == set(project.saved)
-    assert not project.output or set(project.output) <= machine.members(name, "output.tar.gz")
-    [metric] = job["FinalMetricDataList"]
-    assert metric["MetricName"] == project.metric["Name"] and 0 <= metric["Value"] < 100
-
-    trial = machine.tensors(name, tmp_path / "tensors")
-    assert trial.tensor_names(collection="losses") == [project.loss], machine.printed(name)
-    for mode in project.modes:
-        steps = trial.tensor(project.loss).steps(mode=modes[mode])
-        assert steps, f"no loss of {mode}"
-        assert all(0 <= float(trial.tensor(project.loss).value(step, mode=modes[mode]).mean()) < 50 for step in steps)
-    assert trial.tensor_names(collection="gradients")
-
-    found = {one["RuleConfigurationName"]: (one["RuleEvaluationStatus"], one.get("StatusDetails", "")) for one in _rules(job)}
-    assert set(found) == {*DEBUGGER, "LowGPUUtilization"}
-    print("\n".join(f"   {rule:26} {status} {details}" for rule, (status, details) in found.items()))
-    if project.modes == ("GLOBAL",):
-        status, details = found.pop("Overfit")
-        assert status == "Error" and "the script sets no mode. Call hook.set_mode" in details
-    assert {status for status, _ in found.values()} <= {"IssuesFound", "NoIssuesFound"}, found
+    train_and_check(machine, project, tmp_path)

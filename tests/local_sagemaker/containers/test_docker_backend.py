@@ -125,5 +125,11 @@ def test_a_container_that_calls_the_server_is_on_its_network_and_one_that_yields
     evaluator = arguments(tmp_path, calls_us=True, yields=True)
     assert evaluator["network_mode"] == "host" and evaluator["hostname"] is None and evaluator["cpu_shares"] < 1024
     assert network_of(spec(tmp_path, calls_us=True)) == (None, False)
+    hosts = ("algo-1", "algo-2")
+    script = arguments(tmp_path, calls_us=True, hosts=hosts, hostname="algo-2")
+    assert script["network_mode"] == "host" and script["extra_hosts"] == dict.fromkeys(hosts, "127.0.0.1")
+    backend = DockerBackend(tmp_path, lambda image: None, str)
+    ports = [backend.cluster_environment(2, calls_us=calls_us).get("MASTER_PORT") for calls_us in (True, False)]
+    assert int(ports[0]) > 1024 and ports[1] is None, "jobs share the ports of this machine's network"
     training = arguments(tmp_path)
     assert training["cpu_shares"] is None and "network_mode" not in training
