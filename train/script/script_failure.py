@@ -22,6 +22,7 @@ _OWN = Path(__file__).parent
 NO_DOWNLOAD = (
     "nothing can be downloaded here; on this machine kennel weights FILE puts pretrained weights where torchvision looks"
 )
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
 _OPENING = "Traceback (most recent call last):"
 _RANK = re.compile(r"\[(?:rank|default)\d+\]: ?")
 """What PyTorch and torchrun put before each line of a rank's error."""
@@ -51,6 +52,8 @@ def of(kind: str, ended: Ended, command: Sequence[str], environ: Mapping[str, st
         extra = f"killed by {process.signal_name(-ended.status)}"
     elif "urlopen error" in message or "ConnectionError" in message:
         extra = NO_DOWNLOAD
+    elif missing := _MISSING.match(message):
+        extra = f"no {missing[1]} here: requirements.txt beside the entry point installs packages, and source_dir sends files"
     lines = [f"ExitCode {code}", f'ErrorMessage "{shortened(message, _MESSAGE)}"']
     lines += [f'ExtraInfo "{extra}"'] if extra else []
     lines.append(f'Command "{shortened(shlex.join(scrubbed(word, environ) for word in command), _COMMAND)}"')

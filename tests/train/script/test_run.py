@@ -15,7 +15,12 @@ from tests.support.train_jobs import ended, wait_until
     [
         ({"train.py": "def f():\n    raise ValueError('bad lr')\nf()"}, "train.py", 1, ["ValueError: bad lr (train.py:2 in f)"]),
         ({"train.py": "x = ("}, "train.py", 1, ["SyntaxError: '(' was never closed (train.py:1)"]),
-        ({"train.py": "import nosuch"}, "train.py", 1, ["ModuleNotFoundError: No module named 'nosuch'"]),
+        (
+            {"train.py": "import nosuch.thing"},
+            "train.py",
+            1,
+            ["ModuleNotFoundError: No module named 'nosuch'", "no nosuch here: requirements.txt beside the entry point installs"],
+        ),
         (
             {"train.py": "import argparse\nargparse.ArgumentParser().parse_args()"},
             "train.py",
