@@ -36,8 +36,12 @@ def read_config(arguments: Sequence[str]) -> Config:
     """The settings of a command line. Raises StartError; `--help` and unknown options end the program with argparse's words."""
     given = _parser().parse_args(arguments)
     _check(given)
+    commands = dict(_image(text, given.image_runs_commands) for text in given.image)
+    for name in given.image_runs_commands:
+        if name not in commands:
+            raise StartError(f"--image-runs-commands {name}: no --image of that name is given; give '{name}=COMMAND' too.")
     images = ImageTable(
-        commands=dict(_image(text, given.image_runs_commands) for text in given.image),
+        commands=commands,
         aliases=dict(_pair("--image-alias", text, "*/pytorch-training:*=kennel-train") for text in given.image_alias),
         remarks=dict(_pair("--image-remark", text, "kennel-train=Python 3.11") for text in given.image_remark),
         start=given.start_command,

@@ -4,10 +4,13 @@ The script is read and never run. What is guessed is marked as a guess, and noth
 """
 
 import json
+import shlex
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 from scripts.aws.calls import Call
-from scripts.aws.settings import FILE, kennel_command
+from scripts.aws.settings import FILE, HOME, kennel_command
 from scripts.cli.terminal import Terminal
 from scripts.cli.verb_config import CODE, InitConfig
 from scripts.errors import LaunchError
@@ -35,9 +38,14 @@ def run(config: InitConfig, output: Terminal) -> int:
     output.line(f"{folder / FILE}, and in {folder / CODE}: {', '.join(config.files)}")
     for line in _said(config):
         output.line(line)
-    up, train = kennel_command("up", config.settings), kennel_command("train", config.settings)
-    output.line(f"next  cd {folder} && {up} && {train}")
+    output.line(f"next  cd {shlex.quote(str(folder))} && {_typed(config, 'up')} && {_typed(config, 'train')}")
     return 0
+
+
+def _typed(config: InitConfig, verb: str) -> str:
+    """A kennel command as it can be typed in the project, where a path from here leads nowhere."""
+    command = kennel_command(verb, replace(config.settings, home=HOME))
+    return f"{shlex.quote(str(Path.cwd()))}/{command}" if command.startswith(".venv/") else command
 
 
 def _said(config: InitConfig) -> list[str]:

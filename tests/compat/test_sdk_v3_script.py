@@ -36,7 +36,9 @@ dist.destroy_process_group()
 """
 
 
-def test_the_sdks_own_driver_runs_scripts_as_on_aws(client: Client) -> None:
+@pytest.fixture(scope="module")
+def person(client: Client) -> Client:
+    """The client's folder, with the scripts and their data."""
     wheels = write_wheel(client.folder / "wheels", "kennel_toy", {"kennel_toy.py": "WORD = 'installed'\n"})
     requirements = f"--no-index\n--find-links {wheels}\nkennel-toy\n"
     files = {"train.py": TRAIN, "ranks.py": RANKS, "requirements.txt": requirements}
@@ -44,7 +46,16 @@ def test_the_sdks_own_driver_runs_scripts_as_on_aws(client: Client) -> None:
     for place, text in {**{f"code/{name}": text for name, text in files.items()}, "data/a.txt": "", "data/b.txt": ""}.items():
         (client.folder / place).parent.mkdir(exist_ok=True)
         (client.folder / place).write_text(text)
-    said = client.run("sdk-v3", HERE / "sdk_v3_script.py", client.folder)
+    return client
+
+
+def test_a_tuner_searches(person: Client) -> None:
+    said = person.run("sdk-v3", HERE / "sdk_v3_script.py", person.folder, "tune")
+    assert re.search(r"^TUNED Completed 2$", said, re.MULTILINE), said[-3000:]
+
+
+def test_the_sdks_own_driver_runs_scripts_as_on_aws(person: Client) -> None:
+    said = person.run("sdk-v3", HERE / "sdk_v3_script.py", person.folder, "train")
     assert re.search(r"^IMAGE 763104351884\.dkr\.ecr\.us-east-1\.amazonaws\.com/pytorch-training:2\.5", said, re.MULTILINE)
     assert "GIVEN 8 two words True [8, 4] installed ['a.txt', 'b.txt']" in said
     assert "PLACES /opt/ml/input/data/code /opt/ml/model " in said

@@ -28,6 +28,22 @@ if given.get("wait"):
     time.sleep(600)
 """
 
+RANKS = """
+import torch.distributed as dist
+dist.init_process_group("gloo")
+print("Average loss:", float(dist.get_world_size()), flush=True)
+dist.barrier()
+dist.destroy_process_group()
+"""
+START = """
+number=$(python3 -c '
+import json
+given = json.load(open("/opt/ml/input/config/resourceconfig.json"))
+print(given["hosts"].index(given["current_host"]))')
+cd /opt/ml/input/data/code
+torchrun --nnodes=2 --nproc_per_node=1 --master_addr=algo-1 --master_port=7777 --node_rank=$number ranks.py
+"""
+
 
 class Person:
     """Clients of the server that `kennel up` started in a folder."""
@@ -36,7 +52,8 @@ class Person:
         about = json.loads((kennel.folder / ".kennel" / "local" / "server.json").read_text())
         session = boto3.Session(about["access_key"], about["secret_key"], region_name="us-east-1")
         self.s3, self.sagemaker = (session.client(name, endpoint_url=about["url"]) for name in ("s3", "sagemaker"))
-        self.s3.put_object(Bucket="kennel-local", Key="code/train.py", Body=TRAIN.encode())
+        for name, text in (("train.py", TRAIN), ("ranks.py", RANKS), ("ranks.sh", START)):
+            self.s3.put_object(Bucket="kennel-local", Key=f"code/{name}", Body=text.encode())
 
     def create(self, name: str, *, hosts: int = 1, entry: list[str], arguments: list[str], **hyperparameters: str) -> None:
         source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://kennel-local/code"}}
@@ -106,3 +123,11 @@ def test_a_stop_reaches_it_and_its_model_is_kept(person: Person) -> None:
     model = person.s3.get_object(Bucket="kennel-local", Key="out/stopped/output/model.tar.gz")["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(model)) as tar:
         assert tar.extractfile("saved").read() == b"saved at the stop"
+
+
+def test_several_hosts_find_each_other_by_their_names(person: Person) -> None:
+    """As the SDK's Torchrun() starts them: algo-1 and port 7777."""
+    person.create("hosts", hosts=2, entry=["/bin/bash", "/opt/ml/input/data/code/ranks.sh"], arguments=[])
+    job = person.ended("hosts")
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert [found["Value"] for found in job["FinalMetricDataList"]] == [2.0]

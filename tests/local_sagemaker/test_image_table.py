@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from local_sagemaker.config import read_config
+from local_sagemaker.errors import StartError
 from local_sagemaker.image_table import Image, ImageTable
 from tests.support.local_server import (
     PROCESSING_IMAGE,
@@ -77,6 +78,8 @@ def test_an_image_may_run_the_commands_that_jobs_bring(tmp_path: Path) -> None:
     commands = read_config(["--root", str(tmp_path), *given]).images.commands
     assert commands["mine:1"] == Image(command=("run", "it"), environment={"A": "b"}, runs_commands=True)
     assert not commands["other:1"].runs_commands
+    with pytest.raises(StartError, match=r"^--image-runs-commands their:1: no --image of that name is given"):
+        read_config(["--root", str(tmp_path), *given, "--image-runs-commands", "their:1"])
 
 
 def test_a_job_an_evaluation_and_an_endpoint_run_as_another_image_and_say_so(tmp_path: Path) -> None:

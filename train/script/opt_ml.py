@@ -21,8 +21,8 @@ PLACE, HOSTS = Path("/opt/ml"), Path("/etc/hosts")
 ASKED, NEEDED = "asked", "needed"
 REMEDIES = {
     ASKED: "a script that names it by itself needs os.environ['SM_MODEL_DIR'] and its like",
-    NEEDED: "the job's command names it and is not run; run as root, have the machine allow user namespaces "
-    "(sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns), or run the job in Docker (BACKEND=docker)",
+    NEEDED: "the job's command names it and is not run; start the local SageMaker as root, or have the machine allow user "
+    "namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)",
 }
 
 

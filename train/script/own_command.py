@@ -58,7 +58,7 @@ def _check(layout: Layout) -> None:
     if layout.base != DEFAULT_BASE and driver.is_file() and _MPI_DRIVER in driver.read_text(encoding="utf-8", errors="replace"):
         raise ConfigError(
             "distributed=MPI(): the SDK's driver starts sshd and writes /etc/environment, which is this machine's own here; give "
-            "Torchrun(), SourceCode(command='mpirun ...'), or run the job in Docker (BACKEND=docker)"
+            "Torchrun(), or SourceCode(command='mpirun ...')"
         )
 
 

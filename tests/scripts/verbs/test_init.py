@@ -51,3 +51,13 @@ def test_any_name_and_text_comes_back_out_of_the_file() -> None:
 def test_a_dry_run_writes_nothing(kennel: Kennel) -> None:
     (kennel.folder / "train.py").write_text(SCRIPT)
     assert kennel.plan("init", "--from", "train.py") == [] and not (kennel.folder / "train").exists()
+
+
+def test_the_next_commands_can_be_typed_in_the_project(kennel: Kennel) -> None:
+    """The program of a checkout's .venv is found from there too."""
+    (kennel.folder / ".venv" / "bin").mkdir(parents=True)
+    (kennel.folder / ".venv" / "bin" / "kennel").touch()
+    (kennel.folder / "train.py").write_text(SCRIPT)
+    said = kennel.run("init", "--from", "train.py", "--to", "my project", PATH="/usr/bin:/bin").stdout
+    program = f"{kennel.folder}/.venv/bin/kennel"
+    assert said.splitlines()[-1] == f"next  cd 'my project' && {program} up && {program} train"

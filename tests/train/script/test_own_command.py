@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from smdebug.trials import create_trial
 
 from tests.support.script_jobs import ScriptContainer, write_wheel
 from tests.support.train_jobs import ENVIRON, ROOT, Ended, ended, wait_until
@@ -55,6 +56,19 @@ def test_it_has_opt_ml_and_the_jobs_own_python_and_programs(job: ScriptContainer
     seen = json.loads(environment)
     assert not [name for name in seen if name.startswith("SM_")], "the platform gives such a command none"
     assert seen["MASTER_ADDR"] == "algo-1" and str(ROOT) not in seen["PYTHONPATH"].split(":")
+
+
+def test_its_script_is_looked_into_and_finds_the_names_of_its_time(job: ScriptContainer) -> None:
+    settings = {"HookParameters": {"save_interval": "1"}, "CollectionConfigurations": [{"CollectionName": "losses"}]}
+    job.put("debughookconfig", {"LocalPath": str(job.layout.tensors), "S3OutputPath": "s3://bucket/tensors", **settings})
+    script = "import numpy, torch\nassert numpy.float is float\nnet = torch.nn.Linear(2, 3)\n"
+    script += (
+        "for step in range(3):\n    torch.nn.functional.cross_entropy(net(torch.ones(4, 2)), torch.zeros(4).long()).backward()\n"
+    )
+    (job.base / "input" / "data" / "train.py").write_text(script)
+    done = run(job, "python3", "/opt/ml/input/data/train.py")
+    assert done.code == 0, done
+    assert create_trial(str(job.layout.tensors)).tensor("CrossEntropyLoss_output_0").steps() == [0, 1, 2]
 
 
 def test_its_ranks_meet_at_a_port_of_the_jobs_own(job: ScriptContainer) -> None:
@@ -105,8 +119,22 @@ def test_a_program_that_is_not_there_is_the_reason(job: ScriptContainer) -> None
     assert "no-such-program: No such file or directory" in job.failure
 
 
-def test_a_stop_waits_for_the_work_behind_a_shell(job: ScriptContainer) -> None:
-    """A shell dies of the signal at once; what it started has the platform's time to save."""
+DRIVER = """
+import subprocess, sys
+script = subprocess.Popen([sys.executable, "/opt/ml/input/data/train.py"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+for line in script.stdout:
+    sys.stdout.write(line.decode())
+    sys.stdout.flush()
+sys.exit(script.wait())
+"""
+
+
+@pytest.mark.parametrize("program", ["train.py", "sm_drivers/distributed_drivers/driver.py"], ids=["script", "driver of the SDK"])
+def test_a_stop_waits_for_the_work_behind_a_shell(job: ScriptContainer, program: str) -> None:
+    """A shell dies of the signal at once; what it started has time to save, also where a driver reads its output."""
+    data = job.base / "input" / "data"
+    (data / "sm_drivers" / "distributed_drivers").mkdir(parents=True)
+    (data / "sm_drivers" / "distributed_drivers" / "driver.py").write_text(DRIVER)
     script = """
 import signal, sys, time
 def stop(*_):
@@ -118,8 +146,8 @@ signal.signal(signal.SIGTERM, stop)
 print("running", flush=True)
 time.sleep(600)
 """
-    (job.base / "input" / "data" / "train.py").write_text(script)
-    process, began = start(job, "/bin/bash", "-c", "true && python3 /opt/ml/input/data/train.py; true"), time.monotonic()
+    (data / "train.py").write_text(script)
+    process, began = start(job, "/bin/bash", "-c", f"true && python3 /opt/ml/input/data/{program}; true"), time.monotonic()
     assert process.stdout is not None
     while process.stdout.readline() != "running\n":
         assert process.poll() is None
