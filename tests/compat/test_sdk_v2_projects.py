@@ -1,6 +1,7 @@
 """Scripts as people wrote them (tests/projects) under version 2 of the SageMaker Python SDK, as its makers publish it."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def test_a_notebook_trains_a_persons_project(client: Client, pictures: Path, pro
     assert found["model"].endswith(f"/{found['job']}/output/model.tar.gz")
     tensors = read_tensors(client, found["tensors"], project.modes)
     assert tensors["name"] == project.loss and tensors["gradients"]
-    assert all(values and min(values) >= 0 and max(values) < 50 for values in tensors["values"].values()), tensors
+    assert all(values and all(map(math.isfinite, values)) for values in tensors["values"].values()), tensors["values"]
     expected = {"VanishingGradient", "Overfit", "PoorWeightInitialization", "LossNotDecreasing", "LowGPUUtilization"}
     assert set(found["rules"]) == {*expected, "ProfilerReport"}
     if project.modes == ("GLOBAL",):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import tarfile
 import time
 from pathlib import Path
@@ -147,14 +148,14 @@ def train_and_check(machine: Machine, project: Project, folder: Path) -> None:
     assert machine.members(name, "model.tar.gz") == set(project.saved)
     assert not project.output or set(project.output) <= machine.members(name, "output.tar.gz")
     [metric] = job["FinalMetricDataList"]
-    assert metric["MetricName"] == project.metric["Name"] and 0 <= metric["Value"] < 100
+    assert metric["MetricName"] == project.metric["Name"] and math.isfinite(metric["Value"])
 
     trial = machine.tensors(name, folder / "tensors")
     assert trial.tensor_names(collection="losses") == [project.loss], machine.printed(name)
     for mode in project.modes:
         steps = trial.tensor(project.loss).steps(mode=modes[mode])
         assert steps, f"no loss of {mode}"
-        assert all(0 <= float(trial.tensor(project.loss).value(step, mode=modes[mode]).mean()) < 50 for step in steps)
+        assert all(math.isfinite(trial.tensor(project.loss).value(step, mode=modes[mode]).mean()) for step in steps)
     assert trial.tensor_names(collection="gradients")
 
     found = {one["RuleConfigurationName"]: (one["RuleEvaluationStatus"], one.get("StatusDetails", "")) for one in _rules(job)}
