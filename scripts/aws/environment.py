@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from scripts.config import UPSTREAM_PROXY
+
 _WHOLE = (
     "AWS_MAX_ATTEMPTS",
     "AWS_METADATA_SERVICE_TIMEOUT",
@@ -18,6 +20,8 @@ _CHOICES = {
 }
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}")
+UNDO = 'eval "$(kennel env --undo)"'
+"""The command that takes away what `kennel env` has set."""
 
 
 def problems(environ: Mapping[str, str]) -> list[str]:
@@ -26,6 +30,9 @@ def problems(environ: Mapping[str, str]) -> list[str]:
 
 
 def _problems(environ: Mapping[str, str]) -> Iterator[str]:
+    proxy = environ.get("HTTPS_PROXY", "")
+    if UPSTREAM_PROXY in environ and _is_url(proxy) and urlsplit(proxy).hostname == "127.0.0.1":
+        yield f"HTTPS_PROXY is {proxy!r}, where the local SageMaker answers in AWS's place; {UNDO}"
     for name, value in sorted(environ.items()):
         if not value:
             continue

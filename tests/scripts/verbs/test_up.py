@@ -171,7 +171,10 @@ def test_what_the_server_says_when_it_cannot_start(own: Kennel) -> None:
 def test_aws_is_not_taken_for_the_local_server(kennel: Kennel) -> None:
     kennel.settings(AWS)
     error = kennel.run("status", "--target", "aws", status=2, AWS_ENDPOINT_URL="http://127.0.0.1:4566").stderr
-    assert "AWS_ENDPOINT_URL=http://127.0.0.1:4566: this is the local SageMaker, not AWS; unset it" in error
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:4566: this is the local SageMaker, not AWS; eval" in error
+    lines = {"HTTPS_PROXY": "http://127.0.0.1:4567", "KENNEL_UPSTREAM_PROXY": ""}
+    error = kennel.run("status", "--target", "aws", status=2, **lines).stderr
+    assert "HTTPS_PROXY is 'http://127.0.0.1:4567', where the local SageMaker answers in AWS's place; eval" in error
     findings = kennel.run("doctor", "--target", "aws", status=1, AWS_ENDPOINT_URL="http://localhost:4566").stdout
     assert "fail  AWS_ENDPOINT_URL=http://localhost:4566" in findings
 
