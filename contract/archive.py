@@ -91,6 +91,8 @@ def _extract(members: "Members", folder: Path, limits: Limits) -> None:
     for count, member in enumerate(members, start=1):
         if count > limits.members:
             raise ArchiveError(f"{member.name[:200]!r}: more than {limits.members:,} members")
+        if member.isdir() and not member.name:
+            continue  # SageMaker's SDK packs the folder itself so
         path = _checked(member)
         if path == PurePosixPath("."):
             continue

@@ -26,6 +26,16 @@ def member(name: str, body: bytes = b"x", **changes) -> tuple[tarfile.TarInfo, b
     return entry, body
 
 
+def test_the_folder_itself_may_have_no_name_and_a_file_may_not(tmp_path: Path) -> None:
+    """As SageMaker's SDK packs a model with new code."""
+    (tmp_path / "sdk.tar.gz").write_bytes(build(member("", b"", type=tarfile.DIRTYPE), member("a")))
+    unpack(tmp_path / "sdk.tar.gz", tmp_path / "m")
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["a"]
+    (tmp_path / "bad.tar.gz").write_bytes(build(member("")))
+    with pytest.raises(ArchiveError, match="not a plain relative name"):
+        unpack(tmp_path / "bad.tar.gz", tmp_path / "n")
+
+
 def link(name: str, target: str, kind: bytes) -> tuple[tarfile.TarInfo, bytes]:
     return member(name, b"", type=kind, linkname=target)
 

@@ -7,15 +7,15 @@ SM_* variable comes from here: the platform gives none to such a command. Never 
 
 import re
 import shlex
-import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
+from contract import opt_ml, package_layer
 from contract.layout import DEFAULT_BASE, Layout
 from train import config, supervisor
 from train.errors import ConfigError
 from train.failure import Failure
-from train.script import opt_ml, packages, script_failure, script_job, startup
+from train.script import script_failure, script_job, startup
 from train.supervisor import Stop
 
 _READ = 4096
@@ -36,7 +36,7 @@ def run(words: Sequence[str], layout: Layout, folder: Path, stop: Stop) -> Failu
     hosts = tuple(sorted(platform.hosts))
     if len(hosts) > 1 and "MASTER_ADDR" not in environ:
         supervisor.wait_for_hosts(hosts)
-    python = packages.create(folder / "packages", sysconfig.get_path("purelib"))
+    python = package_layer.create(folder / "packages")
     started_first = startup.write(folder, layout, environ, platform.current_host)
     variables = script_job.surroundings(
         layout, environ, hosts, platform.network_interface_name, python=python, modules=[started_first]

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from contract import opt_ml
 from contract.layout import DEFAULT_BASE, Layout
 from contract.reason import first_line
 from train import config, supervisor
 from train.errors import ConfigError
 from train.failure import Failure
-from train.script import opt_ml, packages, script_failure, script_job, source, startup
+from train.script import packages, script_failure, script_job, source, startup
 from train.supervisor import Stop
 
 

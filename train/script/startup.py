@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from contract import old_names
 from contract.layout import Layout
 from train.profiling import profile_settings
 
@@ -16,7 +17,12 @@ def write(folder: Path, layout: Layout, environ: Mapping[str, str], host: str) -
     startup = folder / "startup"
     startup.mkdir()
     if environ.get("KENNEL_COMPAT") != "off":
-        given = {"startup": str(startup), "debug_hook": layout.debug_hook_config.is_file(), "steps": _steps(layout, host)}
+        given = {
+            "startup": str(startup),
+            "old_names": old_names.__file__,
+            "debug_hook": layout.debug_hook_config.is_file(),
+            "steps": _steps(layout, host),
+        }
         call = f'runpy.run_path({str(COMPAT)!r})["main"](**{given!r})'
         (startup / "sitecustomize.py").write_text(f"import runpy\n\n{call}\n", encoding="utf-8")
     return startup

@@ -9,7 +9,6 @@ import pytest
 
 from tests.support.script_jobs import ScriptContainer, write_wheel
 from tests.support.train_jobs import ended
-from train.script import packages
 
 
 def test_packages_are_the_jobs_own_and_one_cache_serves_all(tmp_path: Path) -> None:
@@ -76,12 +75,3 @@ def test_what_a_script_installs_itself_goes_with_its_job(tmp_path: Path, script:
     run = job.run(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels), PATH="/usr/bin:/bin")
     assert run.code == 0 and "Successfully installed kennel" in run.out, run.err
     assert importlib.util.find_spec("kennel_toy") is None
-
-
-@pytest.mark.parametrize(
-    "line", ["-r other.txt", "-e .", "./a", "/a", "a @ file:///a", "wheels/a-1-py3-none-any.whl", "\ufeff-r other.txt"]
-)
-def test_requirements_that_name_files_are_not_shared(line: str) -> None:
-    assert not packages._self_contained(f"numpy\r\n{line}  # why\r\n".encode() if line[0] != "\ufeff" else line.encode())
-    assert not packages._self_contained("numpy\n".encode("utf-16")), "as PowerShell writes them"
-    assert packages._self_contained("\ufeff# -r other.txt\r\n\r\nnumpy>=1 # ./a\r\n".encode())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from contract import opt_ml
 from tests.support.script_jobs import ScriptContainer
-from train.script import opt_ml
 
 
 def test_the_paths_of_sagemaker_are_there_by_name(tmp_path: Path) -> None:
@@ -42,14 +42,14 @@ def test_a_missing_file_below_opt_ml_is_the_scripts_own_matter(tmp_path: Path) -
 
 
 def test_a_job_that_cannot_be_shown_there_is_told_why_and_runs(tmp_path: Path) -> None:
-    done = subprocess.run(opt_ml.command(tmp_path, ["/bin/echo", "runs"]), capture_output=True, text=True, check=True)
+    done = subprocess.run(opt_ml.command(tmp_path / "nosuch", ["/bin/echo", "runs"]), capture_output=True, text=True, check=True)
     first, second = done.stdout.splitlines()
     assert first.startswith("/opt/ml is not the job's folder here ([Errno ") and "SM_MODEL_DIR" in first
     assert second == "runs" and not done.stderr
 
 
 def test_a_command_that_needs_the_folder_there_does_not_run_without(tmp_path: Path) -> None:
-    command = opt_ml.command(tmp_path, ["/bin/echo", "runs"], needed=True)
+    command = opt_ml.command(tmp_path / "nosuch", ["/bin/echo", "runs"], needed=True)
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and not done.stdout
     assert done.stderr.startswith("/opt/ml is not the job's folder here ([Errno ") and "user.max_user_namespaces" in done.stderr

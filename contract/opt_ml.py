@@ -1,4 +1,4 @@
-"""Shows a script the job's private folder at /opt/ml, and its hosts' names, in a mount namespace of its own. Linux only.
+"""Shows a script its container's private folder at /opt/ml, and a job's hosts, in a mount namespace of its own. Linux only.
 
     python -I -S opt_ml.py asked|needed BASE COMMAND...
 
@@ -72,8 +72,11 @@ def show(base: str) -> None:
 
 def _name_hosts(base: str) -> None:
     """Has the names of the job's hosts lead to this machine."""
-    with open(f"{base}/input/config/resourceconfig.json", encoding="utf-8") as file:
-        names = [name for name in json.load(file)["hosts"] if name.replace("-", "").isalnum()]
+    try:
+        with open(f"{base}/input/config/resourceconfig.json", encoding="utf-8") as file:
+            names = [name for name in json.load(file)["hosts"] if name.replace("-", "").isalnum()]
+    except FileNotFoundError:
+        return  # an endpoint's container, which has no other hosts
     known = HOSTS.read_text(encoding="utf-8", errors="replace") if HOSTS.is_file() else ""
     with tempfile.NamedTemporaryFile("w", prefix="hosts-", encoding="utf-8") as file:  # once mounted, it needs no name
         file.write(f"{known}\n127.0.0.1 {' '.join(names)}\n")
