@@ -5,7 +5,7 @@ SageMaker's own variables keep their names and meanings (the names come from sag
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,9 +18,12 @@ from contract.layout import Layout
 from contract.nvml import Nvml
 from contract.picture_memory import MAX_DECODING_BYTES
 from contract.precision import PRECISIONS
+from contract.script_mode import CACHE_VARIABLE, torch_home
 from serve.engine import AUTO
 from serve.errors import ConfigError
+from serve.handler_choice import HandlerChoice, choose
 from serve.headers import OUTPUTS
+from serve.own_code import OwnCode
 
 Number = TypeVar("Number", int, float)
 ENGINES = ("openvino", "torch")
@@ -30,6 +33,9 @@ _WORKER_BYTES = 256 * _MIB
 _TORCH_WORKER_BYTES, _GPU_WORKER_BYTES = 960 * _MIB, 1300 * _MIB
 """One torch worker with ResNet18: of the machine's memory, where CUDA takes much of it, and of the GPU's. Measured on an H200 at
 930 and 1,220 MiB."""
+_OWN_WORKER_BYTES, _OWN_MODEL_TIMES = 800 * _MIB, 2
+"""One worker with a person's own code: Python and torch without a model, measured at 550 MiB, and room for what requests take.
+Its model is in memory twice while its file is read into a network."""
 _WORKERS_A_GPU = 4
 """A worker prepares pictures on a CPU while the GPU, which is fast, belongs to another."""
 
@@ -40,6 +46,14 @@ class Config:
 
     model: Path
     """The unpacked artefact; never written to."""
+    handler: HandlerChoice = field(default_factory=HandlerChoice)
+    """KENNEL_HANDLER, SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY, or what lies in the artefact."""
+    own_code: OwnCode | None = None
+    """A person's code, once it is ready."""
+    compat: bool = True
+    """KENNEL_COMPAT=off: a person's script does without the names that libraries had in 2020 to 2023."""
+    cache: Path | None = None
+    """KENNEL_CACHE: the folder of packages and weights that all programs of a machine share."""
     host: str = "0.0.0.0"
     port: int = 8080
     engine: str = "openvino"
@@ -49,16 +63,17 @@ class Config:
     gpus: int = 0
     workers: int = 1
     """Processes that hold the model, SAGEMAKER_MODEL_SERVER_WORKERS; one a CPU, at most four a GPU, fewer when memory
-    is short."""
+    is short. Of a person's own code one a GPU, whose memory nobody can foresee, and one a CPU, as SageMaker's images have."""
     threads: int = 1
     """Threads of one worker's network: the CPUs divided among the workers."""
     decoders: int = 1
     """Pictures of a batch that a worker decodes side by side: as many as it has threads, fewer when memory is short."""
     batch: int = 1
     """KENNEL_BATCH: waiting requests that an idle worker takes up at one time, none of which waits for a batch to fill; 16 on a
-    GPU; 2 on a CPU, where two int8 pictures together cost 7 % less and more of them hardly anything less."""
+    GPU; 2 on a CPU, where two int8 pictures together cost 7 % less and more of them hardly anything less; 1 for a person's own
+    code, which may take one request at a time only."""
     body_limit: int = 6 * _MIB
-    """SAGEMAKER_MAX_PAYLOAD_IN_MB; a longer body is answered 413."""
+    """SAGEMAKER_MAX_PAYLOAD_IN_MB; a longer body is answered 413, and a request with a longer answer 500."""
     queue_limit: int = 100
     """KENNEL_QUEUE_LIMIT: requests that wait for a worker; one more is answered 503."""
     connection_limit: int = 2000
@@ -83,6 +98,11 @@ class Config:
     default_accept: str = JSON
 
     @property
+    def answers_limit(self) -> int:
+        """Bytes of all answers that a worker sends at one time, with what says how long each is."""
+        return self.batch * (self.body_limit + 65_536)
+
+    @property
     def in_flight_limit(self) -> int:
         """Requests that the workers can have in hand at one time."""
         return self.batch * self.workers
@@ -92,18 +112,24 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
     """Raises ConfigError with every problem, one after the other in one line."""
     read = _Reader(environ)
     gpus = count_gpus(environ)
+    layout = Layout.from_environ(environ)
+    handler = read.checked(lambda: choose(layout, environ), HandlerChoice())
     engine = read.choice("KENNEL_ENGINE", "torch" if gpus else "openvino", ENGINES)
     precision = read.choice("KENNEL_PRECISION", AUTO, (AUTO, *PRECISIONS))
-    gpus = gpus if engine == "torch" else 0
+    gpus = gpus if engine == "torch" or handler.own_code else 0
     body_limit = read.whole(parameters.MAX_REQUEST_SIZE, 6, 1, 1024) * _MIB
     cpus, memory = cgroup.cpus(), cgroup.memory_left()
     uploads = read.whole("KENNEL_UPLOAD_BUDGET_IN_MB", max(1, min(512, memory // 8 // _MIB)), 1, 1 << 20) * _MIB
-    workers = read.whole(parameters.MODEL_SERVER_WORKERS_ENV, _default_workers(cpus, gpus, memory - uploads), 1, 256)
+    fitting = _own_workers(cpus, gpus, memory - uploads, layout.model) if handler.own_code else None
+    workers = read.whole(parameters.MODEL_SERVER_WORKERS_ENV, fitting or _default_workers(cpus, gpus, memory - uploads), 1, 256)
     threads = max(1, cpus // workers)
     if environ.get(parameters.MULTI_MODEL_ENV, "").lower() == "true":
         read.problems.append(f"{parameters.MULTI_MODEL_ENV} is true; this image serves one model, unset it")
     config = Config(
-        model=Layout.from_environ(environ).model,
+        model=layout.model,
+        handler=handler,
+        compat=environ.get("KENNEL_COMPAT") != "off",
+        cache=Path(environ[CACHE_VARIABLE]) if environ.get(CACHE_VARIABLE) else None,
         host=read.text("KENNEL_BIND_HOST", "0.0.0.0"),
         port=read.whole(parameters.BIND_TO_PORT_ENV, 8080, 1, 65535),
         engine=engine,
@@ -112,7 +138,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
         workers=workers,
         threads=threads,
         decoders=_decoders(threads, workers, gpus, memory - uploads),
-        batch=read.whole("KENNEL_BATCH", 16 if gpus else 2, 1, 256),
+        batch=read.whole("KENNEL_BATCH", 1 if handler.own_code else 16 if gpus else 2, 1, 256),
         body_limit=body_limit,
         queue_limit=read.whole("KENNEL_QUEUE_LIMIT", 100, 1, 100_000),
         connection_limit=read.whole("KENNEL_CONNECTION_LIMIT", 2000, 1, 100_000),
@@ -122,7 +148,11 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
         worker_timeout=read.number("KENNEL_WORKER_TIMEOUT_SECONDS", 120.0, 1, 3600),
         drain_grace=read.number("KENNEL_DRAIN_GRACE_SECONDS", 2.0, 0, 10),
         drain_limit=read.number("KENNEL_DRAIN_LIMIT_SECONDS", 20.0, 1, 3600),
-        default_accept=read.choice(parameters.DEFAULT_INVOCATIONS_ACCEPT_ENV, JSON, OUTPUTS),
+        default_accept=(
+            read.text(parameters.DEFAULT_INVOCATIONS_ACCEPT_ENV, JSON)
+            if handler.own_code
+            else read.choice(parameters.DEFAULT_INVOCATIONS_ACCEPT_ENV, JSON, OUTPUTS)
+        ),
     )
     if read.problems:
         raise ConfigError("; ".join(read.problems))
@@ -132,6 +162,35 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
 def child_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """A copy of the environment, for the processes this program starts."""
     return dict(environ)
+
+
+def own_code_environ(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` with what a person's code finds in SageMaker's images; what is set already stays, but for the program's name."""
+    added = {
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": str(config.threads),
+        # The files of a person's own are trusted as the code is: PyTorch before 2.6 loaded whole modules by default.
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
+        "SMPROFILER_CONFIG_PATH": os.devnull,  # smdebug's profiler would run the values of that file as Python
+        "SM_MODEL_DIR": str(config.model),
+    }
+    if config.cache:
+        added |= {"TORCH_HOME": str(torch_home(config.cache)), "HF_HOME": str(config.cache / "huggingface")}
+    if region := environ.get("AWS_REGION"):
+        added["AWS_DEFAULT_REGION"] = region  # the one that boto3 reads
+    name = Path(config.handler.name).name
+    return {
+        **added,
+        **environ,
+        parameters.USER_PROGRAM_ENV: name,
+        parameters.DEFAULT_INVOCATIONS_ACCEPT_ENV: config.default_accept,
+    }
+
+
+def _own_workers(cpus: int, gpus: int, memory: int, model: Path) -> int:
+    """One a GPU, else one a CPU, as far as there is memory for the model in each."""
+    size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) if model.is_dir() else 0
+    return max(1, min(gpus or cpus, memory // (_OWN_WORKER_BYTES + _OWN_MODEL_TIMES * size)))
 
 
 def _default_workers(cpus: int, gpus: int, memory: int) -> int:
@@ -160,6 +219,14 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
+
+    def checked(self, read: Callable[[], HandlerChoice], default: HandlerChoice) -> HandlerChoice:
+        """What `read` gives, `default` where it finds a problem."""
+        try:
+            return read()
+        except ConfigError as error:
+            self.problems.append(str(error))
+            return default
 
     def text(self, name: str, default: str) -> str:
         return self._environ.get(name) or default

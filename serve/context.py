@@ -15,6 +15,10 @@ class Context:
         self._requests = requests
         self.answers: list[dict[str, Any]] = [{"status": 200, "content_type": JSON} for _ in requests]
 
+    def request(self, idx: int) -> Mapping[str, Any]:
+        """The `id` of one request, and its headers by their names."""
+        return self._requests[idx]
+
     def get_request_id(self, idx: int = 0) -> str:
         return self._requests[idx]["id"]
 

@@ -66,7 +66,7 @@ class Dispatcher:
         self._dispatch()  # first the next batch, so that the worker does not wait for what follows
         for request, (fields, body) in zip(requests, answers, strict=True):
             if request not in self._abandoned:
-                request.succeed(fields["status"], fields["content_type"], body)
+                request.succeed(fields["status"], fields["content_type"], body, fields.get("headers", {}))
         self._abandoned.difference_update(requests)
 
     def lost(self, worker: WorkerConnection, requests: list[PendingRequest]) -> None:

@@ -1,7 +1,7 @@
 """What travels between the frontend and a worker: a list of parts, each a few named fields and the bytes that belong to them.
 
 On the wire: the length of a JSON list (four bytes, big-endian), that list of fields with the `size` of each body, the bodies.
-Both ends are ours and of the same version; nothing here judges what it reads.
+Both ends are ours and of the same version; of what comes nothing is judged here but its length.
 """
 
 import json
@@ -21,15 +21,20 @@ def pack(parts: Sequence[tuple[Mapping[str, Any], bytes | bytearray]]) -> bytes:
 class Frames:
     """Frames out of pieces as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = None) -> None:
+        """`limit`: bytes of a frame, where its sender is not to be trusted."""
         self._rest = bytearray()
+        self._limit = limit
 
     def feed(self, data: bytes) -> Iterator[list[Part]]:
+        """Raises ValueError for a frame over the limit; others for one that is none."""
         self._rest += data
         while (frame := self._take()) is not None:
             yield frame
 
     def _take(self) -> list[Part] | None:
+        if self._limit is not None and len(self._rest) > self._limit:
+            raise ValueError(f"a frame over {self._limit:,} bytes")
         if len(self._rest) < _LENGTH.size:
             return None
         start = _LENGTH.size + _LENGTH.unpack_from(self._rest)[0]

@@ -6,7 +6,7 @@ It answers /ping from what the workers' sockets say at this moment and never dec
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from contract import cgroup
 from serve import headers, http_rules, listener, log
@@ -25,36 +25,28 @@ _QUIET_SECONDS = 0.3
 _LAST_WORDS_SECONDS = 1.0
 """How long the last answers may take to reach slow clients once everything is answered."""
 OUT_OF_MEMORY = RequestError(507, "OutOfMemory", "not enough memory for this request")
-_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 
 
 class Invocation:
     """One prediction on its way through the dispatcher."""
 
-    def __init__(self, exchange: Exchange, default_accept: str) -> None:
-        """Raises RequestError for a head that no answer fits."""
-        given = exchange.headers
-        if given.get("content-encoding", "identity").strip().lower() != "identity":
+    def __init__(self, exchange: Exchange, fields: Mapping[str, str]) -> None:
+        """`fields`: the headers that the handler gets. Raises RequestError for a body that would have to be unpacked."""
+        if exchange.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise RequestError(415, "UnsupportedContentEncoding", "Content-Encoding must be identity; send it unpacked")
         self._exchange = exchange
-        self._content_type = headers.content_type(given.get("content-type"))
-        self._accept = headers.accept(given.get("accept"), default_accept)
-        self._top_k = headers.top_k(given.get(_ATTRIBUTES))
+        self._fields = fields
         self.deadline = float("inf")
 
     def part(self) -> tuple[dict[str, str], bytearray]:
-        # Of the client's own words none go on.
-        exchange = self._exchange
-        fields = {"id": exchange.request_id, "Content-Type": self._content_type, "Accept": self._accept}
-        if self._top_k:
-            fields["Custom-Attributes"] = f"top_k={self._top_k}"
-        return fields, exchange.body
+        return {"id": self._exchange.request_id, **self._fields}, self._exchange.body
 
-    def succeed(self, status: int, content_type: str, body: bytes) -> None:
+    def succeed(self, status: int, content_type: str, body: bytes, headers: Mapping[str, str]) -> None:
         if status >= 400:
             self._log(status)
-        self._exchange.answer(status, content_type, body)
+        lines = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
+        self._exchange.answer(status, content_type, body, headers=lines)
 
     def fail(self, error: RequestError) -> None:
         self._log(error.status)
@@ -81,6 +73,7 @@ class Frontend:
             died=self._worker_died,
         )
         self.workers = Workers(config, self.dispatcher, fatal)
+        self._fields = headers.as_they_came if config.handler.own_code else headers.of_a_picture
         self._held = 0
         self._memory_kills = cgroup.memory_kills()
         self._server: asyncio.Server | None = None
@@ -168,7 +161,7 @@ class Frontend:
         if int(length) > limit:
             raise too_large(limit)
         if path == "/invocations":
-            exchange.pending = Invocation(exchange, self.config.default_accept)
+            exchange.pending = Invocation(exchange, self._fields(exchange.headers, self.config.default_accept))
 
     def hold(self, size: int) -> None:
         if size > 0 and self._held + size > self.config.upload_budget:
@@ -180,7 +173,7 @@ class Frontend:
             self._ping(exchange)
             return
         try:
-            if not exchange.body:
+            if not exchange.body and not self.config.handler.own_code:
                 raise RequestError(400, "EmptyBody", "the body is empty; send a picture")
             exchange.pending.deadline = asyncio.get_running_loop().time() + self.config.request_timeout
             self.dispatcher.submit(exchange.pending)

@@ -1,10 +1,11 @@
 """What a request may be and what an answer can be: content types, Accept and custom attributes. Headers only, no bodies.
 
-Content types say whether the body is a picture or JSON, no more: which picture format it is, its own bytes decide, so a PNG
-declared as JPEG is read as the PNG it is.
+What a person's own handler takes, only that handler knows. For the picture classifier, content types say whether the body is a
+picture or JSON, no more: which picture format it is, its own bytes decide, so a PNG declared as JPEG is read as the PNG it is.
 """
 
 import re
+from collections.abc import Mapping
 
 from sagemaker_inference.content_types import ANY, CSV, JSON, OCTET_STREAM
 
@@ -16,7 +17,29 @@ PICTURES = (*FORMATS.values(), SNIFFED, OCTET_STREAM)
 INPUTS = (*PICTURES, JSON)
 OUTPUTS = (JSON, CSV)
 TOP_K_LIMIT = 1000
+PREFIX = "x-amzn-sagemaker-"
+"""Of the headers that SageMaker itself adds or passes on."""
 _ATTRIBUTES_LIMIT = 1024
+
+
+def of_a_picture(given: Mapping[str, str], default_accept: str) -> dict[str, str]:
+    """What the picture classifier gets of a request's headers (names in lower case): of the client's own words none go on.
+
+    Raises RequestError for a head that no answer fits.
+    """
+    fields = {"Content-Type": content_type(given.get("content-type")), "Accept": accept(given.get("accept"), default_accept)}
+    if wanted := top_k(given.get(PREFIX + "custom-attributes")):
+        fields["Custom-Attributes"] = f"top_k={wanted}"
+    return fields
+
+
+def as_they_came(given: Mapping[str, str], default_accept: str) -> dict[str, str]:
+    """What a person's own handler gets of them: Content-Type, Accept and SageMaker's own, as they came."""
+    kept = {name: value for name, value in given.items() if name.startswith(PREFIX)}
+    if declared := given.get("content-type"):
+        kept["Content-Type"] = declared
+    asked = given.get("accept", "").strip()
+    return {**kept, "Accept": default_accept if asked in ("", ANY) else asked}
 
 
 def content_type(header: str | None) -> str:

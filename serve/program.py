@@ -1,23 +1,27 @@
 """The life of the serving program: verify, start, warm up, open the port, watch, drain, end. PID 1 in the container.
 
 The port opens only after a picture has gone the whole way; once it is open, /ping tells the truth. Whatever makes serving
-impossible ends the program with one line and a status other than 0, for the platform to see. It writes nothing to any disk.
+impossible ends the program with one line and a status other than 0, for the platform to see. It writes nothing to any disk, but
+what a person's own code asks for: a folder of its own, removed at the end.
 """
 
 import asyncio
 import os
+import shutil
 import signal
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from contract import manifest, safetensors_header
 from contract.errors import ContractError
-from serve import descriptors, log, warmup
-from serve.config import Config
+from contract.layout import Layout
+from serve import descriptors, handler_choice, log, own_code, warmup
+from serve.config import Config, child_environ, own_code_environ
 from serve.errors import RequestError, ServeError
 from serve.frontend import Frontend
 
@@ -29,7 +33,7 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
-        self._asked = False
+        self.asked = False
         self._wake: Callable[[], object] = lambda: None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._take)
@@ -38,7 +42,7 @@ class StopSignals:
         """An event of `loop` that is set at the first signal."""
         asked = asyncio.Event()
         self._wake = lambda: loop.is_closed() or loop.call_soon_threadsafe(asked.set)
-        if self._asked:
+        if self.asked:
             asked.set()
         return asked
 
@@ -48,7 +52,7 @@ class StopSignals:
             signal.signal(number, signal.SIG_IGN)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
+        self.asked = True
         self._wake()
 
 
@@ -79,21 +83,22 @@ class Program:
             await self._close()
 
     async def _start(self) -> None:
-        found = await asyncio.to_thread(manifest.verify, self._config.model)
-        safetensors_header.check(self._config.model / manifest.WEIGHTS)
-        workers = self._frontend.workers
+        config, workers = self._config, self._frontend.workers
+        if config.handler.own_code:
+            about: dict[str, Any] = {"handler": config.handler.name}
+        else:
+            about = await asyncio.to_thread(_verified, config.model) | {"engine": config.engine}
         workers.start()
         self._frontend.sweep()
         while workers.ready < self._config.workers:
             await asyncio.sleep(0.01)
-        await warmup.round_trip(self._frontend.dispatcher, self._loop.time() + self._config.request_timeout)
+        if not config.handler.own_code:  # what a person's code answers to, nobody knows: it is ready when its model is loaded
+            await warmup.round_trip(self._frontend.dispatcher, self._loop.time() + config.request_timeout)
         await self._frontend.listen()
         log.event(
             "serving",
             port=self._config.port,
-            architecture=found.architecture,
-            classes=len(found.classes),
-            engine=self._config.engine,
+            **about,
             precision=workers.precision,
             workers=self._config.workers,
             threads=self._config.threads,
@@ -130,6 +135,13 @@ class Program:
         self._frontend.workers.close()
 
 
+def _verified(model: Path) -> dict[str, Any]:
+    """What a classifier's artefact is, whole and unaltered. Raises ContractError."""
+    found = manifest.verify(model)
+    safetensors_header.check(model / manifest.WEIGHTS)
+    return {"architecture": found.architecture, "classes": len(found.classes)}
+
+
 def _unforeseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     error = context.get("exception")
     told = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
@@ -139,15 +151,38 @@ def _unforeseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Non
 def run(config: Config) -> int:
     """Serve as `config` says. Returns the exit status: 0 after a stop, 1 with one line on standard error otherwise."""
     stops = StopSignals()
+    folder: Path | None = None
+
+    def private() -> Path:
+        nonlocal folder
+        folder = folder or own_code.private_folder(Layout(config.model.parent))
+        return folder
+
     try:
+        handler_choice.check(config.handler, config.model)
+        if config.handler.own_code:
+            config = replace(
+                config,
+                own_code=own_code.Preparation(
+                    environ=own_code_environ(config, child_environ()),
+                    cache=config.cache,
+                    private=private,
+                    stopped=lambda: stops.asked,
+                    end=time.monotonic() + config.startup_timeout,
+                ).run(config.handler, config.model),
+            )
         share = descriptors.share(descriptors.raise_limit(), workers=config.workers, wanted=config.connection_limit)
         config = replace(config, connection_limit=share.connections, backlog=share.backlog)
         asyncio.run(_run(config, stops))
+    except own_code.Stopped:
+        pass
     except (ServeError, ContractError) as error:
         log.last_line(f"serve: {error}")
         return 1
     finally:
         stops.ignore()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         log.flush()
     log.event("stopped")
     log.flush()

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -41,7 +42,7 @@ class _WarmUpRequest:
     def part(self) -> tuple[dict[str, str], bytes]:
         return {"id": "warm-up", "Content-Type": "application/x-image", "Accept": JSON}, self._body
 
-    def succeed(self, status: int, content_type: str, body: bytes) -> None:
+    def succeed(self, status: int, content_type: str, body: bytes, headers: Mapping[str, str]) -> None:
         if status == 200:
             self.done.set_result(None)
         else:

@@ -11,6 +11,7 @@ import socket
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from contract.errors import ContractError
 from contract.process import end_with_parent
@@ -26,15 +27,17 @@ def main() -> int:
     connection, properties = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
     end_with_parent()  # in whatever it is just then; idle, it would see so itself
     _be_killed_first()
+    connection.set_inheritable(False)
+    os.register_at_fork(after_in_child=connection.close)  # or a child that outlives this process would keep it open
     try:
-        # Imported here, so that an import error is told to the frontend like any other.
-        from serve.handler import PictureClassifier
-
-        handler = PictureClassifier()
+        handler = _handler(properties)
         handler.initialize(Context(properties))
     except Exception as error:
-        connection.sendall(frame.pack([({"failed": _reason(error)}, b"")]))
+        reason = _reason(error)
+        log.flush()  # before it is known: the program ends with it, and kills this process
+        connection.sendall(frame.pack([({"failed": reason}, b"")]))
         return 1
+    own = os.getpid()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         connection.sendall(frame.pack([({"ready": handler.precision}, b"")]))
         frames = frame.Frames()
@@ -42,8 +45,33 @@ def main() -> int:
             for batch in frames.feed(data):
                 context = Context(properties, [fields for fields, _ in batch])
                 bodies = handler.handle([{"body": body} for _, body in batch], context)
+                if os.getpid() != own:
+                    return 0  # a handler has forked, and this is the child: the answer is its parent's to send
                 connection.sendall(frame.pack(list(zip(context.answers, bodies, strict=True))))
     return 0
+
+
+def _handler(properties: dict[str, Any]) -> Any:
+    """Imported here, so that an import error is told to the frontend like any other."""
+    if "program" not in properties:
+        from serve.handler import PictureClassifier
+
+        return PictureClassifier()
+    from serve.handler_choice import SCRIPT
+
+    os.chdir(properties["model_dir"])  # where a script looks for its files
+    if properties["compat"]:
+        from contract import old_names
+
+        old_names.main({})
+    sys.path[:0] = [properties["code"], properties["model_dir"]]
+    if properties["handler"] == SCRIPT:
+        from serve.script_handler import ScriptHandler
+
+        return ScriptHandler()
+    from serve.custom_handler import CustomHandler
+
+    return CustomHandler()
 
 
 def _be_killed_first() -> None:

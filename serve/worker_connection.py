@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from serve import frame, log
 from serve.errors import RequestError
+from serve.own_answer import is_answer
 
 
 class PendingRequest(Protocol):
@@ -16,7 +18,7 @@ class PendingRequest(Protocol):
     def part(self) -> tuple[dict[str, str], bytes | bytearray]:
         """What the worker gets of it: `id`, headers by their names, and the body."""
 
-    def succeed(self, status: int, content_type: str, body: bytes) -> None: ...
+    def succeed(self, status: int, content_type: str, body: bytes, headers: Mapping[str, str]) -> None: ...
 
     def fail(self, error: RequestError) -> None: ...
 
@@ -39,9 +41,10 @@ class Owner(Protocol):
 class WorkerConnection(asyncio.Protocol):
     """One worker process, from its start until it is gone. `slot`: its place among the workers; its GPU, where it has one."""
 
-    def __init__(self, owner: Owner, pid: int, slot: int) -> None:
+    def __init__(self, owner: Owner, pid: int, slot: int, answers_limit: int) -> None:
+        """`answers_limit`: bytes of one frame of answers, at most."""
         self._owner = owner
-        self._frames = frame.Frames()
+        self._frames = frame.Frames(answers_limit)
         self._since = 0.0
         self._transport: asyncio.Transport
         self.pid = pid
@@ -72,12 +75,25 @@ class WorkerConnection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        for parts in self._frames.feed(data):
-            if self.ready:
+        try:
+            frames = list(self._frames.feed(data))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            self._nonsense(type(error).__name__)
+            return
+        for parts in frames:
+            if not self.ready and parts:
+                self._told(parts[0][0])
+            elif len(parts) == len(self.requests) and all(is_answer(fields) for fields, _ in parts):
                 requests, self.requests = self.requests, []
                 self._owner.answered(self, requests, parts)
             else:
-                self._told(parts[0][0])
+                self._nonsense("no answers to what it was asked")
+                return
+
+    def _nonsense(self, what: str) -> None:
+        """A person's code has written to the socket itself: its worker is given up, and with it what it worked on."""
+        log.event("worker_not_understood", "error", pid=self.pid, reason=what)
+        self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         requests, self.requests = self.requests, []

@@ -14,8 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from contract import opt_ml
+from contract.layout import DEFAULT_BASE
 from serve import log
-from serve.config import Config, child_environ
+from serve.config import Config, child_environ, own_code_environ
 from serve.dispatcher import Dispatcher
 from serve.frame import Part
 from serve.worker_connection import PendingRequest, WorkerConnection
@@ -100,7 +102,7 @@ class Workers:
         finally:
             theirs.close()
         log.event("worker_loading", pid=pid)
-        worker = WorkerConnection(self, pid, slot)
+        worker = WorkerConnection(self, pid, slot, self._config.answers_limit)
         self._workers.add(worker)
         loop = asyncio.get_running_loop()
         task = loop.create_task(loop.create_unix_connection(lambda: worker, sock=ours))
@@ -135,6 +137,7 @@ class Workers:
 
     def gone(self, worker: WorkerConnection, requests: list[PendingRequest]) -> None:
         self._workers.discard(worker)
+        _kill(worker.pid)  # what it has started, and itself where it has only closed its end
         if self._ending:
             return
         log.event("worker_gone", "error", pid=worker.pid)
@@ -157,13 +160,27 @@ def _spawn(descriptor: int, config: Config, slot: int) -> int:
         "gpu_id": slot % config.gpus if config.gpus else None,
         "default_accept": config.default_accept,
     }
-    environ = child_environ()
+    command, environ = [sys.executable], child_environ()
+    if config.own_code is not None:
+        command = [config.own_code.python]
+        environ = own_code_environ(config, environ)
+        properties |= {
+            "handler": config.handler.kind,
+            "program": config.handler.name,
+            "code": str(config.own_code.folder),
+            "compat": config.compat,
+            "answer_limit": config.body_limit,
+            "batch_size": config.batch,
+        }
     # Large pages where the kernel gives them to those who ask: a request's CPU time falls by 1 to 4 %.
     environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_ROOT, environ.get("PYTHONPATH")]))
+    command += ["-m", "serve.worker", str(_CONNECTION), json.dumps(properties)]
+    if config.own_code is not None and config.model.parent != DEFAULT_BASE:
+        command = opt_ml.command(config.model.parent, command)
     return os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-m", "serve.worker", str(_CONNECTION), json.dumps(properties)],
+        command[0],
+        command,
         environ,
         file_actions=[
             (os.POSIX_SPAWN_DUP2, descriptor, _CONNECTION),
@@ -175,5 +192,6 @@ def _spawn(descriptor: int, config: Config, slot: int) -> int:
 
 
 def _kill(pid: int) -> None:
+    """SIGKILL to a worker and to all that it has started: each leads a process group of its own."""
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.killpg(pid, signal.SIGKILL)

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "safetensors",
         "sagemaker_inference",
         "httptools",
+        "boto3",
     },
     "rules": PICTURES | {"contract", "boto3", "botocore", "jinja2", "markupsafe"},
     "scripts": PICTURES | {"contract", "boto3", "botocore", "certifi", "rich"},

@@ -19,7 +19,7 @@ class Ask:
     def part(self) -> tuple[dict[str, str], bytes]:
         return {"id": self.name}, b""
 
-    def succeed(self, status: int, content_type: str, body: bytes) -> None:
+    def succeed(self, status: int, content_type: str, body: bytes, headers: object) -> None:
         self.ends.append((status, body))
 
     def fail(self, error: RequestError) -> None:
@@ -30,7 +30,7 @@ class Played(WorkerConnection):
     """A worker that writes nowhere; `done` is its worker's answer to all that it was sent last."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
-        super().__init__(dispatcher, 1, 0)
+        super().__init__(dispatcher, 1, 0, 1 << 20)
         self.precision, self._dispatcher = "float32", dispatcher
         dispatcher.add(self)
 

@@ -1,5 +1,6 @@
 """Frames: what is packed comes out again, in one piece and in any pieces, and half a frame is none yet."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,3 +30,14 @@ def test_a_frame_that_is_cut_off_is_none_yet(parts: list[frame.Part], data: st.D
     cut = data.draw(st.integers(0, len(whole) - 1))
     assert list(reader.feed(whole[:cut])) == []
     assert list(reader.feed(whole[cut:])) == [_told(parts)]
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_frame_has_a_limit(over: int) -> None:
+    whole = frame.pack([({"a": "b"}, b"c" * 50)])
+    reader = frame.Frames(len(whole) - over)
+    if over:
+        with pytest.raises(ValueError, match="a frame over"):
+            list(reader.feed(whole))
+    else:
+        assert list(reader.feed(whole)) == [[({"a": "b", "size": 50}, b"c" * 50)]]

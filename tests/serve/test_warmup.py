@@ -29,8 +29,8 @@ def test_only_a_good_answer_ends_a_warm_up_well() -> None:
     async def run(end: Callable[[PendingRequest], None]) -> None:
         await warmup.round_trip(Dispatcher(end), float("inf"))
 
-    asyncio.run(run(lambda request: request.succeed(200, "application/json", b"{}")))
+    asyncio.run(run(lambda request: request.succeed(200, "application/json", b"{}", {})))
     with pytest.raises(ServeError, match="warm-up picture: status 500"):
-        asyncio.run(run(lambda request: request.succeed(500, "application/json", b"{}")))
+        asyncio.run(run(lambda request: request.succeed(500, "application/json", b"{}", {})))
     with pytest.raises(ServeError, match="warm-up picture: gone"):
         asyncio.run(run(lambda request: request.fail(RequestError(500, "WorkerDied", "gone"))))

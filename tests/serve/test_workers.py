@@ -67,7 +67,7 @@ class Ask:
     def part(self) -> tuple[dict[str, str], bytes]:
         return {"id": "x"}, self.body
 
-    def succeed(self, status: int, content_type: str, body: bytes) -> None:
+    def succeed(self, status: int, content_type: str, body: bytes, headers: object) -> None:
         self.end.set_result(status)
 
     def fail(self, error: RequestError) -> None:

@@ -1,0 +1,81 @@
+"""The handler that answers with a person's inference.py: its functions are called by SageMaker's own Transformer.
+
+One request after the other, each with its own content type, Accept and context; a bad one never spoils its batch.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from sagemaker_inference.transformer import Transformer
+
+from serve import own_answer, own_failure
+from serve.errors import RequestError
+from serve.own_context import OwnContext
+
+NAME = "own code"
+"""What a worker says that it computes in."""
+
+
+class _Functions(Transformer):
+    """SageMaker's Transformer, which leaves an error to its caller."""
+
+    error: BaseException | None = None
+
+    def handle_error(self, context: Any, inference_exception: Any, trace: str) -> list[bytes]:
+        """Called while the error is handled: the one that the person's code raised, and not what it is told as."""
+        self.error = sys.exc_info()[1] or inference_exception
+        return [b""]
+
+
+class ScriptHandler:
+    """Loads the functions of a script and the model, and answers."""
+
+    precision = NAME
+
+    def initialize(self, context: Any) -> None:
+        """Reads `model_dir`, `program`, `code`, `gpu_id`, `threads` and `answer_limit` of the system properties.
+
+        Raises HandlerError with one line that names the error and its place.
+        """
+        properties = context.system_properties
+        self._code, self._limit = Path(properties["code"]), properties["answer_limit"]
+        self._context = OwnContext(properties)
+        try:
+            own_failure.check_name(Path(properties["program"]).stem)
+            import torch
+
+            from serve.pytorch_functions import PyTorchFunctions
+
+            torch.set_num_threads(properties["threads"])
+            if (gpu := properties["gpu_id"]) is not None:
+                torch.cuda.set_device(gpu)  # for a script that says no more than "cuda"
+            self._functions = _Functions(PyTorchFunctions(gpu))
+            self._functions.validate_and_initialize(properties["model_dir"], self._context)
+        except (Exception, SystemExit) as error:
+            raise own_failure.of_load(error, properties["program"], self._code) from None
+
+    def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
+        """One answer for each request, in order."""
+        return [self._answer(item["body"], context, index) for index, item in enumerate(data)]
+
+    def _answer(self, body: bytes, context: Any, index: int) -> bytes:
+        own = self._context
+        own.begin([context.request(index)])
+        self._functions.error = None
+        try:
+            results = self._functions.transform([{"body": body}], own)
+            if self._functions.error is not None:
+                raise self._functions.error
+            answer = own_answer.body_of(results[0], self._limit, "the script")
+            fields = own_answer.fields_of(own.answers[0])
+        except Exception as error:
+            told = own_failure.of_requests(error, [own.get_request_id()], self._code)
+            answer, fields = told.body(own.get_request_id()), error_fields(told)
+        context.answers[index] = fields
+        return own_answer.sendable(fields["status"], answer)
+
+
+def error_fields(error: RequestError) -> dict[str, Any]:
+    """Status and content type of an answer that says an error."""
+    return {"status": error.status.value, "content_type": "application/json"}
