@@ -77,6 +77,8 @@ def unpack(file: BinaryIO, folder: UntrustedFolder, limits: ArchiveLimits = Arch
     made: set[str] = set()
     try:
         for member in members(file, limits):
+            if not member.name and member.kind == "folder":
+                continue  # SageMaker's SDK packs the model folder itself so
             name = _inner_name(member.name)
             made.update(name[:end] for end in range(len(name)) if name[end] == "/")
             if len(made) > limits.members:

@@ -1,7 +1,8 @@
 """What image names stand for on this machine, as arguments of the local SageMaker: our programs, AWS's names, the person's own.
 
-AWS's names of the images that run a person's PyTorch script run as our `train`, whichever account, region and tag; those of its
-rule evaluators as our `rules`. Other frameworks and built-in algorithms have no program here.
+AWS's names of the images that run a person's PyTorch script run as our `train`, whichever account, region and tag; those that
+answer with a person's inference.py as our `serve`; those of its rule evaluators as our `rules`. Other frameworks and built-in
+algorithms have no program here.
 """
 
 import platform
@@ -18,6 +19,7 @@ from scripts.config import PROJECT, pip_settings
 
 TRAINING = ("*/pytorch-training:*", "*/sagemaker-pytorch:*", "*/pytorch:*")
 """AWS's PyTorch images: the usual name, that of PyTorch before 1.2, and that from 2.11 on."""
+INFERENCE = ("*/pytorch-inference:*", "*/pytorch-inference-graviton:*")
 TRANSFORMERS = "*/huggingface-pytorch-training:*"
 RULES = ("*/sagemaker-debugger-rules:*", "*/sagemaker-debugger-rule-evaluator:*")
 
@@ -47,7 +49,7 @@ def _programs(settings: Settings) -> Mapping[str, Sequence[str]]:
     ours = f"PYTHONPATH={PROJECT}"
     # Threads that wait without spinning: jobs share the cores here, and spinning ones take them from each other.
     train = [ours, "OMP_WAIT_POLICY=PASSIVE", *_for_scripts(settings), sys.executable, "-m", "train"]
-    serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", sys.executable, "-m", "serve"]
+    serve = [ours, "KENNEL_BIND_HOST=127.0.0.1", *_for_scripts(settings), sys.executable, "-m", "serve"]
     rules = [ours, sys.executable, "-m", "rules"]
     if settings.backend == "docker":  # containers have names of their own; the plain ones stand for the programs all the same
         own = programs()
@@ -64,17 +66,18 @@ def _for_scripts(settings: Settings) -> list[str]:
 def _aliases(settings: Settings) -> Mapping[str, str]:
     """The image that runs for each pattern of AWS's names; none where containers run and none was built."""
     known = dict.fromkeys(TRAINING, settings.train_image) | dict.fromkeys(RULES, settings.rules_image)
+    known |= dict.fromkeys(INFERENCE, settings.serve_image)
     if settings.backend != "docker" and _installed("transformers"):
         known[TRANSFORMERS] = settings.train_image
     return {pattern: image for pattern, image in known.items() if image}
 
 
 def _remarks(settings: Settings) -> Mapping[str, str]:
-    """What really runs as our `train` image. Which versions a container has, its image says."""
+    """What really runs as our `train` and `serve` images. Which versions a container has, its image says."""
     if settings.backend == "docker":
         return {}
     found = [f"{name} {number}" for name in ("torch", "transformers") if (number := _installed(name))]
-    return {settings.train_image: ", ".join([*found, f"Python {platform.python_version()}"])}
+    return dict.fromkeys((settings.train_image, settings.serve_image), ", ".join([*found, f"Python {platform.python_version()}"]))
 
 
 def _installed(package: str) -> str:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from contract import metrics
 from tests.support.compat_client import HERE, Client
@@ -68,6 +69,13 @@ def test_a_notebook_knows_its_role_its_bucket_and_its_account(client: Client) ->
     assert "ROLE arn:aws:iam::000000000000:role/kennel-execution\n" in said
     assert "SESSION sagemaker-us-east-1-000000000000 000000000000\n" in said
     assert "SENT s3://sagemaker-us-east-1-000000000000/data/a.txt\n" in said
+
+
+def test_own_inference_code_is_deployed_by_an_estimator_and_by_a_model(client: Client) -> None:
+    Image.new("RGB", (5, 7)).save(client.folder / "picture.jpg")
+    said = client.run("sdk-v2", HERE / "sdk_v2_serving.py")
+    assert "ARRAY PyTorchPredictor [[6.0], [21.0]]" in said
+    assert "PICTURE [[32.0]]" in said
 
 
 def test_what_would_leave_this_machine_is_refused_and_seen(client: Client) -> None:

@@ -143,9 +143,11 @@ class DebuggerHook:
 
 
 def main(*, startup: str, old_names: str, debug_hook: bool, steps: dict[str, Any] | None = None) -> None:
-    """Does it. `startup`: the folder of our sitecustomize.py; `old_names`: the path of old_names.py; `debug_hook`: whether the job asks
-    for tensors; `steps`: the path of step_timeline.py as `program`, and what its StepTimeline is given, where the job asks for a
-    profile."""
+    """Does it.
+
+    `startup`: the folder of our sitecustomize.py; `old_names`: the path of old_names.py; `debug_hook`: whether the job asks for
+    tensors; `steps`: the path of step_timeline.py as `program`, and what its StepTimeline is given, where it asks for a profile.
+    """
     if any(_DRIVERS in word for word in sys.orig_argv[1:2]):
         outlive_stop()
     after_torch: list[Callable[[Any], object]] = []

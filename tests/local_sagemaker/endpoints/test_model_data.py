@@ -38,6 +38,15 @@ def test_files_folders_and_inner_links_are_unpacked(tmp_path: Path) -> None:
     assert (tmp_path / "n" / "hard").read_bytes() == b"A"
 
 
+def test_the_folder_itself_may_have_no_name_and_a_file_may_not(tmp_path: Path) -> None:
+    """As SageMaker's SDK packs a model with new code."""
+    folder = archive(("", None, None), ("a", b"A", None), kind=tarfile.DIRTYPE)
+    unpack(folder, UntrustedFolder(tmp_path / "m"))
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["a"]
+    with pytest.raises(BadModelData, match="outside the model folder"):
+        unpack(archive(("", b"A", None)), UntrustedFolder(tmp_path / "n"))
+
+
 @pytest.mark.parametrize("name", ["../out", "/abs", "a/../../out", "a/../b", ".."])
 def test_a_name_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     inside = UntrustedFolder(tmp_path / "deep" / "m")

@@ -30,13 +30,14 @@ def test_awss_names_run_as_our_programs_in_every_account_region_and_tag() -> Non
         "5.dkr.ecr.eu-north-1.amazonaws.com/pytorch-training:2.8.0-cpu-py312-ubuntu22.04-sagemaker": "kennel-train",
         "520713654638.dkr.ecr.us-east-1.amazonaws.com/sagemaker-pytorch:1.0.0-cpu-py3": "kennel-train",
         f"{AWS}/pytorch:2.13-cpu-amzn2023-sagemaker": "kennel-train",
+        f"{AWS}/pytorch-inference:2.6.0-cpu-py312": "kennel-serve",
+        f"{AWS}/pytorch-inference-graviton:2.6-cpu-py312": "kennel-serve",
         "503895931360.dkr.ecr.us-east-1.amazonaws.com/sagemaker-debugger-rules:latest": "kennel-rules",
         "1.dkr.ecr.us-west-2.amazonaws.com/sagemaker-debugger-rule-evaluator:latest": "kennel-rules",
     }.items():
         assert images.stands_for(name) == (program, True)
     for name in (
         "tensorflow-training:2.13-cpu-py310",
-        "pytorch-inference:2.6.0-cpu-py312",
         "sagemaker-xgboost:1.7-1",
         "linear-learner:1",
     ):
@@ -58,6 +59,7 @@ def test_with_containers_awss_names_run_in_the_image_that_was_built() -> None:
     images = table(backend="docker", train_image="sha256:1", serve_image="", rules_image="")
     assert images.stands_for(DLC) == ("sha256:1", True) and "sha256:1" not in images.commands
     assert images.remark(DLC, "sha256:1") == "pytorch-training:1.8-gpu-py36 runs as sha256:1."
+    assert images.stands_for("a/pytorch-inference:2") == ("a/pytorch-inference:2", False), "no image was built"
     assert images.stands_for("a/sagemaker-debugger-rules:latest") == ("a/sagemaker-debugger-rules:latest", False)
     assert "kennel-train" in images.commands, "our names stand for our programs all the same"
 
