@@ -1,0 +1,32 @@
+"""Row 106: a person's handler forks or starts programs: no child holds the socket, answers twice or outlives the worker."""
+
+import json
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support import own_model
+from tests.support.server import alive
+from tests.support.train_jobs import wait_until
+
+
+@pytest.mark.parametrize("word", ["fork", "fork and answer", "daemon"])
+def test_a_child_of_a_handler_holds_nothing(tmp_path: Path, word: str) -> None:
+    with own_model.clumsy(tmp_path / "ml", SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
+        (worker,) = server.workers()
+        answers = [server.invoke(word.encode()) for _ in range(3)]
+        assert {json.loads(answer.body)[1] for answer in answers} == {worker.pid}, "the parent's answer, once"
+        children = worker.children(recursive=True)
+        sockets = [path for child in children if child.pid in alive(children) for path in _sockets(child)]
+        print(f"{word}: {len(alive(children))} children, {len(sockets)} sockets in them")
+        assert not sockets
+        worker.kill()
+        wait_until(lambda: any(one != worker for one in server.workers()))
+        wait_until(lambda: not alive(children))
+        assert server.invoke(b"x").status == 200
+
+
+def _sockets(process: psutil.Process) -> list[str]:
+    places = [path for path in Path(f"/proc/{process.pid}/fd").iterdir() if path.name != "0"]
+    return [target for path in places if (target := str(path.readlink())).startswith("socket:")]
