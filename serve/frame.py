@@ -33,15 +33,16 @@ class Frames:
             yield frame
 
     def _take(self) -> list[Part] | None:
-        if self._limit is not None and len(self._rest) > self._limit:
-            raise ValueError(f"a frame over {self._limit:,} bytes")
         if len(self._rest) < _LENGTH.size:
             return None
         start = _LENGTH.size + _LENGTH.unpack_from(self._rest)[0]
+        self._check(start)
         if len(self._rest) < start:
             return None
         fields = json.loads(self._rest[_LENGTH.size : start])
-        if len(self._rest) < start + sum(part["size"] for part in fields):
+        end = start + sum(part["size"] for part in fields)
+        self._check(end)
+        if len(self._rest) < end:
             return None
         parts = []
         for part in fields:
@@ -49,3 +50,7 @@ class Frames:
             start += part["size"]
         del self._rest[:start]
         return parts
+
+    def _check(self, size: int) -> None:
+        if self._limit is not None and size > self._limit:
+            raise ValueError(f"a frame over {self._limit:,} bytes")

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from tests.support.person import Kennel
+from tests.support.train_jobs import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:1.8-cpu-py36"
@@ -114,6 +115,10 @@ def test_pictures_json_and_arrays_are_answered(clients: dict[str, Any]) -> None:
     with pytest.raises(clients["sagemaker-runtime"].exceptions.ModelError) as caught:
         ask(b"x", "text/plain")
     assert caught.value.response["OriginalStatusCode"] == 500 and "ValueError (inference.py:23 in input_fn)" in str(caught.value)
-    events = clients["logs"].filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{NAME}")["events"]
-    said = "\n".join(event["message"] for event in events)
-    assert "pytorch-inference:1.8-cpu-py36 runs as kennel-serve: torch " in said and "no such type: text/plain" in said
+
+    def said() -> str:
+        events = clients["logs"].filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{NAME}")["events"]
+        return "\n".join(event["message"] for event in events)
+
+    wait_until(lambda: "no such type: text/plain" in said(), seconds=30, interval=0.2)
+    assert "pytorch-inference:1.8-cpu-py36 runs as kennel-serve: torch " in said()

@@ -42,7 +42,7 @@ def _missing_weights(base: Path) -> None:
 
 def _extra_code(base: Path) -> None:
     (base / "model" / "code").mkdir()
-    (base / "model" / "code" / "inference.py").write_text("raise SystemExit")
+    (base / "model" / "code" / "other.py").write_text("raise SystemExit")  # an inference.py would be the person's own handler
 
 
 def _pickle_added(base: Path) -> None:
@@ -95,7 +95,7 @@ def _link(base: Path) -> None:
 CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "one bit flipped": (_flip, "model.bin"),
     "weights missing": (_missing_weights, "model.safetensors"),
-    "code added": (_extra_code, "code/inference.py"),
+    "code added": (_extra_code, "code/other.py"),
     "a pickle added": (_pickle_added, "model.pt"),
     "a pickle instead of the weights": (_pickle_as_weights, "model.safetensors"),
     "a header of 90 MB": (_huge_header, "model.safetensors"),
