@@ -15,7 +15,7 @@ KILLS, SECONDS_BETWEEN = 4, 2.5
 
 def test_a_killed_worker_costs_only_its_own_request(dogs: list[bytes]) -> None:
     with Server(artefact.small(), SAGEMAKER_MODEL_SERVER_WORKERS=2) as server:
-        start_up = server.events("serving")[0]["seconds"]
+        start_up = server.event("serving")["seconds"]
         result, pings = asyncio.run(_load_and_kill(server, dogs))
         wait_until(lambda: len(server.events("worker_ready")) == 2 + KILLS)
         gone = [_time(event) for event in server.events("worker_gone")]

@@ -18,7 +18,7 @@ def test_clients_never_take_every_file_descriptor(dogs: list[bytes]) -> None:
         early = socket.create_connection(("127.0.0.1", server.port), timeout=60)
         early.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
         assert early.recv(65_536).startswith(b"HTTP/1.1 200 ")
-        served = server.events("serving")[0]["connections"]
+        served = server.event("serving")["connections"]
         clients = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(LIMIT + 50)]
         time.sleep(1)
         files = len(os.listdir(f"/proc/{server.process.pid}/fd"))

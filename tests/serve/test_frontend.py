@@ -63,8 +63,8 @@ def test_every_error_has_the_same_short_body(server: Server, dogs: list[bytes]) 
 
 def test_a_failed_invocation_is_in_the_log_with_its_ids(server: Server) -> None:
     answer = server.invoke(b"no picture", X_Amzn_SageMaker_Inference_Id="order-66")
-    event = [event for event in server.events("invocation_failed") if event["request_id"] == answer.json()["request_id"]]
-    assert event[0]["status"] == 400 and event[0]["inference_id"] == "order-66"
+    event = server.event("invocation_failed", request_id=answer.json()["request_id"])
+    assert event["status"] == 400 and event["inference_id"] == "order-66"
 
 
 def test_pings_leave_no_log(server: Server) -> None:

@@ -36,7 +36,7 @@ def test_the_best_precision_or_the_one_asked_for_is_served(dogs: list[bytes]) ->
     for asked in ("auto", "float32"):
         with Server(artefact.quantised(), SAGEMAKER_MODEL_SERVER_WORKERS=1, KENNEL_PRECISION=asked) as server:
             answer = server.invoke(dogs[0]).json()["predictions"]
-            probabilities[server.events("serving")[0]["precision"]] = {row["class"]: row["probability"] for row in answer}
+            probabilities[server.event("serving")["precision"]] = {row["class"]: row["probability"] for row in answer}
     exact = probabilities.pop("float32")
     assert set(probabilities) <= {"int8", "bfloat16"}, "a processor without either serves both times in float32"
     for other in probabilities.values():
@@ -51,7 +51,7 @@ def test_an_artefact_from_before_precisions_is_served_in_float32(dogs: list[byte
     path.write_text(json.dumps(body))
     with Server(base, SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
         assert server.invoke(dogs[0]).status == 200
-        assert server.events("serving")[0]["precision"] == "float32"
+        assert server.event("serving")["precision"] == "float32"
     with Server(base, ready=False, SAGEMAKER_MODEL_SERVER_WORKERS=1, KENNEL_PRECISION="int8") as server:
         status, errors = server.wait_end(60)
     assert status == 1 and errors.startswith("serve: KENNEL_PRECISION is int8; ") and errors.count("\n") == 1

@@ -148,6 +148,16 @@ class Server:
         lines = [json.loads(line) for line in self.log().splitlines() if line.startswith('{"time"')]
         return [line for line in lines if line["event"] == name]
 
+    def event(self, name: str, **fields: object) -> dict:
+        """The first line of an event with these fields, once it is there: the log is written beside the answers."""
+        end = time.monotonic() + 30
+        while True:
+            for line in self.events(name):
+                if fields.items() <= line.items():
+                    return line
+            assert time.monotonic() < end, f"no {name} with {fields} in the log"
+            time.sleep(0.02)
+
     def tree(self) -> list[psutil.Process]:
         """The program and everything it started."""
         try:
