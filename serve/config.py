@@ -21,9 +21,8 @@ from contract.precision import PRECISIONS
 from contract.script_mode import CACHE_VARIABLE, torch_home
 from serve.engine import AUTO
 from serve.errors import ConfigError
-from serve.handler_choice import HandlerChoice, choose
+from serve.handler_choice import HandlerChoice, OwnCode, choose
 from serve.headers import OUTPUTS
-from serve.own_code import OwnCode
 
 Number = TypeVar("Number", int, float)
 ENGINES = ("openvino", "torch")

@@ -38,6 +38,14 @@ class HandlerChoice:
         return self.kind != CLASSIFIER
 
 
+@dataclass(frozen=True, slots=True)
+class OwnCode:
+    """A person's code, ready to be loaded. `folder`: of its entry point. `python`: the interpreter that has its packages."""
+
+    folder: Path
+    python: str
+
+
 def choose(layout: Layout, environ: Mapping[str, str]) -> HandlerChoice:
     """The choice for the artefact in `layout.model`: the classifier where nothing names code. Raises ConfigError."""
     source = _remapped(environ.get(_SUBMIT_DIRECTORY) or str(layout.model / "code"), layout)

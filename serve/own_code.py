@@ -7,6 +7,7 @@ a program that is told to stop meanwhile gives up.
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from contract.package_layer import REQUIREMENTS
 from contract.reason import first_line
 from serve import log
 from serve.errors import ServeError
-from serve.handler_choice import SCRIPT, HandlerChoice
+from serve.handler_choice import SCRIPT, HandlerChoice, OwnCode
 
 _TAIL = 8192
 _LOOK = 0.2
@@ -31,31 +32,40 @@ _LOOK = 0.2
 _DOWNLOAD = Path(__file__).with_name("source_download.py")
 
 
-class Stopped(Exception):
+class _Stopped(Exception):
     """The program was told to stop while it waited."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnCode:
-    """`folder`: of the code, its entry point's. `python`: the interpreter that has the packages it asks for."""
-
-    folder: Path
-    python: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Preparation:
-    """`private`: what makes a folder that is removed at the end of the program. `end`: the monotonic time by which all is to be
-    ready."""
+    """`end`: the monotonic time by which all is to be ready. `stopped`: whether the program is told to stop."""
+
+    layout: Layout
 
     environ: Mapping[str, str]
     cache: Path | None
-    private: Callable[[], Path]
     stopped: Callable[[], bool]
     end: float
+    folder: Path | None = None
+    """Of this run's own, once something needs one."""
 
-    def run(self, choice: HandlerChoice, model: Path) -> OwnCode:
-        """Raises ServeError naming what is missing, and Stopped."""
+    def run(self, choice: HandlerChoice) -> OwnCode | None:
+        """None where the program is told to stop meanwhile. Raises ServeError naming what is missing."""
+        try:
+            return self._made_ready(choice, self.layout.model)
+        except _Stopped:
+            return None
+
+    def remove(self) -> None:
+        """Removes this run's own folder, at the end of the program."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _private(self) -> Path:
+        self.folder = self.folder or private_folder(self.layout)
+        return self.folder
+
+    def _made_ready(self, choice: HandlerChoice, model: Path) -> OwnCode:
         folder = self._fetched(choice.source)
         if choice.kind == SCRIPT:
             if not (folder / choice.name).is_file():
@@ -70,13 +80,13 @@ class Preparation:
     def _fetched(self, source: str) -> Path:
         path = Path(source)
         if source.startswith("s3://"):
-            path = self.private() / "source.tar.gz"
-            status, tail = self._follow([sys.executable, str(_DOWNLOAD), source, str(path)], self.private())
+            path = self._private() / "source.tar.gz"
+            status, tail = self._follow([sys.executable, str(_DOWNLOAD), source, str(path)], self._private())
             if status:
                 raise ServeError(f"SAGEMAKER_SUBMIT_DIRECTORY: {source} cannot be fetched: {_last(tail)}")
         elif path.is_dir() or not path.is_file():
             return path
-        folder = self.private() / "code"
+        folder = self._private() / "code"
         try:
             archive.unpack(path, folder)
         except (ArchiveError, OSError) as error:
@@ -95,14 +105,14 @@ class Preparation:
         if self.cache and package_layer.self_contained(text):
             folder, _ = package_layer.cached(self.cache, text, install, self._check)
             return str(folder / "bin" / "python")
-        python = package_layer.create(self.private() / "packages")
+        python = package_layer.create(self._private() / "packages")
         install(python)
         return str(python)
 
     def _check(self) -> None:
-        """Raises Stopped, and ServeError when it takes too long."""
+        """Raises _Stopped, and ServeError when it takes too long."""
         if self.stopped():
-            raise Stopped
+            raise _Stopped
         if time.monotonic() > self.end:
             raise ServeError("the code and its packages were not ready in time; set SAGEMAKER_STARTUP_TIMEOUT higher")
 

@@ -7,7 +7,6 @@ what a person's own code asks for: a folder of its own, removed at the end.
 
 import asyncio
 import os
-import shutil
 import signal
 import time
 import traceback
@@ -15,15 +14,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contract import manifest, safetensors_header
 from contract.errors import ContractError
 from contract.layout import Layout
-from serve import descriptors, handler_choice, log, own_code, warmup
+from serve import descriptors, handler_choice, log, warmup
 from serve.config import Config, child_environ, own_code_environ
 from serve.errors import RequestError, ServeError
 from serve.frontend import Frontend
+
+if TYPE_CHECKING:
+    from serve.own_code import Preparation
 
 
 class StopSignals:
@@ -150,39 +152,23 @@ def _unforeseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Non
 
 def run(config: Config) -> int:
     """Serve as `config` says. Returns the exit status: 0 after a stop, 1 with one line on standard error otherwise."""
-    stops = StopSignals()
-    folder: Path | None = None
-
-    def private() -> Path:
-        nonlocal folder
-        folder = folder or own_code.private_folder(Layout(config.model.parent))
-        return folder
-
+    stops, preparation = StopSignals(), None
     try:
         handler_choice.check(config.handler, config.model)
         if config.handler.own_code:
-            config = replace(
-                config,
-                own_code=own_code.Preparation(
-                    environ=own_code_environ(config, child_environ()),
-                    cache=config.cache,
-                    private=private,
-                    stopped=lambda: stops.asked,
-                    end=time.monotonic() + config.startup_timeout,
-                ).run(config.handler, config.model),
-            )
-        share = descriptors.share(descriptors.raise_limit(), workers=config.workers, wanted=config.connection_limit)
-        config = replace(config, connection_limit=share.connections, backlog=share.backlog)
-        asyncio.run(_run(config, stops))
-    except own_code.Stopped:
-        pass
+            preparation = _preparation(config, stops)
+            config = replace(config, own_code=preparation.run(config.handler))
+        if not config.handler.own_code or config.own_code is not None:
+            share = descriptors.share(descriptors.raise_limit(), workers=config.workers, wanted=config.connection_limit)
+            config = replace(config, connection_limit=share.connections, backlog=share.backlog)
+            asyncio.run(_run(config, stops))
     except (ServeError, ContractError) as error:
         log.last_line(f"serve: {error}")
         return 1
     finally:
         stops.ignore()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        if preparation is not None:
+            preparation.remove()
         log.flush()
     log.event("stopped")
     log.flush()
@@ -191,3 +177,15 @@ def run(config: Config) -> int:
 
 async def _run(config: Config, stops: StopSignals) -> None:
     await Program(config, stops).run()
+
+
+def _preparation(config: Config, stops: StopSignals) -> "Preparation":
+    from serve.own_code import Preparation  # with all that it needs: a classifier starts without
+
+    return Preparation(
+        layout=Layout(config.model.parent),
+        environ=own_code_environ(config, child_environ()),
+        cache=config.cache,
+        stopped=lambda: stops.asked,
+        end=time.monotonic() + config.startup_timeout,
+    )

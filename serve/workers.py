@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from contract import opt_ml
 from contract.layout import DEFAULT_BASE
 from serve import log
 from serve.config import Config, child_environ, own_code_environ
@@ -177,6 +176,8 @@ def _spawn(descriptor: int, config: Config, slot: int) -> int:
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_ROOT, environ.get("PYTHONPATH")]))
     command += ["-m", "serve.worker", str(_CONNECTION), json.dumps(properties)]
     if config.own_code is not None and config.model.parent != DEFAULT_BASE:
+        from contract import opt_ml  # for a person's code only: a classifier's front loads nothing of it
+
         command = opt_ml.command(config.model.parent, command)
     return os.posix_spawn(
         command[0],

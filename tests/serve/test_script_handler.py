@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +136,37 @@ def test_a_script_has_a_name_of_its_own(tmp_path: Path) -> None:
     with own_model.serve(tmp_path / "ml", files, ready=False, SAGEMAKER_PROGRAM="serve.py") as server:
         status, errors = server.wait_end(60)
     assert status == 1 and "serve.py has the name of a module that is loaded already" in errors
+
+
+HOOKED = """
+import io, os, sys
+import torch
+if os.environ.get("WITHOUT_SMDEBUG"):
+    sys.modules["smdebug"] = None
+
+def model_fn(model_dir):
+    return torch.load(os.path.join(model_dir, "model.pth"), map_location="cpu")
+"""
+PICKLE = """
+import sys
+import smdebug.pytorch as smdebug
+import torch
+network = torch.nn.Linear(2, 1)
+hook = smdebug.Hook(out_dir=sys.argv[1] + "/tensors")
+hook.register_module(network)
+network(torch.ones(1, 2)).sum().backward()
+hook.close()
+torch.save(network, sys.argv[1] + "/model.pth")
+"""
+
+
+def test_a_model_pickled_with_smdebugs_hooks_answers_or_names_salvage(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", PICKLE, str(tmp_path)], check=True, capture_output=True)
+    files = {"code/inference.py": HOOKED, "model.pth": (tmp_path / "model.pth").read_bytes()}
+    with own_model.serve(tmp_path / "ml", files) as server:
+        answer = server.invoke(b"[[1, 2]]", "application/json")
+        assert answer.status == 200, server.log()
+        assert len(answer.json()[0]) == 1
+    with own_model.serve(tmp_path / "ml", {}, ready=False, WITHOUT_SMDEBUG=1) as server:
+        status, errors = server.wait_end(60)
+    assert status == 1 and errors.count("\n") == 1 and "kennel salvage MODEL.tar.gz" in errors
