@@ -43,6 +43,7 @@ def read_config(arguments: Sequence[str]) -> Config:
     images = ImageTable(
         commands=commands,
         aliases=dict(_pair("--image-alias", text, "*/pytorch-training:*=kennel-train") for text in given.image_alias),
+        serving_aliases=dict(_pair("--serving-alias", text, "*/pytorch:*=kennel-serve") for text in given.serving_alias),
         remarks=dict(_pair("--image-remark", text, "kennel-train=Python 3.11") for text in given.image_remark),
         start=given.start_command,
     )
@@ -87,6 +88,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=IMAGE",
         help="the image that runs in the place of NAME, which may have a *; in Docker an image of exactly that name goes first",
+    )
+    parser.add_argument(
+        "--serving-alias",
+        action="append",
+        default=[],
+        metavar="NAME=IMAGE",
+        help="the same for a model's image, before --image-alias: some names stand for one image that trains and serves",
     )
     parser.add_argument(
         "--image-remark",

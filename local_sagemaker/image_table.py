@@ -28,21 +28,26 @@ class ImageTable:
     """The images that the server was told of.
 
     `commands`: what the process backend runs for a name or pattern. `aliases`: the image that runs in the place of those that a
-    name or pattern stands for. `remarks`: what a job is told of the image that runs in the place of its own. `start`: what a
-    person types to start this server, for messages.
+    name or pattern stands for; `serving_aliases`: the same for a model's image, looked at before. `remarks`: what a job is told
+    of the image that runs in the place of its own. `start`: what a person types to start this server, for messages.
     """
 
     commands: Mapping[str, Image] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    serving_aliases: Mapping[str, str] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
     start: str = START
 
-    def stands_for(self, name: str) -> tuple[str, bool]:
-        """The entry of `commands`, or the image, that runs when this image is asked for; whether that is another image."""
+    def stands_for(self, name: str, *, serves: bool = False) -> tuple[str, bool]:
+        """The entry of `commands`, or the image, that runs when this image is asked for; whether that is another image.
+
+        `serves`: it is a model's.
+        """
         if (entry := _match(name, self.commands)) is not None:
             return entry, False
-        if (entry := _match(name, self.aliases)) is not None:
-            return self.aliases[entry], True
+        for aliases in (self.serving_aliases, self.aliases) if serves else (self.aliases,):
+            if (entry := _match(name, aliases)) is not None:
+                return aliases[entry], True
         return name, False
 
     def remark(self, name: str, instead: str) -> str:
@@ -52,7 +57,7 @@ class ImageTable:
 
     def remedy(self, name: str) -> str:
         """What a person can do about an image that nothing here can run: which images are known, and how to make one known."""
-        known = ", ".join(sorted({*self.commands, *self.aliases})) or "none"
+        known = ", ".join(sorted({*self.commands, *self.aliases, *self.serving_aliases})) or "none"
         return f"Images known here: {known}. To run this one as a process: {self.start} --image '{name}=COMMAND'"
 
 

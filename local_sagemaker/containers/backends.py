@@ -49,9 +49,9 @@ class Backends:
         name, _ = self._stands_for(image)
         return self._process if name in self._images.commands else self._in_docker()
 
-    def choose(self, image: str) -> Chosen:
-        """What runs an image, and it can be run, which may take a download. Raises CannotStart."""
-        name, is_other = self._stands_for(image)
+    def choose(self, image: str, *, serves: bool = False) -> Chosen:
+        """What runs an image, a model's where it `serves`, and it can be run, which may take a download. Raises CannotStart."""
+        name, is_other = self._stands_for(image, serves=serves)
         backend: Backend = self._process
         if name not in self._images.commands:
             backend = docker = self._in_docker()
@@ -64,11 +64,11 @@ class Backends:
             raise CannotStart(f"{remark} {error}".lstrip()) from None
         return Chosen(backend=backend, image=name, remark=remark)
 
-    def _stands_for(self, image: str) -> tuple[str, bool]:
+    def _stands_for(self, image: str, *, serves: bool = False) -> tuple[str, bool]:
         """As ImageTable.stands_for; an image of this server's own registry stands for itself."""
         if image not in self._images.commands and pull_reference(self._context, image) is not None:
             return image, False
-        return self._images.stands_for(image)
+        return self._images.stands_for(image, serves=serves)
 
     def find(self, folder: Path) -> Container | None:
         """The container that was started with this folder, running or ended; None when there never was one.

@@ -80,7 +80,7 @@ class Instance:
         """Lays the model out and starts the container. Raises CannotStart or BadModelData."""
         remove_tree(self.folder)
         container = self.variant["container"]
-        chosen = self.backends.choose(container["Image"])
+        chosen = self.backends.choose(container["Image"], serves=True)
         own = chosen.backend
         if chosen.remark:
             self.say(chosen.remark)

@@ -20,6 +20,8 @@ from scripts.config import PROJECT, pip_settings
 TRAINING = ("*/pytorch-training:*", "*/sagemaker-pytorch:*", "*/pytorch:*")
 """AWS's PyTorch images: the usual name, that of PyTorch before 1.2, and that from 2.11 on."""
 INFERENCE = ("*/pytorch-inference:*", "*/pytorch-inference-graviton:*")
+BOTH = ("*/sagemaker-pytorch:*", "*/pytorch:*")
+"""Of TRAINING, those that serve as well: a model of such a name runs as our `serve`."""
 TRANSFORMERS = "*/huggingface-pytorch-training:*"
 RULES = ("*/sagemaker-debugger-rules:*", "*/sagemaker-debugger-rule-evaluator:*")
 
@@ -34,6 +36,9 @@ def arguments(settings: Settings, options: ServerOptions) -> list[str]:
         parts += ["--image-runs-commands", _train_program(settings)]
     for pattern, image in _aliases(settings).items():
         parts += ["--image-alias", f"{pattern}={image}"]
+    if settings.serve_image:
+        for pattern in BOTH:
+            parts += ["--serving-alias", f"{pattern}={settings.serve_image}"]
     for image, text in _remarks(settings).items():
         parts += ["--image-remark", f"{image}={text}"]
     return [*parts, "--start-command", kennel_command("up", settings)]

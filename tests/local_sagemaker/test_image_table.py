@@ -61,14 +61,18 @@ def test_a_command_line_gives_names_patterns_and_aliases(tmp_path: Path) -> None
         "*/pytorch-training:*=here",
         "--image-remark",
         "here=torch 2: =)",
+        "--serving-alias",
+        "*/pytorch-training:1*=there",
     ]
     table = read_config(["--root", str(tmp_path), *given]).images
     assert table.commands["*/own:*"].command == ("python", "own.py")
     assert table.stands_for(EAST) == ("here", True)
+    assert table.stands_for(EAST, serves=True) == ("there", True), "where it is a model's image"
+    assert table.stands_for(NORTH.replace("@sha256", ""), serves=True) == ("here", True)
     assert table.remark(EAST, "here") == "pytorch-training:1.8-gpu-py36 runs as here: torch 2: =)."
     assert table.remark(EAST, "there") == "pytorch-training:1.8-gpu-py36 runs as there."
     told = table.remedy("aws/xgboost:1")
-    assert told.startswith("Images known here: */own:*, */pytorch-training:*.") and told.endswith(
+    assert told.startswith("Images known here: */own:*, */pytorch-training:*, */pytorch-training:1*.") and told.endswith(
         "--image 'aws/xgboost:1=COMMAND'"
     )
 
@@ -83,8 +87,9 @@ def test_an_image_may_run_the_commands_that_jobs_bring(tmp_path: Path) -> None:
 
 
 def test_a_job_an_evaluation_and_an_endpoint_run_as_another_image_and_say_so(tmp_path: Path) -> None:
-    aliases = {"*/pytorch-training:*": TRAIN_IMAGE, "*/rules:*": PROCESSING_IMAGE, "*/serving:*": SERVE_IMAGE}
+    aliases = {"*/pytorch-training:*": TRAIN_IMAGE, "*/rules:*": PROCESSING_IMAGE, "*/serving:*": TRAIN_IMAGE}
     options = [f"--image-alias={name}={image}" for name, image in aliases.items()]
+    options.append(f"--serving-alias=*/serving:*={SERVE_IMAGE}")
     server = LocalServer(tmp_path / "root", *options, f"--image-remark={TRAIN_IMAGE}=torch 2.15.0, Python 3.11")
     try:
         server.s3.create_bucket(Bucket="bucket")

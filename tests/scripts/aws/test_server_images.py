@@ -37,6 +37,12 @@ def test_awss_names_run_as_our_programs_in_every_account_region_and_tag() -> Non
     }.items():
         assert images.stands_for(name) == (program, True)
     for name in (
+        "520713654638.dkr.ecr.us-east-1.amazonaws.com/sagemaker-pytorch:1.0.0-cpu-py3",
+        f"{AWS}/pytorch:2.13-cpu-amzn2023",
+    ):
+        assert images.stands_for(name, serves=True) == ("kennel-serve", True), "the image of one name trains and serves"
+    assert images.stands_for(DLC, serves=True) == ("kennel-train", True)
+    for name in (
         "tensorflow-training:2.13-cpu-py310",
         "sagemaker-xgboost:1.7-1",
         "linear-learner:1",
