@@ -11,7 +11,7 @@ export TARGET ?= local
 export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-projects test-images test-install test-bench compat check coverage mutants soak fuzz bench lock base build push clean
+.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-faults test-projects test-images test-install test-bench compat check coverage mutants soak fuzz bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -66,12 +66,15 @@ compat: $(VENV)/.ready $(COMPAT:%=.kennel/compat/%/.ready) ## the SageMaker SDK 
 # The other rooms' tests wait for programs more than they compute: three files at a time keep two cores busy, and a fourth would
 # only make them wait. Hundreds of short programs are started: each finds our modules compiled, and none has threads that wait for
 # cores which other tests have.
-test: export PYTHONDONTWRITEBYTECODE =
-test: export OMP_NUM_THREADS = 1
-test: $(VENV)/.ready ## all tests that need no Docker engine, several files at a time
+test test-faults: export PYTHONDONTWRITEBYTECODE =
+test test-faults: export OMP_NUM_THREADS = 1
+test: $(VENV)/.ready ## the tests of every room that need no Docker engine, several files at a time
 	$(RUN) -m pytest -q tests/train/data/test_loader.py
 	$(TESTS) -n 2 tests/train --ignore=tests/train/data/test_loader.py
-	$(TESTS) -n 3 --ignore=tests/train
+	$(TESTS) -n 3 --ignore=tests/train --ignore=tests/faults
+
+test-faults: $(VENV)/.ready ## the faults of docs/3 done to the real programs: kills, floods, full disks, hostile input
+	$(TESTS) -n 3 tests/faults
 
 check: $(VENV)/.ready ## lint, format, types and the shape of the project
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(RUN) -m pytest -q tests/test_structure.py
