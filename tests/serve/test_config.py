@@ -14,6 +14,7 @@ from contract.picture_memory import MAX_DECODING_BYTES
 from serve import config
 from serve.errors import ConfigError
 from tests.contract import test_nvml
+from tests.support import own_model
 from tests.support.server import ROOT
 
 
@@ -107,3 +108,23 @@ def test_pictures_are_decoded_side_by_side_where_there_is_memory_for_each() -> N
     own = 256 << 20
     sizes = (0, 2 * (own + 2 * MAX_DECODING_BYTES) - 1, 2 * (own + 2 * MAX_DECODING_BYTES), 64 << 30)
     assert [config._decoders(4, 2, 0, size) for size in sizes] == [1, 1, 2, 4]
+
+
+def test_a_persons_own_code_has_its_own_defaults(tmp_path: Path) -> None:
+    own_model.write(tmp_path, {"code/inference.py": ""})
+    given = {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/x-own", "KENNEL_COMPAT": "off"}
+    found = config.from_environ(given)
+    assert (found.handler.name, found.batch, found.default_accept, found.compat) == ("inference.py", 1, "text/x-own", False)
+    assert found.own_code is None, "nothing is fetched or installed while the environment is read"
+    environ = config.own_code_environ(found, {"AWS_REGION": "eu-west-1", "OMP_NUM_THREADS": "7"})
+    assert (environ["SAGEMAKER_PROGRAM"], environ["AWS_DEFAULT_REGION"]) == ("inference.py", "eu-west-1")
+    assert environ["OMP_NUM_THREADS"] == "7", "what is set already stays"
+
+
+def test_workers_of_own_code_are_as_many_as_hold_the_model(tmp_path: Path) -> None:
+    own_model.write(tmp_path, {"model.pth": bytes(1 << 20)})
+    model, each = tmp_path / "model", (800 << 20) + (2 << 20)
+    assert config._own_workers(8, 0, 3 * each, model) == 3
+    assert config._own_workers(8, 0, 3 * each - 1, model) == 2
+    assert config._own_workers(8, 0, 0, model) == 1 and config._own_workers(2, 0, 9 * each, model) == 2
+    assert config._own_workers(8, 2, 9 * each, model) == 2, "one a GPU"
