@@ -14,4 +14,4 @@ def test_a_handler_may_go_elsewhere(tmp_path: Path) -> None:
         statuses = {server.invoke(b"x").status for _ in range(20)}
         print(f"20 changes of the directory, then 20 requests: {sorted(statuses)}")
         assert {answer.status for answer in answers} == statuses == {200}
-        assert len(server.events("worker_ready")) == 2
+        assert len(server.wait_workers(2)) == len(server.events("worker_ready")) == 2
