@@ -74,7 +74,8 @@ def test_its_script_is_looked_into_and_finds_the_names_of_its_time(job: ScriptCo
 def test_its_ranks_meet_at_a_port_of_the_jobs_own(job: ScriptContainer) -> None:
     """torchrun's usual port is one for all jobs of the machine."""
     script = job.base / "input" / "data" / "ranks.py"
-    script.write_text("import os\nprint('rank', os.environ['RANK'], 'at', os.environ['MASTER_PORT'], flush=True)\n")
+    line = 'f\'rank {os.environ["RANK"]} at {os.environ["MASTER_PORT"]}\\n\''
+    script.write_text(f"import os\nos.write(1, {line}.encode())\n")  # whole: two ranks print at a time
     jobs = [start(job, "torchrun", "--nproc-per-node=2", "/opt/ml/input/data/ranks.py") for _ in range(2)]
     told = [ended(process, time.monotonic(), timeout=120) for process in jobs]
     assert [one.code for one in told] == [0, 0], told
