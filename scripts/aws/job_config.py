@@ -8,6 +8,7 @@ from typing import Any
 from contract import metrics
 from scripts.aws.builtin_rules import Rule
 from scripts.aws.settings import Settings
+from scripts.files.model_code import ModelCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,11 @@ class DeployConfig(Config):
     model_data: str
     job: str | None = None
     model: Path | None = None
-    """A model.tar.gz on this machine, to be uploaded as `model_data`."""
+    """A model.tar.gz on this machine, to be uploaded as `model_data`, with the code where there is some."""
+    code: ModelCode | None = None
+    """A person's own inference code, to be put into the model."""
+    source: str = ""
+    """The model in S3 that the code is put into; empty for one of this machine."""
     instances: int = 1
     startup_timeout: int = 300
     """Seconds until the container has to be healthy."""

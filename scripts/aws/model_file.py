@@ -1,10 +1,12 @@
 """A model.tar.gz on this machine: where `kennel salvage` writes one, and where `kennel deploy --model` uploads one to."""
 
+import hashlib
 from pathlib import Path
 
 from contract.manifest import digest
 from scripts.aws.settings import Settings
 from scripts.errors import LaunchError
+from scripts.files.model_code import ModelCode
 
 NAME = "model.tar.gz"
 
@@ -15,6 +17,12 @@ def uri(settings: Settings, file: Path) -> str:
     if not file.is_file():
         raise LaunchError(f"--model {file}: no such file; give a model.tar.gz")
     return settings.uri("models", digest(file)[:16]) + NAME
+
+
+def with_code(settings: Settings, model: str, code: ModelCode) -> str:
+    """The place in S3 of a model with a person's own code in it. `model`: the place of the model without."""
+    settings.need("bucket")
+    return settings.uri("models", hashlib.sha256(f"{model} {code.digest}".encode()).hexdigest()[:16]) + NAME
 
 
 def to_upload(settings: Settings, model_data: str, file: Path) -> tuple[str, dict[str, Path]]:

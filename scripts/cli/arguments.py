@@ -126,6 +126,9 @@ def _deploy(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--job", help="the training job whose model it is (default: the last one)")
     which.add_argument("--model-data", metavar="S3URI", help="a model.tar.gz in S3")
     which.add_argument("--model", type=Path, metavar="FILE", help="a model.tar.gz on this machine, uploaded first")
+    parser.add_argument(
+        "--code", type=Path, metavar="PLACE", help="your inference.py, or the folder that it lies in, for the model"
+    )
     parser.add_argument("--instances", type=int, default=1, help="(default: %(default)s)")
     parser.add_argument(
         "--startup-timeout", type=int, default=300, metavar="SECONDS", help="until it is healthy (default: %(default)s)"

@@ -11,7 +11,7 @@ from scripts.aws.job_config import DeployConfig, RulesConfig, TrainConfig, TuneC
 from scripts.cli.presets import FEATURES_TRIAL, FINE_TUNE, PRETRAINED, PRETRAINED_TRIAL, SCRATCH, SCRATCH_TRIAL
 from scripts.cli.validation import ParsedCommand, checked_name, pairs, pictures, refuse_both
 from scripts.errors import LaunchError
-from scripts.files import state
+from scripts.files import model_code, state
 
 
 def shared(parsed: ParsedCommand) -> dict[str, Any]:
@@ -149,11 +149,17 @@ def deploy(parsed: ParsedCommand) -> DeployConfig:
         data = settings.uri("jobs", job, "output") + model_file.NAME
     else:
         raise LaunchError("--job: no training job was started from here yet; start with kennel train, or give --model-data")
+    code = model_code.read(line.code) if line.code else None
+    cut_off = settings.network_isolation and (settings.target, settings.backend) != ("local", "process")
+    if code and code.packages and cut_off:
+        raise LaunchError(f"--code {line.code}: its requirements.txt needs a network; add --no-network-isolation")
     return DeployConfig(
         settings=settings,
         endpoint=endpoint,
         name=checked_name("--name", line.name or f"{endpoint[:47]}-{parsed.moment}", 63),
-        model_data=data,
+        model_data=model_file.with_code(settings, data, code) if code else data,
+        code=code,
+        source="" if line.model or not code else data,
         job=job,
         model=line.model,
         instances=line.instances,

@@ -62,7 +62,7 @@ def pack(script: Path, source: Path | None, *, largest: int = LARGEST, most: int
         raise LaunchError(f"--script {script}: {program!r} has letters that SageMaker's toolkit runs no file by; rename it")
     contents = _read(files, source, largest)
     if program.endswith(".py"):
-        _check_syntax(script, files[program], contents[program])
+        check_syntax(f"--script {script}", files[program], contents[program])
     size = sum(map(len, contents.values()))
     executable = {name for name, path in files.items() if path.stat().st_mode & 0o100}
     tar = _tar(contents, executable)
@@ -123,12 +123,13 @@ def _content(path: Path, size: int) -> bytes:
         raise LaunchError(f"{path}: cannot be read: {error.strerror}; make it readable, or take it away") from None
 
 
-def _check_syntax(script: Path, path: Path, content: bytes) -> None:
+def check_syntax(given: str, path: Path, content: bytes) -> None:
+    """Raises LaunchError where Python cannot compile a file. `given`: the option that named it, with its value."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(content, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise LaunchError(f"--script {script}: {path}:{error.lineno or 1}: {error.msg}; mend it, nothing was sent") from None
+        raise LaunchError(f"{given}: {path}:{error.lineno or 1}: {error.msg}; mend it, nothing was sent") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise LaunchError(f"--script {script}: {path}: Python cannot compile it ({error}); nothing was sent") from None
+        raise LaunchError(f"{given}: {path}: Python cannot compile it ({error}); nothing was sent") from None

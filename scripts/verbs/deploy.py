@@ -3,6 +3,8 @@
 An endpoint that is there goes over to the new model without a pause, and keeps the old one when the new one never starts.
 """
 
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from scripts.aws.job_config import DeployConfig
 from scripts.aws.settings import kennel_command
 from scripts.cli.terminal import Terminal
 from scripts.errors import LaunchError, LeftRunning, RunError
-from scripts.files import state
+from scripts.files import model_code, state
 from scripts.images import catalog
 from scripts.verbs import down
 
@@ -29,7 +31,11 @@ _UNDO = {
 
 def plan(config: DeployConfig) -> list[Call]:
     """For an endpoint that is not there yet: a dry run asks nobody."""
-    return [*(uploads.plan(config.settings, *_upload(config)) if config.model else ()), *create_endpoint(config)]
+    if config.code is None:
+        return [*(uploads.plan(config.settings, *_upload(config)) if config.model else ()), *create_endpoint(config)]
+    prefix, _ = _upload(config)
+    put = uploads.put(config.settings, prefix + model_file.NAME, b"<the model with your code in it>")
+    return [*_fetch(config), uploads.listing(config.settings, prefix), put, *create_endpoint(config)]
 
 
 def run(config: DeployConfig, output: Terminal) -> int:
@@ -53,7 +59,8 @@ def deploy(target: Target, config: DeployConfig, output: Terminal) -> None:
         raise LaunchError(
             f"endpoint {config.endpoint} is Failed; remove it with {kennel_command('down', settings)}, then deploy again"
         )
-    if config.model:
+    if _model(config):
+        _make_file(target, config, output)
         uploads.upload(target, settings, *_upload(config), output)
     calls = create_endpoint(config)
     if there:
@@ -85,9 +92,49 @@ def deploy(target: Target, config: DeployConfig, output: Terminal) -> None:
         down.remove_config(target, there["EndpointConfigName"], output)
 
 
+def _model(config: DeployConfig) -> Path | None:
+    """The file that is uploaded as the model; None for a model that lies in S3 as it is."""
+    if config.code is None:
+        return config.model
+    return config.settings.home / "models" / config.model_data.split("/")[-2] / model_file.NAME
+
+
 def _upload(config: DeployConfig) -> tuple[str, dict[str, Path]]:
-    assert config.model is not None
-    return model_file.to_upload(config.settings, config.model_data, config.model)
+    file = _model(config)
+    assert file is not None
+    return model_file.to_upload(config.settings, config.model_data, file)
+
+
+def _fetch(config: DeployConfig) -> list[Call]:
+    """The request for the model that a person's code is put into."""
+    if not config.source:
+        return []
+    bucket, _, key = config.source.removeprefix("s3://").partition("/")
+    return [Call("s3", "GetObject", {"Bucket": bucket, "Key": key})]
+
+
+def _make_file(target: Target, config: DeployConfig, output: Terminal) -> None:
+    """Puts a person's code into the model, where there is some."""
+    made = _model(config)
+    if config.code is None or made is None:
+        return
+    made.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="fetched-", dir=made.parent) as folder:
+        model = config.model
+        for call in _fetch(config):
+            model = Path(folder) / model_file.NAME
+            try:
+                body = target.send(call)["Body"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchBucket"):
+                    raise
+                raise LaunchError(f"{config.source}: no such model; kennel status lists the jobs that have one") from None
+            with model.open("wb") as file:
+                shutil.copyfileobj(body, file, 1 << 20)
+        assert model is not None
+        model_code.repack(model, config.code, made)
+    left = f"; left out: {config.code.left_out}" if config.code.left_out else ""
+    output.line(f"code   {len(config.code.files):,} file{'s' * (len(config.code.files) > 1)} put into the model{left}")
 
 
 def _check_job(target: Target, config: DeployConfig) -> None:
