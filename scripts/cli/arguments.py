@@ -215,6 +215,16 @@ def _salvage(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="(default: model.tar.gz in .kennel/salvaged/FILE's name)")
 
 
+def _serve_local(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a model.tar.gz, or the folder that is in one")
+    parser.add_argument("--code", type=Path, metavar="PLACE", help="your inference.py, or the folder that it lies in")
+    parser.add_argument("--port", type=int, default=8080, help="on 127.0.0.1 (default: %(default)s)")
+    parser.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of the container; may be repeated"
+    )
+    parser.add_argument("--content-type", default="image/jpeg", help="in the curl line that is printed (default: %(default)s)")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="a folder with train, valid and test (default: drawn)")
     parser.add_argument("--weights", type=Path, help="a pretrained state dict (default: none, train from scratch)")
@@ -258,6 +268,12 @@ VERBS: dict[str, Verb] = {
         "an artefact out of an old pickled network, hooks and all",
         "kennel salvage model.pth --classes ~/dogImages",
         _salvage,
+        False,
+    ),
+    "serve-local": Verb(
+        "a model in the foreground, loaded anew at each change of its code",
+        "kennel serve-local model.tar.gz --code code",
+        _serve_local,
         False,
     ),
     "up": Verb("start the local SageMaker", "kennel up", _up, cloud=False),

@@ -35,6 +35,7 @@ from scripts.cli.verb_config import (
     PushConfig,
     ReportConfig,
     SalvageConfig,
+    ServeLocalConfig,
     StatusConfig,
     StopConfig,
     UpConfig,
@@ -200,6 +201,26 @@ def _images(parsed: ParsedCommand, pushed: bool) -> BuildConfig | PushConfig:
     return BuildConfig(settings=parsed.settings, images=chosen, base=line.base, ca=ca, pip=line.pip)
 
 
+def _serve_local(parsed: ParsedCommand) -> ServeLocalConfig:
+    line = parsed.line
+    for what, path in (("", line.model), ("--code ", line.code)):
+        if path is not None and not path.exists():
+            raise LaunchError(f"{what}{path}: no such file or folder")
+    if not 0 < line.port < 65536:
+        raise LaunchError(f"--port {line.port}: need 1 to 65535")
+    for pair in line.env:
+        if not pair.partition("=")[0] or "=" not in pair:
+            raise LaunchError(f"--env {pair.partition('=')[0]}: need NAME=VALUE, such as --env HF_TASK=image-classification")
+    return ServeLocalConfig(
+        settings=parsed.settings,
+        model=line.model,
+        code=line.code,
+        port=line.port,
+        content_type=line.content_type,
+        environment=dict(pair.split("=", 1) for pair in line.env),
+    )
+
+
 def _salvage(parsed: ParsedCommand) -> SalvageConfig:
     line, settings = parsed.line, parsed.settings
     for what, path in (("", line.file), ("--classes ", line.classes)):
@@ -252,6 +273,7 @@ BUILDERS: Mapping[str, Callable[[ParsedCommand], Config]] = {
     "env": lambda parsed: EnvConfig(settings=parsed.settings, shell=parsed.line.shell, undo=parsed.line.undo),
     "lint-image": _lint_image,
     "salvage": lambda parsed: _salvage(parsed),
+    "serve-local": _serve_local,
     "doctor": lambda parsed: DoctorConfig(settings=parsed.settings, endpoint_url=config.endpoint_url()),
     "up": _up,
     "stop": lambda parsed: StopConfig(settings=parsed.settings, job=parsed.line.job),

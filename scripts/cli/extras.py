@@ -17,7 +17,14 @@ PACKAGE = "kennel"
 _TRAIN, _SERVE = ("train_image", ("train",)), ("serve_image", ("serve", "serve-gpu"))
 _RENAMED = "CFLAGS=-DPyEval_CallObject=PyObject_CallObject "
 """For the C extension of pyinstrument 3, which smdebug wants: newer Pythons lack the old name of a function that it calls."""
-NEEDS = {"train": (_TRAIN,), "tune": (_TRAIN,), "deploy": (_SERVE,), "demo": (_TRAIN, _SERVE), "salvage": ((None, ("train",)),)}
+NEEDS = {
+    "train": (_TRAIN,),
+    "tune": (_TRAIN,),
+    "deploy": (_SERVE,),
+    "demo": (_TRAIN, _SERVE),
+    "salvage": ((None, ("train",)),),
+    "serve-local": ((None, ("serve", "serve-gpu")),),
+}
 """For each verb: the settings of the images whose programs it starts, each with the extras of which it needs any one."""
 
 

@@ -33,6 +33,17 @@ class EnvConfig(Config):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServeLocalConfig(Config):
+    """`model`: a model.tar.gz or its folder. `code`: a person's own, put into it. `environment`: what the container gets."""
+
+    model: Path
+    code: Path | None = None
+    port: int = 8080
+    content_type: str = "image/jpeg"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusConfig(Config):
     json: bool = False
 

@@ -59,16 +59,21 @@ def repack(model: Path, code: ModelCode, out: Path) -> None:
         whole = Path(folder) / "model"
         try:
             archive.unpack(model, whole)
-            shutil.rmtree(whole / FOLDER, ignore_errors=True)
-            for name, path in code.files.items():
-                (whole / FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, whole / FOLDER / name)
+            lay(code, whole)
             with replacing(out) as aside:
                 archive.pack(whole, aside)
         except ArchiveError as error:
             raise LaunchError(f"{model}: {error}; give a model.tar.gz") from None
         except OSError as error:
             raise LaunchError(f"{out.parent}: {error.strerror}; make room, or give another --home") from None
+
+
+def lay(code: ModelCode, model: Path) -> None:
+    """Copies the code into a model folder, in the place of any that is there. Raises OSError."""
+    shutil.rmtree(model / FOLDER, ignore_errors=True)
+    for name, path in code.files.items():
+        (model / FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, model / FOLDER / name)
 
 
 def _bytes(path: Path) -> bytes:
