@@ -83,17 +83,20 @@ def add_part(objects: Objects, upload: Upload, number: int, writer: BlobWriter, 
             find(objects, upload.bucket, upload.key, upload.id)
             old = objects.database.row("SELECT blob FROM parts WHERE upload = ? AND number = ?", (upload.id, number))
             objects.database.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            kept = parts(objects, upload)[number]
     except BaseException:
         writer.discard()
         raise
     if old:
         objects.blobs.remove(old["blob"])
-    return parts(objects, upload)[number]
+    return kept
 
 
 def parts(objects: Objects, upload: Upload) -> dict[int, Part]:
-    """The parts so far, by number."""
-    rows = objects.database.rows("SELECT * FROM parts WHERE upload = ? ORDER BY number", (upload.id,))
+    """The parts so far, by number. Raises NoSuchUpload where another request has completed or dropped the upload meanwhile."""
+    with objects.database.transaction():
+        find(objects, upload.bucket, upload.key, upload.id)
+        rows = objects.database.rows("SELECT * FROM parts WHERE upload = ? ORDER BY number", (upload.id,))
     return {row["number"]: _part(row) for row in rows}
 
 
