@@ -6,6 +6,7 @@ https://BUCKET.s3.amazonaws.com/KEY. With HTTPS_PROXY they come here. What goes 
 
 import asyncio
 import base64
+import logging
 import re
 import socket
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from .identity.certificate_authority import CertificateAuthority
 from .protocol import aws_names
+
+log = logging.getLogger(__name__)
 
 HEAD_BYTES = 8 << 10
 HEAD_SECONDS = 10.0
@@ -38,7 +41,7 @@ class HttpsProxy:
         self._authority = authority
         self._has_bucket = has_bucket
         self._front = front
-        self._upstream = upstream
+        self.upstream = upstream
         self.open: set[asyncio.BaseTransport] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -75,7 +78,9 @@ class HttpsProxy:
                 await self._end_here(client, found[1].lower())
             else:
                 await self._pass_on(client, found[1].strip("[]"), int(found[2]))
-        except (OSError, ValueError) as error:  # those of TLS, of time and of names that are none among them
+        except Exception as error:
+            if not isinstance(error, OSError | ValueError):  # those of TLS, of time and of names that are none among them
+                log.warning("the HTTPS proxy: %s: %s: %s", line[:200], type(error).__name__, error)
             client.refuse("502 Bad Gateway", f"{line.split(' ')[1][:300]}: {error or type(error).__name__}\n")
 
     async def _end_here(self, client: "_Client", host: str) -> None:
@@ -92,7 +97,7 @@ class HttpsProxy:
 
     async def _pass_on(self, client: "_Client", host: str, port: int) -> None:
         """Connects the client with a host elsewhere, or with the next proxy, whose answer is the client's."""
-        proxy, end = urlsplit(self._upstream), _End(self)
+        proxy, end = urlsplit(self.upstream), _End(self)
         async with asyncio.timeout(CONNECT_SECONDS):
             place = (proxy.hostname, proxy.port or 80) if proxy.hostname else (host, port)
             await asyncio.get_running_loop().create_connection(lambda: end, *place)

@@ -89,11 +89,11 @@ async def _run(
         cleanup.callback(server.pre_shutdown)  # closes the connections that wait for a request
         listening = await loop.create_server(server, sock=listeners[0])
         cleanup.callback(listening.close)
-        proxy = make_proxy(front=server)
+        proxy: HttpsProxy = make_proxy(front=server)
         proxying = await proxy.listen(listeners[1])
         cleanup.callback(proxy.close)
         cleanup.callback(proxying.close)
-        _announce(platform, listeners[1].getsockname()[1])
+        _announce(platform, listeners[1].getsockname()[1], proxy.upstream)
         await stop.wait()
 
 
@@ -202,11 +202,12 @@ def _keys(root: Path) -> tuple[str, str]:
     return kept["access_key"], kept["secret_key"]
 
 
-def _announce(context: Context, proxy_port: int) -> None:
+def _announce(context: Context, proxy_port: int, upstream: str) -> None:
     """Says where the server is: one line for the person, root/server.json for programs."""
     about = {
         "url": context.endpoint_url,
         "https_proxy": f"http://{HOST}:{proxy_port}",
+        "upstream_proxy": upstream,
         "pid": os.getpid(),
         "region": context.region,
         "account_id": context.account_id,

@@ -76,7 +76,7 @@ def _load(spec: str, context: OwnContext) -> Handle:
     name = name.removesuffix(".py").replace("/", ".")
     own_failure.check_name(name)
     module = importlib.import_module(name)
-    found = getattr(module, wanted, None) if wanted else _only_class(module) or getattr(module, "handle", None)
+    found = getattr(module, wanted, None) if wanted else getattr(module, "handle", None) or _only_class(module)
     if isinstance(found, type):
         instance = found()
         if hasattr(instance, "initialize"):

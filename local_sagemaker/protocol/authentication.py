@@ -50,6 +50,7 @@ _AUTH_CODES = {
 
 def bucket_of_host(host: str) -> str:
     """The bucket that a Host header names, or "". Raises AccessDenied for a Host that is not this server."""
+    host = host.lower()
     if _LOCAL.fullmatch(host) or aws_names.is_api(host):
         return ""
     found = _VIRTUAL.fullmatch(host)

@@ -1,10 +1,14 @@
 """Sends an answer: bytes, or a byte range of a file by sendfile, so that memory stays flat whatever its size."""
 
 import asyncio
+from typing import BinaryIO
 
 from aiohttp import web
 
 from .wire_rest import FilePart, RestReply
+
+PIECE = 1 << 20
+"""Bytes that are sent at a time where sendfile cannot be: through TLS."""
 
 
 class _Stream(web.StreamResponse):
@@ -30,6 +34,17 @@ async def send(request: web.BaseRequest, reply: RestReply) -> web.StreamResponse
             transport = request.transport
             if transport is None:
                 raise ConnectionResetError("the client went away")
-            await asyncio.get_running_loop().sendfile(transport, part.file, part.offset, part.length)
+            if transport.get_extra_info("sslcontext") is None:
+                await asyncio.get_running_loop().sendfile(transport, part.file, part.offset, part.length)
+            else:  # asyncio would send little pieces of it, and breaks where the client goes away
+                await _send(response, part.file, part.offset, part.length)
         await response.write_eof()
     return response
+
+
+async def _send(response: web.StreamResponse, file: BinaryIO, offset: int, length: int) -> None:
+    """Writes `length` bytes of a file from `offset` on."""
+    file.seek(offset)
+    while length and (piece := await asyncio.to_thread(file.read, min(length, PIECE))):
+        await response.write(piece)
+        length -= len(piece)

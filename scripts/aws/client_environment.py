@@ -17,7 +17,7 @@ from contract.files import write_whole
 from scripts import config
 from scripts.aws import local_server
 from scripts.aws.local_server import Server
-from scripts.aws.settings import Settings
+from scripts.aws.settings import Settings, kennel_command
 from scripts.errors import RunError
 
 _HERE = "localhost,127.0.0.1,::1"
@@ -40,6 +40,9 @@ def plain(settings: Settings, server: Server) -> dict[str, str]:
 
 def variables(settings: Settings, server: Server) -> dict[str, str]:
     """All of them, with two files that they name. Raises RunError."""
+    if config.upstream_proxy() not in ("", server.upstream_proxy):
+        stop = kennel_command("stop", settings)
+        raise RunError(f"local SageMaker: it was started without your HTTPS_PROXY; {stop}, then the same command again")
     folder = local_server.root(settings)
     sdk = folder / "sagemaker-sdk.yaml"
     write_whole(sdk, _SDK)
@@ -84,7 +87,11 @@ def _authority(server: Server) -> str:
     connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)
     try:
         connection.request("GET", "/certificate-authority.pem")
-        return connection.getresponse().read().decode("ascii")
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+        if answer.status != 200:
+            raise RunError(f"local SageMaker: it has no certificate authority: {text.strip()}; mend or remove that file")
+        return text
     except (OSError, http.client.HTTPException) as error:
         raise RunError(f"local SageMaker: {server.https_proxy} does not answer: {error}") from None
     finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from contract.files import write_whole
 from scripts.aws import server_images, server_options
 from scripts.aws.calls import Call
 from scripts.aws.clients import local_session, options
@@ -39,11 +40,13 @@ class PortTaken(RunError):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One server that answers: its address, the HTTPS proxy that leads AWS's names to it, and the key that it takes."""
+    """One server that answers: its address, the HTTPS proxy that leads AWS's names to it, the proxy through which that passes on
+    what is not AWS's, and the key that it takes."""
 
     url: str
     pid: int
     https_proxy: str
+    upstream_proxy: str
     access_key: str
     secret_key: str
 
@@ -59,7 +62,14 @@ def running(settings: Settings) -> Server | None:
     """
     try:
         written = json.loads((root(settings) / "server.json").read_text("utf-8"))
-        server = Server(written["url"], int(written["pid"]), written["https_proxy"], written["access_key"], written["secret_key"])
+        server = Server(
+            written["url"],
+            int(written["pid"]),
+            written["https_proxy"],
+            written["upstream_proxy"],
+            written["access_key"],
+            written["secret_key"],
+        )
         host, port = server.url.rpartition("/")[2].split(":")
         if server.pid != holder(root(settings)):
             return None
@@ -118,7 +128,9 @@ def _start(settings: Settings, port: int) -> Server:
             start_new_session=True,
         )
     try:
-        return _when_ready(settings, process, log, begin)
+        server = _when_ready(settings, process, log, begin)
+        write_whole(folder / "port", server.url.rpartition(":")[2])
+        return server
     except BaseException:
         _end(process)
         raise
@@ -150,13 +162,23 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _start_anywhere(settings: Settings) -> Server:
-    """On the usual port, so that what points there goes on working; on any other when that one is taken."""
-    with socket.socket() as probe:
-        taken = probe.connect_ex(("127.0.0.1", PORT)) == 0
-    if not taken:
-        with suppress(PortTaken):
-            return _start(settings, PORT)
+    """On the last server's port, else on the usual one, so that what points there goes on working; on any other when those are
+    taken."""
+    for port in dict.fromkeys([*_last_port(settings), PORT]):
+        with socket.socket() as probe:
+            taken = probe.connect_ex(("127.0.0.1", port)) == 0
+        if not taken:
+            with suppress(PortTaken):
+                return _start(settings, port)
     return _start(settings, 0)
+
+
+def _last_port(settings: Settings) -> list[int]:
+    """The port of the last server of this root; empty where there was none."""
+    try:
+        return [port for port in [int((root(settings) / "port").read_text("ascii"))] if 0 < port < 65536]
+    except (OSError, ValueError):
+        return []
 
 
 def _last_line(log: Path, begin: int) -> str:

@@ -7,6 +7,7 @@ kennel.toml has a table for each target, `[aws]` or `[local]`, with the names of
 import difflib
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -157,8 +158,9 @@ def _checked(file: Path, target: str, name: str, value: Any) -> Any:
 
 def kennel_command(arguments: str, settings: Settings) -> str:
     """A kennel command as it can be typed here; with target and backend unless they are the default ones."""
-    here = Path(".venv/bin/kennel")
-    start = "kennel" if shutil.which("kennel") else str(here) if here.exists() else "python -m scripts"
+    here, beside = Path(".venv/bin/kennel"), Path(sys.executable).with_name("kennel")
+    found = next((str(path) for path in (here, beside) if path.exists()), "python -m scripts")
+    start = "kennel" if shutil.which("kennel") else found
     target = "" if settings.target == "local" else f" --target {settings.target}"
     if settings.target == "local" and settings.backend != "process":
         target = f" --backend {settings.backend}"

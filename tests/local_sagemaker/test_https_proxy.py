@@ -192,6 +192,21 @@ def test_clients_that_trust_nobody_or_leave_hurt_nobody(server: LocalServer) -> 
     assert "Traceback" not in (server.root / "server.log").read_text()
 
 
+def test_clients_that_leave_a_download_leave_no_traceback(server: LocalServer) -> None:
+    server.s3.put_object(Bucket="bucket", Key="large", Body=bytes(30 << 20))
+    url = server.s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "large"})
+    context = ssl.create_default_context(cadata=authority_of(server))
+    for _ in range(3):
+        connection = http.client.HTTPSConnection(*proxy_of(server), context=context, timeout=30)
+        connection.set_tunnel("BUCKET.s3.amazonaws.com")
+        connection.request("GET", "/large?" + urlsplit(url).query)
+        answer = connection.getresponse()
+        answer.read(100_000 if answer.status == 200 else None)
+        connection.close()
+    assert len(server.s3.list_buckets()["Buckets"]) == 1
+    assert "Traceback" not in (server.root / "server.log").read_text()
+
+
 def test_there_is_a_limit_to_connections(server: LocalServer) -> None:
     with contextlib.ExitStack() as opened:
         held = [opened.enter_context(socket.create_connection(proxy_of(server), timeout=30)) for _ in range(CONNECTIONS)]

@@ -68,6 +68,13 @@ def test_a_function_is_called_once_to_load(tmp_path: Path) -> None:
         assert [server.invoke(b"a", "x/y").body for _ in range(2)] == [b"[1] x/y"] * 2
 
 
+def test_a_function_handle_goes_before_a_class(tmp_path: Path) -> None:
+    """As multi-model-server has it: modules of its kind have both, and the function makes one of the class."""
+    both = CLASS + "\n\ndef handle(data, context):\n    return None if data is None else ['the function']\n"
+    with own_model.serve(tmp_path / "ml", {"code/both.py": both}, KENNEL_HANDLER="both.py") as server:
+        assert server.invoke(b"x", "a/b").body == b"the function"
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [("answers:Nothing", "answers:Nothing has no Nothing"), ("nosuch", "No module named 'nosuch'")],

@@ -95,6 +95,16 @@ def test_the_persons_own_proxy_and_authorities_stay_in_use(own: Kennel) -> None:
     again = dict(line.removeprefix("export ").split("=", 1) for line in own.run("env", **lines).stdout.splitlines())
     assert again == lines, "a second time in the same shell changes nothing"
     assert "export HTTPS_PROXY=http://proxy.example:3128" in own.run("env", "--undo", **lines).stdout
+    other = own.run("env", HTTPS_PROXY="http://other.example:3128", status=1).stderr
+    assert "it was started without your HTTPS_PROXY; " in other and other.count("\n") == 1
+    authority = own.folder / ".kennel" / "local" / "certificate-authority.pem"
+    before = json.loads((own.folder / ".kennel" / "local" / "server.json").read_text())["url"]
+    own.run("stop")
+    authority.unlink()
+    authority.mkdir()
+    assert "certificate-authority.pem" in own.run("env", **given, status=1).stderr
+    authority.rmdir()
+    assert f"AWS_ENDPOINT_URL={before}" in own.run("env", **given).stdout, "a new start, and on the same port"
     given["SSL_CERT_FILE"] = str(own.folder / "none.pem")
     assert "none.pem cannot be read" in own.run("env", **given, status=1).stderr
 
@@ -196,7 +206,10 @@ def test_the_next_command_can_be_typed_here(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert kennel_command("train", Settings(target="aws", home=Path(".kennel"))) == "python -m scripts train --target aws"
+    assert (
+        kennel_command("train", Settings(target="aws", home=Path(".kennel")))
+        == f"{Path(sys.executable).with_name('kennel')} train --target aws"
+    )
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "kennel").touch()
     assert kennel_command("train", Settings(target="local", home=Path(".kennel"))) == ".venv/bin/kennel train"
