@@ -25,7 +25,7 @@ from serve.errors import RequestError, ServeError
 from serve.frontend import Frontend
 
 if TYPE_CHECKING:
-    from serve.own_code import Preparation
+    from serve.own.preparation import Preparation
 
 
 class StopSignals:
@@ -180,7 +180,7 @@ async def _run(config: Config, stops: StopSignals) -> None:
 
 
 def _preparation(config: Config, stops: StopSignals) -> "Preparation":
-    from serve.own_code import Preparation  # with all that it needs: a classifier starts without
+    from serve.own.preparation import Preparation  # with all that it needs: a classifier starts without
 
     return Preparation(
         layout=Layout(config.model.parent),

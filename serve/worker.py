@@ -66,10 +66,10 @@ def _handler(properties: dict[str, Any]) -> Any:
         old_names.main({})
     sys.path[:0] = [properties["code"], properties["model_dir"]]
     if properties["handler"] == SCRIPT:
-        from serve.script_handler import ScriptHandler
+        from serve.own.script_handler import ScriptHandler
 
         return ScriptHandler()
-    from serve.custom_handler import CustomHandler
+    from serve.own.custom_handler import CustomHandler
 
     return CustomHandler()
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from serve import frame, log
 from serve.errors import RequestError
-from serve.own_answer import is_answer
+from serve.own.answer import is_answer
 
 
 class PendingRequest(Protocol):

@@ -51,7 +51,7 @@ def run(config: ServeLocalConfig, output: Terminal) -> int:
                 if first:
                     raise
                 output.line(f"{error}; waits for a change", style="red")
-                _until_changed(config, seen, None)
+                _until_changed(config, seen)
                 continue
             first = False
             with _program(config, Path(folder)) as process:
@@ -62,7 +62,7 @@ def run(config: ServeLocalConfig, output: Terminal) -> int:
                     output.line("the model cannot be served; waits for a change", style="red")
                 elif _stamp(config) == seen:
                     _tell(config, time.monotonic() - began, output)
-                _until_changed(config, seen, process)
+                _until_changed(config, seen)
         output.line("changed: loads it anew")
 
 
@@ -80,12 +80,12 @@ def _lay_out(config: ServeLocalConfig, model: Path) -> None:
             shutil.copytree(config.model, model)
         else:
             archive.unpack(config.model, model)
+        if code:
+            model_code.lay(code, model)
     except ArchiveError as error:
         raise LaunchError(f"{config.model}: {error}; give a model.tar.gz, or the folder that is in one") from None
     except (OSError, shutil.Error) as error:
         raise LaunchError(f"{config.model}: cannot be copied to {model.parent}: {error}") from None
-    if code:
-        model_code.lay(code, model)
 
 
 @contextmanager
@@ -124,12 +124,9 @@ def _program(config: ServeLocalConfig, base: Path) -> Iterator["subprocess.Popen
             process.wait()
 
 
-def _until_changed(config: ServeLocalConfig, seen: Stamp, process: "subprocess.Popen[bytes] | None") -> None:
-    """Waits; a program that ends by itself meanwhile has said why."""
+def _until_changed(config: ServeLocalConfig, seen: Stamp) -> None:
     while _stamp(config) == seen:
         time.sleep(_LOOK)
-        if process is not None:
-            process.poll()
 
 
 def _stamp(config: ServeLocalConfig) -> Stamp:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serve import own_answer
 from serve.errors import RequestError
+from serve.own import answer as own_answer
 
 
 @pytest.mark.parametrize(

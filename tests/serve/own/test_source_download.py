@@ -1,10 +1,10 @@
-"""The program that fetches a source archive; test_own_code.py has it fetch one."""
+"""The program that fetches a source archive; test_preparation.py has it fetch one."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-from serve import own_code
+from serve.own import preparation as own_code
 
 PROGRAM = Path(own_code.__file__).with_name("source_download.py")
 

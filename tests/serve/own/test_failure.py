@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sagemaker_inference.errors import BaseInferenceToolkitError, GenericInferenceToolkitError, UnsupportedFormatError
 
-from serve import own_failure
 from serve.errors import RequestError
+from serve.own import failure as own_failure
 
 
 class PredictionException(Exception):

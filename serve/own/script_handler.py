@@ -9,9 +9,10 @@ from typing import Any
 
 from sagemaker_inference.transformer import Transformer
 
-from serve import own_answer, own_failure
 from serve.errors import RequestError
-from serve.own_context import OwnContext
+from serve.own import answer as own_answer
+from serve.own import failure as own_failure
+from serve.own.context import OwnContext
 
 NAME = "own code"
 """What a worker says that it computes in."""
@@ -45,7 +46,7 @@ class ScriptHandler:
             own_failure.check_name(Path(properties["program"]).stem)
             import torch
 
-            from serve.pytorch_functions import PyTorchFunctions
+            from serve.own.pytorch_functions import PyTorchFunctions
 
             torch.set_num_threads(properties["threads"])
             if (gpu := properties["gpu_id"]) is not None:

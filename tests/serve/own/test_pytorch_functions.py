@@ -9,7 +9,7 @@ import pytest
 import torch
 from sagemaker_inference.errors import BaseInferenceToolkitError
 
-from serve.pytorch_functions import PyTorchFunctions
+from serve.own.pytorch_functions import PyTorchFunctions
 
 FUNCTIONS = PyTorchFunctions(None)
 

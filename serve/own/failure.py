@@ -14,11 +14,11 @@ from sagemaker_inference.errors import BaseInferenceToolkitError, UnsupportedFor
 from contract.reason import first_line
 from serve import engine, log
 from serve.errors import RequestError, ServeError
-from serve.own_answer import STATUSES
+from serve.own.answer import STATUSES
 
 _MESSAGE = 500
 """Characters of a message that is the person's own."""
-_OURS = Path(__file__).parent
+_OURS = Path(__file__).parents[1]
 SALVAGE = "the model holds hooks of smdebug; `kennel salvage MODEL.tar.gz` makes one without"
 
 

@@ -1,6 +1,6 @@
 """The context of multi-model-server and TorchServe, by the words that handlers use."""
 
-from serve.own_context import OwnContext
+from serve.own.context import OwnContext
 
 
 def test_a_handler_reads_headers_and_sets_its_answers() -> None:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from serve import own_answer, own_failure
 from serve.errors import RequestError
-from serve.own_context import OwnContext
-from serve.script_handler import NAME, error_fields
+from serve.own import answer as own_answer
+from serve.own import failure as own_failure
+from serve.own.context import OwnContext
+from serve.own.script_handler import NAME, error_fields
 
 Handle = Callable[[list[dict[str, Any]], Any], Any]
 

@@ -1,0 +1,1 @@
+"""A person's own inference code: made ready, loaded in a worker, called, and its answers and failures told."""
