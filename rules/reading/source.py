@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from contract.changing_folder import current_files
 from contract.reason import first_line
 from rules.errors import SourceError
 
@@ -55,17 +56,9 @@ class Folder:
     root: Path
 
     def files(self, folder: str, after: str = "") -> Iterator[File]:
-        found = []
-        for path in (self.root / folder).rglob("*"):
-            name = path.relative_to(self.root).as_posix()
-            if name > after and not name.endswith(".tmp"):
-                try:
-                    stat = path.stat()
-                except FileNotFoundError:  # renamed or removed while we looked
-                    continue
-                if path.is_file():
-                    found.append(File(name, stat.st_size, stat.st_mtime))
-        yield from sorted(found, key=lambda file: file.name)
+        named = ((path.relative_to(self.root).as_posix(), status) for path, status in current_files(self.root / folder))
+        found = [File(name, status.st_size, status.st_mtime) for name, status in named if name > after]
+        yield from sorted((file for file in found if not file.name.endswith(".tmp")), key=lambda file: file.name)
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         with (self.root / name).open("rb") as file:

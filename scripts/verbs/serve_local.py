@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contract import archive
+from contract.changing_folder import current_files
 from contract.errors import ArchiveError
 from contract.process import end_with_parent
 from contract.script_mode import CACHE_VARIABLE
@@ -132,15 +133,9 @@ def _until_changed(config: ServeLocalConfig, seen: Stamp) -> None:
 def _stamp(config: ServeLocalConfig) -> Stamp:
     found: Stamp = {}
     for place in filter(None, (config.model, config.code)):
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if "__pycache__" in path.parts:
-                continue
-            try:
-                about = path.stat()
-            except OSError:  # it goes just now
-                continue
-            if not path.is_dir():
-                found[str(path)] = about.st_mtime_ns, about.st_size
+        for path, status in current_files(place):
+            if "__pycache__" not in path.parts:
+                found[str(path)] = status.st_mtime_ns, status.st_size
     return found
 
 

@@ -120,7 +120,7 @@ def test_an_instance_that_dies_while_it_bakes(server: LocalServer) -> None:
     no_alarms = {"BlueGreenUpdatePolicy": CANARY["BlueGreenUpdatePolicy"]}
     server.sagemaker.update_endpoint(EndpointName="shop", EndpointConfigName="frail", DeploymentConfig=no_alarms)
     wait_until(lambda: "frail" in {ask(server, "shop") for _ in range(10)})
-    for path in server.root.glob("endpoints/shop/*/AllTraffic/*"):
+    for path in server.files("endpoints/shop/*/AllTraffic/*"):
         if (path / "opt/ml/model/weights.txt").read_text() == "frail":
             os.kill(json.loads((path / "container.json").read_text())["pid"], signal.SIGKILL)
     described = wait_until(

@@ -60,7 +60,7 @@ def training(tmp_path: Path, what: str, name: str, **change: Any) -> dict[str, A
 
 
 def printed(server: LocalServer, place: str) -> int:
-    return sum(path.stat().st_size for path in server.root.glob(f"{place}/*/log"))
+    return sum(path.stat().st_size for path in server.files(f"{place}/*/log"))
 
 
 def watch(server: LocalServer, seconds: float) -> float:

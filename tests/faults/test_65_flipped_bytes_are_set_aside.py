@@ -129,7 +129,7 @@ def test_the_server_says_which_file_it_was_and_starts(server: LocalServer, what:
     for name in names:
         assert f"warning: {server.root / name} is broken" in said, said
     assert "Traceback" not in said
-    kept = [one.read_bytes() for one in server.root.glob("objects/blobs.corrupt-*/*/*")]
+    kept = [one.read_bytes() for one in server.files("objects/blobs.corrupt-*/*/*")]
     assert kept == [b"precious"] and server.s3.list_buckets()["Buckets"] == []
     server.s3.create_bucket(Bucket="bucket")
     print(f"{what}: {len(names)} databases set aside and named, ready in {seconds:.1f} s")

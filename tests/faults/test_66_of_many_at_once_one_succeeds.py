@@ -55,7 +55,7 @@ def test_seventy_two_requests_complete_twelve_uploads(server: LocalServer) -> No
         body = server.s3.get_object(Bucket="bucket", Key=one["Key"])["Body"].read()
         assert body == b"a" * LEAST + b"b" * 10
     assert "Uploads" not in server.s3.list_multipart_uploads(Bucket="bucket")
-    blobs = sum(1 for _ in server.root.glob("objects/blobs/*/*"))
+    blobs = sum(1 for _ in server.files("objects/blobs/*/*"))
     assert blobs == len(server.s3.list_objects_v2(Bucket="bucket")["Contents"]), "no part is left on the disk"
     print(f"72 requests completed 12 uploads: {Counter(found)}")
 
@@ -118,8 +118,8 @@ def test_a_source_that_goes_while_it_is_copied_is_not_a_fault(server: LocalServe
 
 def test_uploads_go_with_their_bucket(server: LocalServer) -> None:
     server.s3.create_bucket(Bucket="second")
-    before = sum(1 for _ in server.root.glob("objects/blobs/*/*"))
+    before = sum(1 for _ in server.files("objects/blobs/*/*"))
     upload_id = server.s3.create_multipart_upload(Bucket="second", Key="k")["UploadId"]
     server.s3.upload_part(Bucket="second", Key="k", UploadId=upload_id, PartNumber=1, Body=b"x")
     server.s3.delete_bucket(Bucket="second")
-    assert sum(1 for _ in server.root.glob("objects/blobs/*/*")) == before
+    assert sum(1 for _ in server.files("objects/blobs/*/*")) == before

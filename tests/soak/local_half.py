@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from contract.changing_folder import current_files
 from tests.soak.actors import Actor, random_of, work
 from tests.soak.endpoint_actors import Asker, EndpointOwner
 from tests.soak.job_actors import Processor, Trainer, Tuner
@@ -93,7 +94,7 @@ def _base(process: object) -> str:
 
 def _folders(root: Path) -> str:
     """How many files are in each of its folders."""
-    found = Counter(path.relative_to(root).parts[0] for path in root.rglob("*") if path.is_file())
+    found = Counter(path.relative_to(root).parts[0] for path, _ in current_files(root))
     return ", ".join(f"{name} {count}" for name, count in sorted(found.items()))
 
 

@@ -1,5 +1,6 @@
 """A real local SageMaker for tests: the server as a process, real boto3 clients, and two tiny images that keep the contract."""
 
+import glob
 import io
 import json
 import shlex
@@ -73,6 +74,10 @@ class LocalServer:
             aws_secret_access_key=self._keys[1],
             config=Config(retries={"total_max_attempts": 1}, max_pool_connections=60, read_timeout=90, **options),
         )
+
+    def files(self, pattern: str) -> list[Path]:
+        """The files and folders below the root that fit a pattern of `glob.glob`; what goes meanwhile is left out."""
+        return [self.root / name for name in glob.glob(pattern, root_dir=self.root, recursive=True, include_hidden=True)]
 
     def kill(self) -> None:
         """SIGKILL."""

@@ -317,7 +317,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(server: LocalServer) -> None:
                 raise OSError("the disk of the client failed")
             return super().read(MIB if size in (None, -1) else size)
 
-    before = sum(1 for path in (server.root / "objects" / "blobs").rglob("*") if path.is_file())
+    before = sum(1 for path in server.files("objects/blobs/**/*") if path.is_file())
     url = server.s3.generate_presigned_url("put_object", Params={"Bucket": BUCKET, "Key": "half", "ContentType": "a/b"})
     headers = {"Content-Length": str(3 * MIB), "Content-Type": "a/b"}
     request = urllib.request.Request(url, Breaking(b"x" * 3 * MIB), headers, method="PUT")
@@ -325,7 +325,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(server: LocalServer) -> None:
         urllib.request.urlopen(request)
     assert code_of(server.s3.head_object, Key="half") == "404"
     deadline = time.monotonic() + 5
-    while sum(1 for path in (server.root / "objects" / "blobs").rglob("*") if path.is_file()) > before:
+    while sum(1 for path in server.files("objects/blobs/**/*") if path.is_file()) > before:
         assert time.monotonic() < deadline, "the half-written file stays"
         time.sleep(0.1)
     assert uploads.PARTS == 10_000
