@@ -28,7 +28,8 @@ def problems(root: Path) -> list[str]:
         stages = set(re.findall(r"^FROM .+ AS (\S+)$", path.read_text(), re.MULTILINE))
         for number, line in enumerate(path.read_text().splitlines(), 1):
             place = f"{path.relative_to(root).as_posix()}:{number}"
-            found += [f"{place}: {what}" for what in _problems_of(line, stages, versions)]
+            packages = {} if path.name.startswith(OWN_LOCKS) else versions["packages"]
+            found += [f"{place}: {what}" for what in _problems_of(line, stages, {**versions, "packages": packages})]
     return found + list(_disagreements(root, versions))
 
 

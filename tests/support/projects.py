@@ -135,7 +135,7 @@ PROJECTS = (
         hyperparameters={"batch_size": 6, "epochs": 3, "lr": 0.05},
         channels=SPLITS,
         saved=("classes.pkl", "model.pt"),
-        output=("confusion.csv", "history.csv"),
+        output=("confusion.csv", "confusion.png", "history.csv"),
         modes=BOTH,
         installs=("tabulate",),
     ),

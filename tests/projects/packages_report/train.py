@@ -5,8 +5,15 @@ import logging
 import os
 import pickle
 
+import matplotlib
+
+matplotlib.use("Agg")
+import cv2
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import sagemaker
+import seaborn as sns
 import smdebug.pytorch as smd
 import torch
 import torch.nn as nn
@@ -62,6 +69,7 @@ def run(model, loader, criterion, optimizer=None):
 
 
 if __name__ == "__main__":
+    log.info("sagemaker %s, OpenCV %s", sagemaker.__version__, cv2.__version__)
     log.info("channels %s, hyperparameters %s", CHANNELS, HYPERPARAMETERS)
     sets = {name: DogDataset(os.environ["SM_CHANNEL_" + name.upper()], 32, name == "train") for name in ("train", "valid")}
     loaders = {
@@ -98,5 +106,8 @@ if __name__ == "__main__":
     print(classification_report(truth, found, target_names=sets["train"].classes, zero_division=0))
     history.to_csv(os.path.join(os.environ["SM_OUTPUT_DATA_DIR"], "history.csv"), index=False)
     pd.DataFrame(confusion_matrix(truth, found)).to_csv(os.path.join(os.environ["SM_OUTPUT_DATA_DIR"], "confusion.csv"))
+    sns.heatmap(confusion_matrix(truth, found), annot=True, fmt="d")
+    plt.savefig(os.path.join(os.environ["SM_OUTPUT_DATA_DIR"], "confusion.png"))
+    assert cv2.imread(os.path.join(os.environ["SM_OUTPUT_DATA_DIR"], "confusion.png")).shape == (480, 640, 3)
     with open(os.path.join(os.environ["SM_MODEL_DIR"], "classes.pkl"), "wb") as f:
         pickle.dump(sets["train"].classes, f)
