@@ -114,6 +114,9 @@ class _EvaluationRule(TensorRule):
     def at_end(self, saved: SavedTensors) -> Iterator[Evidence]:
         for key, evaluations in self._evaluations.items():
             yield from self._told(key, evaluations.close())
+        if self._modes and "EVAL" not in self._modes:
+            why = "the script sets no mode" if self._modes == {"GLOBAL"} else "no loss of mode EVAL was saved"
+            self._too_few = f"{self.name} had nothing to evaluate: {why}, so no validation loss can be compared. {self.remedy()}"
 
     def losses(self, saved: SavedTensors, step: SavedStep) -> list[SavedTensor]:
         return saved.select(step, ["losses"])
@@ -126,8 +129,7 @@ class _EvaluationRule(TensorRule):
             yield from self.judge(key, point)
 
     def missing_tensors(self) -> str:
-        seen = ", and the script sets no mode" if self._modes == {"GLOBAL"} else " and saw too few"
-        return f"{self.name} could not be evaluated: it compares losses of mode TRAIN with losses of mode EVAL{seen}."
+        return f"{self.name} could not be evaluated: it compares losses of mode TRAIN with losses of mode EVAL and saw too few."
 
     def remedy(self) -> str:
         call = "all hook.set_mode(modes.TRAIN) before each training and hook.set_mode(modes.EVAL) before each evaluation."

@@ -79,16 +79,20 @@ def test_patience_of_training_counts_with_the_evaluations(tmp_path: Path, evalua
 
 
 @pytest.mark.parametrize("rule", ["Overfit", "Overtraining"])
-def test_without_evaluations_there_is_nothing_to_compare(tmp_path: Path, evaluate: Evaluate, rule: str) -> None:
-    result = evaluate(rule, write(tmp_path, {0: {"loss": 1.0}, 1: {"loss": 2.0}}, "TRAIN"))
-    assert result.status == "Error" and "mode EVAL" in result.details
+@pytest.mark.parametrize(("mode", "why"), [("GLOBAL", "the script sets no mode"), ("TRAIN", "no loss of mode EVAL was saved")])
+def test_a_training_without_evaluations_is_no_error(tmp_path: Path, evaluate: Evaluate, rule: str, mode: str, why: str) -> None:
+    result = evaluate(rule, write(tmp_path, {step: {"loss": 1.0} for step in range(20)}, mode))
+    told = f"{rule} had nothing to evaluate: {why}, so no validation loss can be compared. "
+    assert result.status == "NoIssuesFound" and result.details.startswith(told)
+    assert "all hook.set_mode(modes.TRAIN) before each training and hook.set_mode(modes.EVAL)" in result.details
+    assert ("save_interval" in result.details) == (mode == "TRAIN"), "a script without modes has them saved at each step"
 
 
 @pytest.mark.parametrize("rule", ["Overfit", "Overtraining"])
-def test_a_script_that_sets_no_mode_is_told_to(tmp_path: Path, evaluate: Evaluate, rule: str) -> None:
-    result = evaluate(rule, write(tmp_path, {step: {"loss": 1.0} for step in range(20)}))
-    assert result.status == "Error" and "the script sets no mode. Call hook.set_mode(modes.TRAIN)" in result.details
-    assert "save_interval" not in result.details, "they are saved each step"
+@pytest.mark.parametrize(("tensor", "mode"), [("loss", "EVAL"), ("other", "TRAIN")])
+def test_losses_that_were_not_saved_are_an_error(tmp_path: Path, evaluate: Evaluate, rule: str, tensor: str, mode: str) -> None:
+    result = evaluate(rule, write(tmp_path, {step: {tensor: 1.0} for step in range(20)}, mode))
+    assert result.status == "Error" and "compares losses of mode TRAIN with losses of mode EVAL and saw too few" in result.details
 
 
 @pytest.mark.parametrize("interval", [1, 2, None])
