@@ -24,7 +24,7 @@ from contract.package_layer import REQUIREMENTS
 from contract.reason import first_line
 from serve import log
 from serve.errors import ServeError
-from serve.handler_choice import SCRIPT, HandlerChoice, OwnCode
+from serve.handler_choice import SCRIPT, HandlerChoice, OwnCode, no_program
 
 _TAIL = 8192
 _LOOK = 0.2
@@ -69,8 +69,7 @@ class Preparation:
         folder = self._fetched(choice.source)
         if choice.kind == SCRIPT:
             if not (folder / choice.name).is_file():
-                there = ", ".join(sorted(path.name for path in folder.glob("*.py"))[:12]) or "no .py file"
-                raise ServeError(f"SAGEMAKER_PROGRAM: {choice.name} is not in the code, which has {there}")
+                raise no_program(choice.name, folder, choice.source)
             entry = (folder / choice.name).parent
         else:
             entry = folder if folder.is_dir() else model

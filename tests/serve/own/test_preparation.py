@@ -95,9 +95,17 @@ def test_an_archive_that_leaves_its_folder_is_refused(tmp_path: Path) -> None:
     assert status == 1 and "not a plain relative name" in errors
 
 
-def test_an_entry_point_that_is_not_in_the_archive_is_told(tmp_path: Path) -> None:
-    pack(tmp_path / "sourcedir.tar.gz", tmp_path / "source", {"ask.py": ""})
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ask.py", "which has ask.py; put the script there, or set SAGEMAKER_PROGRAM"),
+        ("mine/inference.py", ": all of it lies below mine/; pack what is in that folder"),
+    ],
+)
+def test_an_entry_point_that_is_not_in_the_archive_is_told(tmp_path: Path, name: str, told: str) -> None:
+    pack(tmp_path / "sourcedir.tar.gz", tmp_path / "source", {name: ""})
     source = {"SAGEMAKER_SUBMIT_DIRECTORY": tmp_path / "sourcedir.tar.gz"}
-    with own_model.serve(tmp_path / "ml", {"model.pth": ""}, ready=False, **source) as server:
+    with own_model.serve(tmp_path / "ml", {"model.json": ""}, ready=False, **source) as server:
         status, errors = server.wait_end(60)
-    assert status == 1 and "inference.py is not in the code, which has ask.py" in errors
+    assert status == 1 and errors.count("\n") == 1 and told in errors
+    assert f"SAGEMAKER_PROGRAM is 'inference.py', which is no file in {tmp_path / 'sourcedir.tar.gz'}" in errors
