@@ -13,6 +13,7 @@ from typing import Any
 from serve.errors import RequestError
 from serve.own import answer as own_answer
 from serve.own import failure as own_failure
+from serve.own import module_names
 from serve.own.context import OwnContext
 from serve.own.script_handler import NAME, error_fields
 
@@ -35,6 +36,7 @@ class CustomHandler:
         try:
             manifest = Path(properties["model_dir"]) / "MAR-INF" / "MANIFEST.json"
             known = {"manifest": json.loads(manifest.read_bytes())} if manifest.is_file() else {}
+            module_names.give_way()
             self._handle = _load(self._name, OwnContext({**properties, **known}))
         except (Exception, SystemExit) as error:
             raise own_failure.of_load(error, self._name, self._code) from None

@@ -12,6 +12,7 @@ from sagemaker_inference.transformer import Transformer
 from serve.errors import RequestError
 from serve.own import answer as own_answer
 from serve.own import failure as own_failure
+from serve.own import module_names
 from serve.own.context import OwnContext
 
 NAME = "own code"
@@ -43,10 +44,12 @@ class ScriptHandler:
         self._code, self._limit = Path(properties["code"]), properties["answer_limit"]
         self._context = OwnContext(properties)
         try:
-            own_failure.check_name(Path(properties["program"]).stem)
             import torch
 
             from serve.own.pytorch_functions import PyTorchFunctions
+
+            module_names.give_way()
+            own_failure.check_name(Path(properties["program"]).stem)
 
             torch.set_num_threads(properties["threads"])
             if (gpu := properties["gpu_id"]) is not None:

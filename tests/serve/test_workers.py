@@ -15,7 +15,7 @@ from serve.config import Config
 from serve.dispatcher import Dispatcher
 from serve.errors import RequestError
 from serve.worker_connection import WorkerConnection
-from serve.workers import Workers
+from serve.workers import Workers, python_path
 from tests.support import artefact
 
 
@@ -145,3 +145,17 @@ def test_workers_share_the_weights_that_they_map(config: Config) -> None:
             assert not any(row.private_dirty for row in maps), "a copy of its own"
 
     with_room(test, config)
+
+
+@pytest.mark.parametrize(
+    ("root", "given", "own_code", "path"),
+    [
+        ("/code", "", True, "/code"),
+        ("/code", "/a::/code:/b", True, "/code:/a:/b"),
+        ("/env/lib/python3.11/site-packages", "/a:/env/lib/python3.11/site-packages", True, "/a"),
+        ("/usr/lib/python3/dist-packages", "", True, ""),
+        ("/env/lib/python3.11/site-packages", "/a", False, "/env/lib/python3.11/site-packages:/a"),
+    ],
+)
+def test_packages_that_a_persons_code_asked_for_go_before_ours(root: str, given: str, own_code: bool, path: str) -> None:
+    assert python_path(root, given, own_code) == path

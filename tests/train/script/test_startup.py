@@ -32,3 +32,14 @@ def test_a_jobs_own_pythonpath_comes_after_the_code(tmp_path: Path) -> None:
     files = {"train.py": "import helper, other\nprint(helper.WORD, '|', other.WORD)", "helper.py": "WORD = 'from the code'\n"}
     run = ScriptContainer(tmp_path / "ml", files).run(PYTHONPATH=f"{tmp_path / 'library'}::")
     assert run.code == 0 and "from the code | other" in run.out, run.err
+
+
+def test_a_scripts_modules_may_have_the_names_of_ours(tmp_path: Path) -> None:
+    names = ("contract", "serve", "rules", "scripts", "local_sagemaker", "compat", "old_names", "startup", "step_timeline")
+    files = {f"{name}.py": "WHOSE = 'mine'\n" for name in names}
+    files["train.py"] = f"import torch, {', '.join(names)}\nprint([one.WHOSE for one in ({', '.join(names)})])\n"
+    job = ScriptContainer(tmp_path / "ml", files)
+    hook = {"LocalPath": str(tmp_path / "tensors"), "S3OutputPath": "s3://bucket/key", "CollectionConfigurations": []}
+    job.put("debughookconfig", hook)
+    run = job.run()
+    assert run.code == 0 and str(["mine"] * len(names)) in run.out, run.err
