@@ -5,6 +5,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+from contract.reason import first_line
 from serve.errors import RequestError
 
 _WORD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
@@ -29,8 +30,9 @@ def body_of(value: Any, limit: int, told: str) -> bytes:
     else:
         try:
             body = json.dumps(value).encode("ascii")
-        except (TypeError, ValueError, RecursionError):
-            message = f"{told} returned a {type(value).__name__}; it has to return bytes, text or what JSON can hold"
+        except (TypeError, ValueError, RecursionError) as error:
+            why = f"which JSON cannot hold: {first_line(error, 100)}"
+            message = f"{told} returned a {type(value).__name__}, {why}; it has to return bytes, text or what JSON can hold"
             raise RequestError(500, "BadAnswer", message) from None
     if len(body) > limit:
         raise RequestError(500, "AnswerTooLarge", f"{told} returned {len(body):,} bytes; the most that is sent is {limit:,}")

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sagemaker_inference.content_types import UTF8_TYPES
 from sagemaker_inference.transformer import Transformer
+from sagemaker_inference.utils import retrieve_content_type_header
 
 from serve.errors import RequestError
 from serve.own import answer as own_answer
@@ -68,6 +70,7 @@ class ScriptHandler:
         own.begin([context.request(index)])
         self._functions.error = None
         try:
+            _check_text(body, own)
             results = self._functions.transform([{"body": body}], own)
             if self._functions.error is not None:
                 raise self._functions.error
@@ -78,6 +81,17 @@ class ScriptHandler:
             answer, fields = told.body(own.get_request_id()), error_fields(told)
         context.answers[index] = fields
         return own_answer.sendable(fields["status"], answer)
+
+
+def _check_text(body: bytes, context: OwnContext) -> None:
+    """Raises RequestError 400 for a body that SageMaker's Transformer would decode as UTF-8, and that is none."""
+    content_type = retrieve_content_type_header(context.get_all_request_header(0))
+    if content_type in UTF8_TYPES:
+        try:
+            str(body, "utf-8")
+        except UnicodeDecodeError as error:
+            place = f"byte {error.start:,} is no part of it"
+            raise RequestError(400, "BadBody", f"the body is not UTF-8, as {content_type} is read; {place}") from None
 
 
 def error_fields(error: RequestError) -> dict[str, Any]:

@@ -32,6 +32,20 @@ def test_anything_else_is_told_by_its_type(value: Any) -> None:
     assert caught.value.status == 500 and caught.value.code == "BadAnswer"
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ([b"a"], "a list, which JSON cannot hold: Object of type bytes is not JSON serializable"),
+        ({"a": [np.zeros(2)]}, "a dict, which JSON cannot hold: Object of type ndarray is not"),
+        ({b"a": 1}, "a dict, which JSON cannot hold: keys must be str, int, float, bool or None, not bytes"),
+    ],
+)
+def test_what_json_cannot_hold_inside_an_answer_is_told(value: Any, words: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        own_answer.body_of(value, 100, "handle()")
+    assert words in caught.value.message and caught.value.message.endswith("; it has to return bytes, text or what JSON can hold")
+
+
 def test_an_answer_has_a_limit() -> None:
     assert own_answer.body_of(b"a" * 100, 100, "handle()") == b"a" * 100
     with pytest.raises(RequestError, match="101 bytes") as caught:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,12 @@ def test_json_csv_and_npy_become_tensors(content_type: str) -> None:
     assert FUNCTIONS.default_input_fn(npy(np.array([1, 2], np.int16)), "application/x-npy").dtype == torch.int16
 
 
+def claiming(shape: str) -> bytes:
+    """An NPY array whose header claims another shape than its bytes have."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + b"abcd"
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "words"),
     [
@@ -56,7 +63,18 @@ def test_json_csv_and_npy_become_tensors(content_type: str) -> None:
         (b"{", "application/json", 400, "application/json"),
         (b'{"a": 1}', "application/json", 400, "numbers"),
         (b"[" * 100_000, "application/json", 400, "application/json"),
+        (b"[" + b"9" * 400 + b"]", "application/json", 400, "application/json"),
+        (b"", "application/json", 400, "application/json"),
+        (b'"\xff"', "application/json; charset=utf-8", 400, "application/json"),
         (b"\xff", "text/csv", 400, "text/csv"),
+        (b"", "text/csv", 400, "text/csv"),
+        (b"\n ", "text/csv", 400, "text/csv"),
+        (npy(np.ones(9))[:-1], "application/x-npy", 400, "application/x-npy"),
+        (npy(np.ones(9))[:20], "application/x-npy", 400, "application/x-npy"),
+        (b"PK\x03\x04 and no more", "application/x-npy", 400, "application/x-npy"),
+        (claiming("(999999999999,)"), "application/x-npy", 400, "application/x-npy"),
+        (claiming("(99999999999999999999,)"), "application/x-npy", 400, "application/x-npy"),
+        (claiming("((("), "application/x-npy", 400, "application/x-npy"),
         (b"", "application/x-npy", 400, "application/x-npy"),
         (npy(np.array([print], object)), "application/x-npy", 400, "pickled objects, which are never loaded"),
     ],
@@ -65,6 +83,21 @@ def test_what_cannot_be_read_has_its_status(body: bytes, content_type: str | Non
     with pytest.raises(BaseInferenceToolkitError, match=words) as caught:
         FUNCTIONS.default_input_fn(body, content_type)
     assert caught.value.status_code == status
+
+
+def test_no_damage_to_an_array_is_more_than_a_400() -> None:
+    whole, luck = npy(np.ones((2, 3), np.float32)), random.Random(1)
+    refused = 0
+    for _ in range(2000):
+        body = bytearray(whole)
+        for _ in range(luck.randint(1, 4)):
+            body[luck.randrange(len(body))] = luck.randrange(256)
+        try:
+            FUNCTIONS.default_input_fn(bytes(body[: luck.choice((len(body), luck.randrange(len(body))))]), "application/x-npy")
+        except BaseInferenceToolkitError as error:
+            refused += error.status_code == 400
+    print(f"{refused} of 2,000 damaged arrays were refused")
+    assert refused > 1000
 
 
 def test_a_bare_pickle_is_never_loaded(tmp_path: Path) -> None:

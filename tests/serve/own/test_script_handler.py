@@ -73,6 +73,23 @@ def test_errors_keep_their_status_and_the_traceback_is_in_the_log(
     assert transform.invoke(b"ab", "a/b").status == 200
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b'{"a": "\xe9"}', "application/json", 400),
+        ("Zoë,1".encode("latin-1"), "text/csv", 400),
+        ("Zoë,1".encode(), "text/csv", 200),
+        (b"\xff\xfe", "application/x-npy", 200),
+    ],
+)
+def test_text_that_cannot_be_decoded_is_the_clients_fault(transform: Server, body: bytes, content_type: str, status: int) -> None:
+    answer = transform.invoke(body, content_type)
+    assert answer.status == status
+    if status == 400:
+        told = answer.json()
+        assert told["code"] == "BadBody" and f"the body is not UTF-8, as {content_type} is read; byte " in told["message"]
+
+
 def test_it_sets_status_and_headers(transform: Server) -> None:
     answer = transform.invoke(b"status", "a/b")
     assert (answer.status, answer.body, answer.headers["x-amzn-sagemaker-custom-attributes"]) == (202, b"", "seen")
