@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from contract.reason import first_line
 from contract.script_mode import is_entry_point
 from scripts.aws.settings import FILE
 from scripts.cli.validation import ParsedCommand
@@ -36,18 +37,18 @@ def _read(script: Path) -> TrainingScript:
     if script.suffix != ".py" or not is_entry_point(script.name):
         raise LaunchError(f"--from {script}: need a Python script, with a name of letters, digits, - and _ such as train.py")
     try:
-        return training_script.read(script.read_text("utf-8-sig"))
+        return training_script.read(script.read_bytes())
     except SyntaxError as error:
         raise LaunchError(f"--from {script}: line {error.lineno or 1}: {error.msg}; mend it, nothing was written") from None
     except (OSError, ValueError, RecursionError, MemoryError) as error:
-        raise LaunchError(f"--from {script}: is no Python that can be read ({str(error)[:100]}); nothing was written") from None
+        raise LaunchError(f"--from {script}: Python cannot read it ({first_line(error, 100)}); nothing was written") from None
 
 
 def _files(script: Path) -> Mapping[str, Path]:
     """The script, requirements.txt, and the modules and packages beside it that it imports, by their names in the project."""
     found, todo = {script.name: script}, [script]
     while todo:
-        for name in sorted(training_script.imported(todo.pop().read_text("utf-8-sig", errors="replace"))):
+        for name in sorted(training_script.imported(todo.pop().read_bytes())):
             beside = [script.parent / f"{name}.py", *sorted((script.parent / name).rglob("*.py"))]
             for path in beside:
                 place = path.relative_to(script.parent).as_posix()

@@ -48,6 +48,8 @@ def _table(file: Path, name: str, table: Mapping[str, Any]) -> Mapping[str, Any]
     found = table.get(name, {})
     if not isinstance(found, dict):
         raise LaunchError(f"{file}: [script] {name} = {found!r:.100}: need a table, [script.{name}]")
+    if wrong := next((key for key in found if "=" in key or not key.isprintable()), None):
+        raise LaunchError(f"{file}: [script.{name}] {wrong[:100]!r}: need a name without '=' that can be printed")
     return found
 
 

@@ -31,6 +31,8 @@ def metric_regexes(given: Sequence[str]) -> dict[str, str]:
         name, equals, regex = pair.partition("=")
         if not equals or not name or not regex:
             raise LaunchError(f"--metric {pair}: need NAME=REGEX, such as --metric 'loss=Average loss: ([0-9.]+)'")
+        if not name.isprintable() or name != name.strip():
+            raise LaunchError(f"--metric {name!r:.100}: need a name that can be printed, without spaces around it")
         if name in found:
             raise LaunchError(f"--metric {name}: given more than once")
         if len(name) > LONGEST_METRIC_NAME or len(regex) > LONGEST_REGEX:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from contract.archive import plain_name
 from contract.errors import ArchiveError
+from contract.reason import first_line
 from contract.script_mode import is_entry_point
 from scripts.errors import LaunchError
 from scripts.files.plain_files import plain_files
@@ -132,4 +133,4 @@ def check_syntax(given: str, path: Path, content: bytes) -> None:
     except SyntaxError as error:
         raise LaunchError(f"{given}: {path}:{error.lineno or 1}: {error.msg}; mend it, nothing was sent") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise LaunchError(f"{given}: {path}: Python cannot compile it ({error}); nothing was sent") from None
+        raise LaunchError(f"{given}: {path}: Python cannot compile it ({first_line(error, 100)}); nothing was sent") from None

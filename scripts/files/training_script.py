@@ -35,21 +35,27 @@ class TrainingScript:
     metrics: dict[str, str] = field(default_factory=dict)
     has_options: bool = False
     """Whether it adds any option to a parser."""
+    commands: list[str] = field(default_factory=list)
+    """Of its subparsers, none of which SageMaker can choose."""
 
 
-def read(text: str) -> TrainingScript:
-    """What the text of a Python script says. Raises SyntaxError, or ValueError where it is no text of Python."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tree = ast.parse(text)
+def read(source: bytes) -> TrainingScript:
+    """What a Python script says. Raises SyntaxError, and as Python does others for what it cannot read."""
+    tree = _parsed(source)
     found = TrainingScript()
     constants = _constants(tree)
-    for node in sorted((node for node in ast.walk(tree) if isinstance(node, ast.expr)), key=lambda node: node.lineno):
+    subparsers: dict[str, str] = {}
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.expr | ast.Assign))
+    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
+        if isinstance(node, ast.Assign):
+            _follow_subparser(node, subparsers)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and (named := _CHANNEL.fullmatch(node.value)):
             found.channels = list(dict.fromkeys([*found.channels, named[1].lower()]))
         if isinstance(node, ast.Call) and _name(node.func) == "add_argument":
             found.has_options = True
-            _add_option(node, constants, found)
+            _add_option(node, constants, _command(node.func, subparsers), found)
+        if isinstance(node, ast.Call) and _name(node.func) == "add_parser":
+            found.commands = list(dict.fromkeys([*found.commands, _command(node, subparsers)]))
         if isinstance(node, ast.Call) and _name(node.func) in _PRINTERS:
             for label in _labels(_printed(node)):
                 if len(found.metrics) < MOST_METRICS:
@@ -57,13 +63,11 @@ def read(text: str) -> TrainingScript:
     return found
 
 
-def imported(text: str) -> set[str]:
+def imported(source: bytes) -> set[str]:
     """The first parts of the names of all modules that a Python file imports; empty for a file that is none."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+        tree = _parsed(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -72,6 +76,38 @@ def imported(text: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module.partition(".")[0])
     return names
+
+
+def _parsed(source: bytes) -> ast.Module:
+    """The script's tree; bytes, as Python looks into them for their coding."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
+
+
+def _follow_subparser(assignment: ast.Assign, known: dict[str, str]) -> None:
+    """Remembers by its name a subparser, or a group of one, with the command it is of; and forgets a name that is another now."""
+    command = _command(assignment.value, known) if isinstance(assignment.value, ast.Call) else ""
+    for target in assignment.targets:
+        if isinstance(target, ast.Name):
+            known.pop(target.id, None)
+            if command:
+                known[target.id] = command
+
+
+def _command(node: ast.expr, subparsers: dict[str, str]) -> str:
+    """The command of the subparser that an expression begins with; empty where it begins with none."""
+    while True:
+        if isinstance(node, ast.Call) and _name(node.func) == "add_parser":
+            match node.args:
+                case [ast.Constant(value=str(command)), *_] if command.isprintable():
+                    return command
+            return "?"
+        if isinstance(node, ast.Name):
+            return subparsers.get(node.id, "")
+        if not isinstance(node, ast.Call | ast.Attribute):
+            return ""
+        node = node.func if isinstance(node, ast.Call) else node.value
 
 
 def _name(function: ast.expr) -> str:
@@ -87,8 +123,8 @@ def _constants(tree: ast.Module) -> dict[str, ast.expr]:
     return found
 
 
-def _add_option(call: ast.Call, constants: dict[str, ast.expr], found: TrainingScript) -> None:
-    """The option of one add_argument, as a hyperparameter or as one that is left out."""
+def _add_option(call: ast.Call, constants: dict[str, ast.expr], command: str, found: TrainingScript) -> None:
+    """The option of one add_argument, as a hyperparameter or as one that is left out. `command`: of the subparser it is of."""
     flags = [flag.value for flag in call.args if isinstance(flag, ast.Constant) and isinstance(flag.value, str)]
     given = {keyword.arg: keyword.value for keyword in call.keywords}
     if not flags or not all(flag.isprintable() for flag in flags):
@@ -103,6 +139,9 @@ def _add_option(call: ast.Call, constants: dict[str, ast.expr], found: TrainingS
     ):
         return  # SageMaker gives it by itself
     key = name.lstrip("-")
+    if command:
+        found.left_out[f"{command} {name}"] = "is of a command, and SageMaker gives none"
+        return
     value, why = _value(name, given, default)
     if why:
         found.left_out[key] = why

@@ -54,6 +54,9 @@ def _said(config: InitConfig) -> list[str]:
     lines = [f"hyperparameters: {', '.join(f'{name}={value}' for name, value in found.hyperparameters.items()) or 'none'}"]
     if not found.has_options:
         lines = [f"no argparse in it, so no hyperparameter was found: give them in {file}, [script.hyperparameters]"]
+    if found.commands:
+        step = "have it run without a command, or write a script that calls one"
+        lines.append(f"it has the commands {', '.join(found.commands)}, and SageMaker gives options only: {step}")
     lines += [f"left out: {name}: {why}" for name, why in found.left_out.items()]
     if found.metrics:
         lines.append(f"metrics, guessed from what it prints: {', '.join(found.metrics)}; look at them in {file}")

@@ -25,7 +25,9 @@ def test_what_the_script_imports_from_beside_it_goes_along(kennel: Kennel) -> No
         (("--from", "run.sh"), "--from run.sh: need a Python script"),
         (("--from", "my train.py"), "--from my train.py: need a Python script, with a name of letters"),
         (("--from", "wrong.py"), "--from wrong.py: line 2: '(' was never closed; mend it, nothing was written"),
-        (("--from", "binary.py"), "--from binary.py: is no Python that can be read"),
+        (("--from", "binary.py"), "--from binary.py: line 1: source code string cannot contain null bytes"),
+        (("--from", "nested.py"), "--from nested.py: Python cannot read it (MemoryError); nothing was written"),
+        (("--from", "latin.py"), "--from latin.py: line 1: (unicode error) 'utf-8' codec can't decode byte 0xe9"),
         (("--from", "good.py", "--to", "there"), "--to there: there/kennel.toml is there already, nothing is overwritten"),
         (("--from", "good.py", "--to", "half"), "--to half: half/code is there already, nothing is overwritten"),
         (("--from", "good.py", "--to", "run.sh"), "--to run.sh: is no folder"),
@@ -38,6 +40,8 @@ def test_what_it_refuses_is_one_line_and_nothing_is_written(kennel: Kennel, word
         (kennel.folder / name).parent.mkdir(exist_ok=True)
         (kennel.folder / name).write_text(text)
     (kennel.folder / "binary.py").write_bytes(b"\xff\x00")
+    (kennel.folder / "latin.py").write_bytes(b"x = '\xe9'")
+    (kennel.folder / "nested.py").write_text(f"x = {'-' * 100_000}1")
     for name in ("folder", "half/code", "good"):
         (kennel.folder / name).mkdir(parents=True)
     before = sorted(kennel.folder.rglob("*"))

@@ -104,6 +104,9 @@ def test_without_channels_the_script_gets_no_data(person: Kennel) -> None:
             "[script.hyperparameters] lr: inf; need a finite number",
         ),
         ('[script]\nscript = "a"\nhyperparameters.sagemaker_x = 1\n', "sagemaker_x: such names are SageMaker's own"),
+        ('[script]\nscript = "a"\nhyperparameters."a=b" = 1\n', "[script.hyperparameters] 'a=b': need a name without '='"),
+        ('[script]\nscript = "a"\nmetrics."a=b" = "l: (.)"\n', "[script.metrics] 'a=b': need a name without '='"),
+        ('[script]\nscript = "a"\nchannels."a\\n" = "x"\n', "[script.channels] 'a\\n': need a name without '='"),
         ("script = 1\n", "'script' is not known there"),
     ],
 )

@@ -62,6 +62,17 @@ def test_a_metric_is_a_name_and_a_regex_with_one_group() -> None:
         metric_regexes(["a=(1)", "a=(2)"])
 
 
+@pytest.mark.parametrize("name", ["val loss [%]", "loss*$", "(a|b)", "Zoë"])
+def test_a_metric_may_have_any_name_that_can_be_printed(name: str) -> None:
+    assert metric_regexes([f"{name}=loss ([0-9]+)"]) == {name: "loss ([0-9]+)"}
+
+
+@pytest.mark.parametrize("name", ["a\nb", " ", " loss", "loss ", "a\x1b"])
+def test_a_metrics_name_that_cannot_be_read_back_is_refused(name: str) -> None:
+    with pytest.raises(LaunchError, match=r"^--metric '.*': need a name that can be printed, without spaces around it$"):
+        metric_regexes([f"{name}=loss ([0-9]+)"])
+
+
 def test_metrics_have_the_limits_of_sagemaker() -> None:
     assert metric_regexes(["n" * LONGEST_METRIC_NAME + "=(" + "x" * (LONGEST_REGEX - 2) + ")"])
     for name, size in (("n" * (LONGEST_METRIC_NAME + 1), 1), ("n", LONGEST_REGEX - 1)):

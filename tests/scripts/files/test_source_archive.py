@@ -57,6 +57,7 @@ def test_a_shell_script_keeps_its_rights(tmp_path: Path) -> None:
         ("  x = 1\n", r"train.py:1: unexpected indent"),
         ("a\0b", r"null bytes"),
         ("(" * 5000, r"nothing was sent"),
+        (f"x = {'-' * 100_000}1", r"Python cannot compile it \(MemoryError\); nothing was sent"),
     ],
 )
 def test_what_python_cannot_compile_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:

@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
-from scripts.files.training_script import MOST_METRICS, imported, read
+from scripts.files import training_script
+from scripts.files.training_script import MOST_METRICS, TrainingScript, imported
 
 OPTION = "import argparse, os\nRATE = 0.5\np = argparse.ArgumentParser()\np.add_argument({})\n"
+
+
+def read(text: str) -> TrainingScript:
+    return training_script.read(text.encode())
 
 
 @pytest.mark.parametrize(
@@ -58,6 +63,40 @@ def test_what_sagemaker_gives_by_itself_is_no_hyperparameter() -> None:
     assert not found.hyperparameters and not found.left_out and found.channels == ["train", "my_test"]
 
 
+COMMANDS = """
+def shared(q):
+    q.add_argument("--both", default=1)
+
+p = argparse.ArgumentParser()
+commands = p.add_subparsers()
+q = commands.add_parser("fit")
+group = q.add_argument_group("more")
+group.add_argument("--lr", default=0.1)
+commands.add_parser("go").add_argument("-b", "--beam", default=2)
+commands.add_parser(NAME)
+q = p.add_argument_group("of all")
+q.add_argument("--lr", default=0.2)
+"""
+
+
+def test_options_of_commands_are_left_out_and_the_commands_told() -> None:
+    """`group` is a part of a subparser; `q` was one, and is another thing in the end."""
+    found = read(COMMANDS)
+    assert found.commands == ["fit", "go", "?"] and found.hyperparameters == {"both": 1, "lr": 0.2}
+    assert found.left_out == dict.fromkeys(("fit --lr", "go --beam"), "is of a command, and SageMaker gives none")
+    assert not read(OPTION.format("'--lr', default=1")).commands
+
+
+@pytest.mark.parametrize("start", [b"# -*- coding: latin-1 -*-\n", b"#!/usr/bin/python\n# vim: set fileencoding=latin-1 :\n"])
+def test_a_script_may_name_its_coding_as_python_has_it(start: bytes) -> None:
+    option = OPTION.format("'--name', default='Zoë'").encode("latin-1")
+    assert training_script.read(start + option).hyperparameters == {"name": "Zoë"}
+    assert imported(start + "import zoë".encode("latin-1")) == {"zoë"}
+    with pytest.raises(SyntaxError, match="utf-8"):
+        training_script.read(option)
+    assert training_script.read(b"\xef\xbb\xbf" + OPTION.format("'--lr', default=1").encode()).hyperparameters == {"lr": 1}
+
+
 def test_a_script_without_options_says_so() -> None:
     found = read("print('hello')")
     assert not found.has_options and not found.channels and not found.metrics
@@ -98,5 +137,5 @@ def test_no_more_metrics_are_guessed_than_a_person_would_look_at(count: int) -> 
 
 
 def test_imports_are_told_by_their_first_name() -> None:
-    assert imported("import a.b, c as d\nfrom e.f import g\nfrom . import h\ndef i():\n    import j\n") == {"a", "c", "e", "j"}
-    assert imported("x = (") == set()
+    assert imported(b"import a.b, c as d\nfrom e.f import g\nfrom . import h\ndef i():\n    import j\n") == {"a", "c", "e", "j"}
+    assert imported(b"x = (") == set()

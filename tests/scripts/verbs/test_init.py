@@ -41,6 +41,15 @@ def test_a_script_that_says_nothing_is_told_what_was_not_found(kennel: Kennel) -
     assert "missing" not in said
 
 
+def test_commands_are_told(kennel: Kennel) -> None:
+    script = 'p.add_subparsers().add_parser("fit").add_argument("--lr", default=1)\n'
+    (kennel.folder / "fit.py").write_text(script)
+    said = kennel.run("init", "--from", "fit.py").stdout
+    assert "it has the commands fit, and SageMaker gives options only: have it run without a command, or write a script" in said
+    assert "left out: fit --lr: is of a command, and SageMaker gives none" in said
+    assert "[script.hyperparameters]\n# fit --lr: is of a command" in (kennel.folder / "fit" / "kennel.toml").read_text()
+
+
 def test_any_name_and_text_comes_back_out_of_the_file() -> None:
     hyperparameters = {"a b": 'q"\\', "ü": "emoji 🐶", "k": 1e-05, "big": 1e22, "yes": True}
     found = TrainingScript(hyperparameters=hyperparameters, metrics={"loss": r"loss \(mean\): ([0-9]+)"}, channels=["train"])
