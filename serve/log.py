@@ -82,6 +82,11 @@ def event(name: str, level: str = "info", **fields: Any) -> None:
     _output.add(_line(name, level, fields))
 
 
+def copy(lines: bytes) -> None:
+    """Passes on what another process has printed, soon."""
+    _output.add(lines)
+
+
 def last_line(text: str) -> None:
     """Says on standard error why the program ends; where that cannot be written, it ends all the same."""
     _errors.add(text.encode("utf-8", "replace") + b"\n")

@@ -126,8 +126,8 @@ class Program:
     def _reap(self) -> None:
         """As PID 1, take in every ended process, whoever started it."""
         try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                self._frontend.workers.ended(*ended)
         except ChildProcessError:
             return
 

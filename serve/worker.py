@@ -5,6 +5,7 @@ The first frame it sends says `ready` with its precision, or `failed` with the r
 """
 
 import contextlib
+import faulthandler
 import json
 import os
 import socket
@@ -38,6 +39,8 @@ def main() -> int:
         connection.sendall(frame.pack([({"failed": reason}, b"")]))
         return 1
     own = os.getpid()
+    if (output := properties.get("output")) is not None:
+        _print_to(output)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         connection.sendall(frame.pack([({"ready": handler.precision}, b"")]))
         frames = frame.Frames()
@@ -59,6 +62,8 @@ def _handler(properties: dict[str, Any]) -> Any:
         return PictureClassifier()
     from serve.handler_choice import SCRIPT
 
+    faulthandler.enable(all_threads=False)  # the place of a crash in a library is told, too
+    os.set_inheritable(properties["output"], False)
     os.chdir(properties["model_dir"])  # where a script looks for its files
     if properties["compat"]:
         from contract import old_names
@@ -72,6 +77,14 @@ def _handler(properties: dict[str, Any]) -> Any:
     from serve.own.custom_handler import CustomHandler
 
     return CustomHandler()
+
+
+def _print_to(output: int) -> None:
+    """From here on what this process prints is read by no pipe's reader."""
+    log.flush()
+    os.dup2(output, log.STDOUT)
+    os.dup2(output, log.STDERR)
+    os.close(output)
 
 
 def _be_killed_first() -> None:

@@ -12,13 +12,16 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from contract.layout import DEFAULT_BASE
+from contract.process import signal_name
 from serve import log
 from serve.config import Config, child_environ, own_code_environ
 from serve.dispatcher import Dispatcher
 from serve.frame import Part
+from serve.own.load_output import LoadOutput
 from serve.worker_connection import PendingRequest, WorkerConnection
 
 _LOAD_TRIES = 5
@@ -28,7 +31,19 @@ _NOT_STARTED_SECONDS = 1.0
 """Before it is tried again to start a worker that the system refused to start."""
 _CONNECTION = 3
 """The worker's descriptor of the socket: the first that is free there."""
+_OUTPUT = 4
+"""The worker's descriptor of this program's output, while a person's code is loaded and 1 and 2 are a pipe."""
 _ROOT = str(Path(__file__).resolve().parent.parent)
+
+
+@dataclass(slots=True)
+class _Load:
+    """A person's code that is loaded, or was, in the worker of a `slot`. `status`: of the process's end, as waitpid says it."""
+
+    slot: int
+    output: LoadOutput
+    status: int | None = None
+    is_gone: bool = False
 
 
 class Workers:
@@ -40,6 +55,8 @@ class Workers:
         self._fatal = fatal
         self._workers: set[WorkerConnection] = set()
         self._connecting: set[asyncio.Task[object]] = set()
+        self._loads: dict[int, _Load] = {}
+        """By the workers' process ids."""
         self._lost_loading = 0
         """Workers that ended while they loaded, since one last got ready."""
         self._last_ready = 0.0
@@ -83,6 +100,14 @@ class Workers:
             _kill(worker.pid)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(worker.pid, 0)
+        for load in self._loads.values():
+            load.output.close()
+
+    def ended(self, pid: int, status: int) -> None:
+        """Takes what waitpid said of a child of this program, whoever it was."""
+        if (load := self._loads.get(pid)) is not None:
+            load.status = status
+            self._died_loading(pid, load)
 
     def _start(self, slot: int) -> None:
         if self._ending:
@@ -92,15 +117,23 @@ class Workers:
         except OSError as error:
             self._not_started(slot, error)
             return
+        output = None
         try:
-            pid = _spawn(theirs.fileno(), self._config, slot)
+            output = LoadOutput() if self._config.own_code is not None else None
+            pid = _spawn(theirs.fileno(), self._config, slot, output)
         except OSError as error:
             ours.close()
+            if output is not None:
+                output.close()
             self._not_started(slot, error)
             return
         finally:
             theirs.close()
+            if output is not None:
+                output.started()
         log.event("worker_loading", pid=pid)
+        if output is not None:
+            self._loads[pid] = _Load(slot, output)
         worker = WorkerConnection(self, pid, slot, self._config.answers_limit)
         self._workers.add(worker)
         loop = asyncio.get_running_loop()
@@ -129,6 +162,8 @@ class Workers:
         self._dispatcher.add(worker)
 
     def refused(self, reason: str) -> None:
+        for load in self._loads.values():
+            load.output.read()  # what the worker printed before it said so
         self._fatal(reason)
 
     def answered(self, worker: WorkerConnection, requests: list[PendingRequest], answers: list[Part]) -> None:
@@ -141,14 +176,37 @@ class Workers:
             return
         log.event("worker_gone", "error", pid=worker.pid)
         self._dispatcher.lost(worker, requests)
+        load = self._loads.get(worker.pid)
         if worker.ready:
+            if load is not None:
+                self._loads.pop(worker.pid).output.close()
             self._start(worker.slot)
-        else:
+        elif load is None:
             self._again(worker.slot)
+        else:
+            load.is_gone = True
+            self._died_loading(worker.pid, load)
+
+    def _died_loading(self, pid: int, load: _Load) -> None:
+        """A person's code has ended its process while it was loaded, and would again; one that was killed is tried again."""
+        if load.status is None or not load.is_gone:
+            return  # the one is told a moment after the other
+        del self._loads[pid]
+        load.output.close()
+        code = os.waitstatus_to_exitcode(load.status)
+        if code == -signal.SIGKILL:
+            self._again(load.slot)
+            return
+        how = f"with exit status {code}" if code >= 0 else f"by {signal_name(-code)}"
+        printed = f"printed last: {lines}" if (lines := load.output.last_lines()) else "printed nothing"
+        self._fatal(f"{self._config.handler.name} cannot be loaded: its process ended {how} and {printed}")
 
 
-def _spawn(descriptor: int, config: Config, slot: int) -> int:
-    """The process id of a new worker, whose end of the socket is `descriptor` of this process. Raises OSError."""
+def _spawn(descriptor: int, config: Config, slot: int, output: LoadOutput | None) -> int:
+    """The process id of a new worker, whose end of the socket is `descriptor` of this process. Raises OSError.
+
+    `output`: takes what the worker prints until it has loaded a person's code; then that goes to this program's output.
+    """
     properties = {
         "model_dir": str(config.model),
         "engine": config.engine,
@@ -170,6 +228,7 @@ def _spawn(descriptor: int, config: Config, slot: int) -> int:
             "compat": config.compat,
             "answer_limit": config.body_limit,
             "batch_size": config.batch,
+            "output": _OUTPUT,
         }
     # Large pages where the kernel gives them to those who ask: a request's CPU time falls by 1 to 4 %.
     environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
@@ -186,6 +245,7 @@ def _spawn(descriptor: int, config: Config, slot: int) -> int:
         file_actions=[
             (os.POSIX_SPAWN_DUP2, descriptor, _CONNECTION),
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            *([(os.POSIX_SPAWN_DUP2, 1, _OUTPUT), (os.POSIX_SPAWN_DUP2, output.writer, 1)] if output is not None else []),
             (os.POSIX_SPAWN_DUP2, 1, 2),  # engines complain there in their own words; the program's last line stands alone
         ],
         setsid=True,  # a terminal's Ctrl-C is the frontend's to hear

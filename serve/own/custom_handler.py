@@ -38,7 +38,7 @@ class CustomHandler:
             known = {"manifest": json.loads(manifest.read_bytes())} if manifest.is_file() else {}
             module_names.give_way()
             self._handle = _load(self._name, OwnContext({**properties, **known}))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # what ends this process would end the next one, too
             raise own_failure.of_load(error, self._name, self._code) from None
         self._properties = {**properties, **known}
 

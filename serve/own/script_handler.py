@@ -58,7 +58,7 @@ class ScriptHandler:
                 torch.cuda.set_device(gpu)  # for a script that says no more than "cuda"
             self._functions = _Functions(PyTorchFunctions(gpu))
             self._functions.validate_and_initialize(properties["model_dir"], self._context)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # what ends this process would end the next one, too
             raise own_failure.of_load(error, properties["program"], self._code) from None
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
