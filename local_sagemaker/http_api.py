@@ -37,7 +37,7 @@ BODY_BYTES = 16 * 1024**2  # of a request that is not streamed to disk
 INVOKE_BYTES = 32 * 1024**2
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)")
 _INVOKE = Operation(
-    lambda context, request: {}, "EndpointName Body ContentType Accept CustomAttributes InferenceId TargetVariant"
+    lambda context, request: {}, "EndpointName Body ContentType Accept CustomAttributes InferenceId TargetVariant TargetModel"
 )
 
 

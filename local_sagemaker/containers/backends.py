@@ -75,8 +75,11 @@ class Backends:
 
         Raises CannotStart where it is the engine's, and the engine cannot be asked.
         """
-        backend = self._in_docker() if "container" in note_of(folder) else self._process
-        return backend.find(folder)
+        return self.started(folder).find(folder)
+
+    def started(self, folder: Path) -> Backend:
+        """The backend in which the container of this folder was started."""
+        return self._in_docker() if "container" in note_of(folder) else self._process
 
     def _in_docker(self) -> "DockerBackend":
         with self._first:

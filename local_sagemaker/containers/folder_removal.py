@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .untrusted_folder import FOLDER, UntrustedFolder
+from .untrusted_folder import FOLDER, Refused, UntrustedFolder
 
 NAMED = 10
 """How many of the things that stay are named."""
@@ -20,9 +20,10 @@ NAMED = 10
 log = logging.getLogger(__name__)
 
 
-def remove_tree(folder: Path) -> list[str]:
-    """Removes a folder of the server's own and all that a container made in it; absent is fine.
+def remove_tree(folder: Path | UntrustedFolder) -> list[str]:
+    """Removes a folder and all that a container made in it; absent is fine.
 
+    A Path is a folder of the server's own; one that a container may have moved, or put a link before, is an UntrustedFolder.
     Returns what is left, the first ten things with the reasons, and warns of them; never raises an OSError.
     """
     removal = _Removal(folder)
@@ -32,8 +33,11 @@ def remove_tree(folder: Path) -> list[str]:
         return []
     except OSError as error:
         removal.keep("", error.strerror or str(error))
+    except Refused as error:
+        removal.keep("", str(error))
     if removal.left:
-        log.warning("%s is not removed: %s. Remove it as the owner of what is left.", folder, "; ".join(removal.left))
+        path = folder if isinstance(folder, Path) else folder.shown()
+        log.warning("%s is not removed: %s. Remove it as the owner of what is left.", path, "; ".join(removal.left))
     return removal.left
 
 
@@ -49,16 +53,17 @@ class _Level:
 class _Removal:
     """One run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | UntrustedFolder) -> None:
         self._folder = folder
+        self._named = folder if isinstance(folder, UntrustedFolder) else UntrustedFolder(folder)
         self._at = -1
         self._levels: list[_Level] = []
         self.left: list[str] = []
 
     def run(self) -> None:
-        self._at = os.open(self._folder.parent, FOLDER & ~os.O_NOFOLLOW)
+        self._at, top = _outer(self._folder)
         try:
-            self._levels = [_Level("", _identity(self._at), iter([self._folder.name]))]
+            self._levels = [_Level("", _identity(self._at), iter([top]))]
             while self._levels:
                 name = next(self._levels[-1].names, None)
                 if name is not None:
@@ -72,7 +77,7 @@ class _Removal:
         """Notes what stays, and the reason in the words of the system."""
         if len(self.left) < NAMED:
             path = "/".join([*(level.name for level in self._levels[1:]), name][1:])  # the first is the folder itself
-            self.left.append(f"{UntrustedFolder(self._folder).shown(path)}: {why}")
+            self.left.append(f"{self._named.shown(path)}: {why}")
 
     def _remove(self, name: str) -> None:
         """Unlinks what is no folder, and goes into what is one."""
@@ -114,6 +119,13 @@ class _Removal:
             if not self.left:  # otherwise what is in it was named
                 self.keep(emptied.name, error.strerror)
         return True
+
+
+def _outer(folder: Path | UntrustedFolder) -> tuple[int, str]:
+    """The descriptor of the folder that holds one, and the name of that one in it."""
+    if isinstance(folder, UntrustedFolder):
+        return folder.outer()
+    return os.open(folder.parent, FOLDER & ~os.O_NOFOLLOW), folder.name
 
 
 def _enter(name: str, parent: int) -> int:

@@ -172,6 +172,11 @@ class UntrustedFolder:
         """The names of the folders that lie directly in it, sorted; none where it is absent."""
         return sorted(entry.name for entry in self._list(()) if stat.S_ISDIR(entry.status.st_mode))
 
+    def outer(self) -> tuple[int, str]:
+        """The descriptor of the folder that holds this one, which the caller closes, and the name of this one in it."""
+        with UntrustedFolder(self.top, self.parts[:-1])._opened() as folder:
+            return os.dup(folder), self.parts[-1]
+
     def walk(self, limits: Limits = LIMITS) -> Iterator[Entry]:
         """Everything below, each folder before what it holds; nothing where it is absent. Refused over a limit.
 

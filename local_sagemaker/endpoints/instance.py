@@ -20,9 +20,13 @@ from ..storage.full_disk import refused_by_disk
 from .endpoint_state import InstanceState, Variant
 from .health_check import is_healthy
 from .invocation import Target
-from .model_data import BadModelData, lay_out_model, model_source
+from .loaded_models import LoadedModels
+from .model_data import BadModelData, is_multi_model, lay_out_model, model_source
+from .model_files import ModelFiles
 
 log = logging.getLogger(__name__)
+MODELS = "models"
+"""The folder below /opt/ml of the models of a multi-model endpoint."""
 PING_TIMEOUT = 2.0
 STOP_GRACE = 30.0
 PING_EVERY = 5.0
@@ -72,9 +76,19 @@ class Instance:
         return cls(context, backends, endpoint, folder, variant, state, group, Target("", variant["name"]))
 
     def __post_init__(self) -> None:
+        self.models = self.target.models = self._many()
         self._follower = LogFollower(
             self.context.events, self.group, self.state["stream"], log_of(self.folder), self.state["offset"]
         )
+
+    def _many(self) -> LoadedModels | None:
+        """The models of a container of many."""
+        container = self.variant["container"]
+        if not is_multi_model(container) or (source := model_source(container)) is None:
+            return None
+        files = ModelFiles(self.context.objects, source[0], source[1], base_of(self.folder) / MODELS)
+        keeps = container.get("MultiModelConfig", {}).get("ModelCacheSetting") != "Disabled"
+        return LoadedModels(files, self.say, keeps=keeps)
 
     def start(self) -> None:
         """Lays the model out and starts the container. Raises CannotStart or BadModelData."""
@@ -86,7 +100,7 @@ class Instance:
             self.say(chosen.remark)
         if self.variant["isolated"] and not own.isolates_network:
             self.say(NOT_ISOLATED)
-        lay_out_model(self.context.objects, container, base_of(self.folder) / "model", link=own.mounts_read_only)
+        data, settings = self._lay_out(link=own.mounts_read_only)
         self.running = own.start(
             ContainerSpec(
                 folder=self.folder,
@@ -95,16 +109,32 @@ class Instance:
                 environment={
                     **self._credentials(own),
                     **container.get("Environment", {}),
+                    **settings,
                     "SAGEMAKER_REGION": self.context.region,
                     "AWS_REGION": self.context.region,
                 },
-                read_only=("model",),
+                read_only=(data,),
                 serves=True,
                 isolated=self.variant["isolated"],
                 instance_type=self.variant["instance_type"] or "",
             )
         )
-        self.target.address = self.running.address()
+        self._reach(self.running)
+
+    def _lay_out(self, *, link: bool) -> tuple[str, dict[str, str]]:
+        """Lays the model out, or an empty folder for many; returns the folder below /opt/ml, and variables that tell of it."""
+        container, base = self.variant["container"], base_of(self.folder)
+        if is_multi_model(container):
+            (base / MODELS).make()
+            return MODELS, {"SAGEMAKER_MULTI_MODEL": "true"}
+        lay_out_model(self.context.objects, container, base / "model", link=link)
+        return "model", {}
+
+    def _reach(self, container: Container) -> None:
+        """Notes where the container is, and where it sees its models."""
+        self.target.address = container.address()
+        if self.models is not None:
+            self.models.url = f"{self.backends.started(self.folder).seen_base(self.folder)}/{MODELS}"
 
     def _credentials(self, own: Backend) -> dict[str, str]:
         """The key of this instance, where it can call this server."""
@@ -123,7 +153,9 @@ class Instance:
         """Takes up the container that the last server started; False where it does not run."""
         self.running = self.backends.find(self.folder)
         if self.running is not None:
-            self.target.address = self.running.address()
+            self._reach(self.running)
+            if self.models is not None:
+                self.models.adopt()
         return self.alive
 
     @property
@@ -205,6 +237,8 @@ class Instance:
         self.ready = False
         if self.running is not None:
             backend.stop(self.running, grace)
+        if self.models is not None:
+            self.models.close()
         self.context.keys.withdraw(self.holder)
         self._read_rest()
         remove_tree(self.folder)

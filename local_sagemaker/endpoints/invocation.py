@@ -14,12 +14,15 @@ import aiohttp
 
 from ..context import InvokeResult
 from ..errors import AwsError
+from .container_calls import ANSWER_LIMIT as PAYLOAD_LIMIT
+from .container_calls import Answer, ContainerCalls
+from .loaded_models import CannotLoad, LoadedModels
 
 TIMEOUT = 60.0
-PAYLOAD_LIMIT = 6_291_456
 KEEP_ALIVE = 1.5
 """Seconds an idle connection is kept: less than any common server's, so that none is used while it is being closed."""
 PREFIX = "x-amzn-sagemaker-"
+TARGET_MODEL = PREFIX + "target-model"
 REQUEST_HEADERS = (
     "content-type",
     "accept",
@@ -49,10 +52,11 @@ TIMED_OUT = (
 @dataclass(eq=False)
 class Target:
     """One container that serves, at `host:port`. The counts are of requests: being answered, answered, answered with 5xx (or
-    not at all)."""
+    not at all). `models`: where the container is of a multi-model endpoint, which it has loaded."""
 
     address: str
     variant: str
+    models: LoadedModels | None = None
     outstanding: int = 0
     answered: int = 0
     failed: int = 0
@@ -101,12 +105,16 @@ class Route:
         self._fleets = [fleet for _, fleet in fleets]
         self._turns = Turns([share for share, _ in fleets])
 
-    def choose(self, variant: str | None) -> list[Target]:
-        """The targets to try, the least busy first."""
+    def choose(self, variant: str | None, model: str | None = None) -> list[Target]:
+        """The targets to try, the least busy first, and of those the ones that have the model."""
         targets = self._fleets[self._turns.next()].choose(variant) if self._fleets else []
         if not targets:
             targets = next((found for fleet in self._fleets if (found := fleet.choose(variant))), [])
-        return sorted(targets, key=lambda target: target.outstanding)
+        return sorted(targets, key=lambda target: (target.outstanding, not _has(target, model)))
+
+
+def _has(target: Target, model: str | None) -> bool:
+    return model is not None and target.models is not None and target.models.has(model)
 
 
 class Router:
@@ -140,8 +148,8 @@ class Router:
                 f" or equal to {PAYLOAD_LIMIT}"
             )
         kept = {name: headers[name] for name in REQUEST_HEADERS if name in headers}
-        variant, tried = headers.get(PREFIX + "target-variant"), list[Target]()
-        while target := self._take(endpoint, variant, tried):
+        variant, model, tried = headers.get(PREFIX + "target-variant"), headers.get(TARGET_MODEL), list[Target]()
+        while target := self._take(endpoint, variant, model, tried):
             try:
                 return await self._relay(endpoint, target, kept, body)
             except aiohttp.ClientConnectorError:
@@ -150,7 +158,7 @@ class Router:
                 target.outstanding -= 1
         raise AwsError("ServiceUnavailable", f"No instance of endpoint {endpoint} can be reached at the moment.", 503)
 
-    def _take(self, endpoint: str, variant: str | None, tried: Sequence[Target]) -> Target | None:
+    def _take(self, endpoint: str, variant: str | None, model: str | None, tried: Sequence[Target]) -> Target | None:
         """The target for a request, counted as busy at once, so that whoever drains it sees the request."""
         with self._lock:
             route = self._routes.get(endpoint)
@@ -158,36 +166,39 @@ class Router:
                 raise _validation(f"Endpoint {endpoint} of account {self._account_id} not found.")
             if variant is not None and variant not in route.variants:
                 raise _validation(f"Variant {variant} of endpoint {endpoint} not found.")
-            target = next((target for target in route.choose(variant) if target not in tried), None)
-            if target is not None:
-                target.outstanding += 1
+            target = next((target for target in route.choose(variant, model) if target not in tried), None)
+            if target is None:
+                return None
+            if target.models is None and model is not None:
+                raise _validation(f"Endpoint {endpoint} is not a multi-model endpoint and does not support target model header.")
+            if target.models is not None and model is None:
+                raise _validation(
+                    f"The request is missing a target model header: {endpoint} is a multi-model endpoint, so give TargetModel."
+                )
+            target.outstanding += 1
             return target
 
     async def _relay(self, endpoint: str, target: Target, headers: Mapping[str, str], body: bytes) -> InvokeResult:
-        status, content, answer_headers = 0, b"", {}
+        container = ContainerCalls(self._open_session(), target.address)
         try:
-            async with self._open_session().post(
-                f"http://{target.address}/invocations",
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
-            ) as response:
-                content = await _read(response)
-                status = response.status
-                answer_headers = {name: response.headers[name] for name in ANSWER_HEADERS if name in response.headers}
+            if target.models is None:
+                answer = await container.call("POST", "/invocations", body, headers)
+            else:
+                answer = await target.models.invoke(container, headers[TARGET_MODEL], body, headers)
+        except CannotLoad as error:
+            answer = Answer(error.status, {}, error.content)
         except TimeoutError:
-            content = TIMED_OUT.encode()
+            answer = Answer(0, {}, TIMED_OUT.encode())
         except aiohttp.ClientConnectorError:
             target.failed += 1
             raise
         except (aiohttp.ClientError, OSError):
-            content = MODEL_EXITED.encode()
+            answer = Answer(0, {}, MODEL_EXITED.encode())
         target.answered += 1
+        status, content = answer.status, answer.content
         if 200 <= status < 300 and len(content) <= PAYLOAD_LIMIT:
-            return InvokeResult(
-                status=200, headers={**answer_headers, "x-amzn-invoked-production-variant": target.variant}, body=content
-            )
+            given = {name: answer.headers[name] for name in ANSWER_HEADERS if name in answer.headers}
+            return InvokeResult(status=200, headers={**given, "x-amzn-invoked-production-variant": target.variant}, body=content)
         if not 200 <= status < 500:
             target.failed += 1
         if 200 <= status < 300:
@@ -225,17 +236,6 @@ class Router:
         """Closes the connections. From another thread than the loop's."""
         if self._session is not None and self._loop is not None and self._loop.is_running():
             asyncio.run_coroutine_threadsafe(self._session.close(), self._loop).result(5.0)
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The body; little more than the limit of one that is too large."""
-    parts, size = [], 0
-    async for chunk in response.content.iter_any():
-        parts.append(chunk)
-        size += len(chunk)
-        if size > PAYLOAD_LIMIT:
-            break
-    return b"".join(parts)
 
 
 def _validation(message: str) -> AwsError:

@@ -4,12 +4,13 @@ An archive may come from anywhere, so nothing it holds can reach outside the fol
 must stay inside, devices and pipes are refused, and there are limits on members and bytes (bounded_archive.py).
 """
 
+import os
 import posixpath
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
 from ..containers.channels import place
+from ..containers.interruptible import Interrupt, Interrupted, never
 from ..containers.untrusted_folder import Refused, UntrustedFolder
 from ..errors import AwsError, validation
 from ..s3.uri import UnsafeKey, file_name, relative_name, split
@@ -27,7 +28,7 @@ class BadModelData(Exception):
 def model_source(container: Mapping[str, Any]) -> tuple[str, str, bool] | None:
     """(bucket, key or prefix, whether it is an archive) of a model's container; None where it has no data."""
     if url := container.get("ModelDataUrl"):
-        return *split(url, "ModelDataUrl"), True
+        return *split(url, "ModelDataUrl"), not is_multi_model(container)
     source = container.get("ModelDataSource", {}).get("S3DataSource")
     if source is None:
         return None
@@ -35,6 +36,11 @@ def model_source(container: Mapping[str, Any]) -> tuple[str, str, bool] | None:
     if archive != (source["S3DataType"] == "S3Object"):
         raise validation("ModelDataSource takes S3DataType S3Object with CompressionType Gzip, or S3Prefix with None.")
     return *split(source["S3Uri"], "ModelDataSource.S3DataSource.S3Uri"), archive
+
+
+def is_multi_model(container: Mapping[str, Any]) -> bool:
+    """Whether ModelDataUrl is the prefix of many models, of which each request names one."""
+    return bool(container.get("Mode") == "MultiModel")
 
 
 def check_model_data(objects: Objects, container: Mapping[str, Any]) -> None:
@@ -70,13 +76,16 @@ def lay_out_model(objects: Objects, container: Mapping[str, Any], folder: Untrus
         raise BadModelData(f"Failed to download model data: {getattr(error, 'message', error)}") from error
 
 
-def unpack(file: BinaryIO, folder: UntrustedFolder, limits: ArchiveLimits = ArchiveLimits()) -> None:
-    """Unpacks a tar.gz. Raises BadModelData."""
+def unpack(file: BinaryIO, folder: UntrustedFolder, limits: ArchiveLimits = ArchiveLimits(), interrupt: Interrupt = never) -> int:
+    """Unpacks a tar.gz; returns the bytes that it wrote. Raises BadModelData, and Interrupted once `interrupt` says so."""
     folder.make()
     links: list[Member] = []
     made: set[str] = set()
+    written = 0
     try:
         for member in members(file, limits):
+            if interrupt():
+                raise Interrupted
             if not member.name and member.kind == "folder":
                 continue  # SageMaker's SDK packs the model folder itself so
             name = _inner_name(member.name)
@@ -86,7 +95,9 @@ def unpack(file: BinaryIO, folder: UntrustedFolder, limits: ArchiveLimits = Arch
             if member.kind == "folder":
                 folder.make(name)
             elif member.kind == "file":
-                _write(member, folder, name)
+                folder.delete(name)  # of two members with one name the later one counts
+                written += _write(member.pieces(), folder, name, interrupt)
+                folder.set_mode(name, 0o755 if member.executable else 0o644)
             else:
                 links.append(member)
     except BadArchive as error:
@@ -94,18 +105,22 @@ def unpack(file: BinaryIO, folder: UntrustedFolder, limits: ArchiveLimits = Arch
     except (Refused, OSError) as error:
         raise BadModelData(f"The model archive cannot be unpacked: {error}") from error
     for member in links:
-        _link(folder, member)
+        written += _link(folder, member, limits.bytes - written, interrupt)
     for member in links:
         if member.kind == "symlink":
             _need_inside(folder, _inner_name(member.name))
+    return written
 
 
-def _write(member: Member, folder: UntrustedFolder, name: str) -> None:
-    folder.delete(name)  # of two members with one name the later one counts
+def _write(pieces: Iterable[bytes], folder: UntrustedFolder, name: str, interrupt: Interrupt) -> int:
+    """Writes a new file; returns its bytes. Raises Interrupted."""
+    size = 0
     with folder.create(name) as copy:
-        for piece in member.pieces():
-            copy.write(piece)
-    folder.set_mode(name, 0o755 if member.executable else 0o644)
+        for piece in pieces:
+            if interrupt():
+                raise Interrupted
+            size += copy.write(piece)
+    return size
 
 
 def _inner_name(name: str) -> str:
@@ -119,8 +134,11 @@ def _inner_name(name: str) -> str:
         raise BadModelData(f"Member {name!r} of the model archive would be written outside the model folder.") from None
 
 
-def _link(folder: UntrustedFolder, member: Member) -> None:
-    """Makes a link, once every file is there. One that leaves the folder is refused."""
+def _link(folder: UntrustedFolder, member: Member, room: int, interrupt: Interrupt) -> int:
+    """Makes a link, once every file is there; returns the bytes that it wrote. One that leaves the folder is refused.
+
+    A hard link is a copy: one of more bytes than `room` is refused.
+    """
     name = _inner_name(member.name)
     start = posixpath.dirname(posixpath.normpath(member.name)) if member.kind == "symlink" else ""
     wanted = posixpath.normpath(posixpath.join(start, member.target))
@@ -130,9 +148,12 @@ def _link(folder: UntrustedFolder, member: Member) -> None:
         if member.kind == "symlink":
             folder.delete(name)
             folder.symlink(name, member.target)
-        else:
-            with folder.reader(wanted) as source, folder.create(name) as copy:
-                shutil.copyfileobj(source, copy, PIECE)
+            return 0
+        with folder.reader(wanted) as source:
+            if source.seek(0, os.SEEK_END) > room:
+                raise BadModelData(f"With the copy that is hard link {member.name!r} the model archive holds too many bytes.")
+            source.seek(0)
+            return _write(iter(lambda: source.read(PIECE), b""), folder, name, interrupt)
     except (Refused, OSError, ValueError) as error:
         raise BadModelData(f"Link {member.name!r} of the model archive points to no file of the archive: {error}") from error
 

@@ -10,7 +10,7 @@ from ..protocol.operation import Operation, Reply, Request
 from ..storage.store import Kind, R
 from . import endpoint_state
 from .fleet import container_of
-from .model_data import check_model_data
+from .model_data import check_model_data, is_multi_model
 
 
 class Kept(TypedDict):
@@ -64,8 +64,7 @@ def create_model(context: Context, request: Request) -> Reply:
         raise validation("Image of the container is needed.")
     if "ModelDataUrl" in container and "ModelDataSource" in container:
         raise validation("Give either ModelDataUrl or ModelDataSource.")
-    if container.get("Mode", "SingleModel") != "SingleModel":
-        raise validation("Mode MultiModel is not supported by the local SageMaker.")
+    _check_mode(container)
     environment = container.get("Environment", {})
     if sum(len(key) + len(value) for key, value in environment.items()) > ENVIRONMENT_BYTES:
         raise validation(f"Environment of the container is larger than {ENVIRONMENT_BYTES} bytes.")
@@ -74,6 +73,19 @@ def create_model(context: Context, request: Request) -> Reply:
             raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
     check_model_data(context.objects, container)
     return {"ModelArn": _keep(context, MODEL, request["ModelName"], request)}
+
+
+def _check_mode(container: Mapping[str, Any]) -> None:
+    """Raises ValidationException where the members about the model, or models, do not go together."""
+    if not is_multi_model(container):
+        if "MultiModelConfig" in container:
+            raise validation("MultiModelConfig of the container is for Mode MultiModel. Leave it out, or give that Mode.")
+    elif "ModelDataSource" in container:
+        raise validation(
+            "ModelDataSource is not supported with Mode MultiModel. Give ModelDataUrl, the prefix of all models in S3."
+        )
+    elif not container.get("ModelDataUrl"):
+        raise validation("ModelDataUrl of the container is needed with Mode MultiModel: the prefix of all models in S3.")
 
 
 def _keep(context: Context, kind: Kind[Kept], name: str, request: Request) -> str:
@@ -173,7 +185,7 @@ def list_endpoint_configs(context: Context, request: Request) -> Reply:
 
 
 LIST_MEMBERS = "SortBy SortOrder NextToken MaxResults NameContains CreationTimeBefore CreationTimeAfter"
-_CONTAINER = ["Image", "Mode", "ModelDataUrl", "Environment", "ContainerHostname"] + [
+_CONTAINER = ["Image", "Mode", "ModelDataUrl", "Environment", "ContainerHostname", "MultiModelConfig"] + [
     f"ModelDataSource.S3DataSource.{name}" for name in ("S3Uri", "S3DataType", "CompressionType")
 ]
 _VARIANT = """

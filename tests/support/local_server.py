@@ -22,10 +22,12 @@ SUPPORT = ROOT / "tests" / "support"
 TRAIN_IMAGE = "test-train:1"
 SERVE_IMAGE = "test-serve:1"
 PROCESSING_IMAGE = "test-processing:1"
+MULTI_MODEL_IMAGE = "test-multi-model:1"
 IMAGES = {
     TRAIN_IMAGE: [sys.executable, str(SUPPORT / "train_container.py")],
     SERVE_IMAGE: [sys.executable, str(SUPPORT / "serve_container.py")],
     PROCESSING_IMAGE: [sys.executable, str(SUPPORT / "processing_container.py")],
+    MULTI_MODEL_IMAGE: [sys.executable, str(SUPPORT / "multi_model_container.py")],
 }
 ROLE = "arn:aws:iam::000000000000:role/demo"
 
@@ -164,15 +166,22 @@ def log_lines(server: LocalServer, job: str, host: str = "algo-1", kind: str = "
     return found
 
 
+def model_archive(text: str, padding: int = 0) -> bytes:
+    """A model.tar.gz with weights.txt holding `text`, and a file of zeros of `padding` bytes, where that is not 0."""
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz", compresslevel=1) as tar:
+        for name, content in (("weights.txt", text.encode()), ("padding", bytes(padding))):
+            if content:
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    return body.getvalue()
+
+
 def put_model(server: LocalServer, text: str, key: str = "") -> str:
     """A model.tar.gz with weights.txt holding `text`; returns its S3 URI."""
-    body = io.BytesIO()
-    with tarfile.open(fileobj=body, mode="w:gz") as tar:
-        member = tarfile.TarInfo("weights.txt")
-        member.size = len(text)
-        tar.addfile(member, io.BytesIO(text.encode()))
     key = key or f"models/{text}.tar.gz"
-    server.s3.put_object(Bucket="bucket", Key=key, Body=body.getvalue())
+    server.s3.put_object(Bucket="bucket", Key=key, Body=model_archive(text))
     return f"s3://bucket/{key}"
 
 
@@ -200,6 +209,27 @@ def wait_for_endpoint(server: LocalServer, name: str, seconds: float = 60.0) -> 
 def make_endpoint(server: LocalServer, name: str, **options: Any) -> dict[str, Any]:
     """An endpoint with a model and a configuration of the same name, once it has settled."""
     server.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=make_config(server, name, **options))
+    return wait_for_endpoint(server, name)
+
+
+def make_multi_model_config(
+    server: LocalServer, name: str, prefix: str = "many/", count: int = 1, cache: str | None = None, **environment: str
+) -> str:
+    """A model of all models below `prefix`, under which there has to be one, and an endpoint configuration of the same name."""
+    url = f"s3://bucket/{prefix}"
+    container = {"Image": MULTI_MODEL_IMAGE, "Mode": "MultiModel", "ModelDataUrl": url, "Environment": environment}
+    if cache is not None:
+        container["MultiModelConfig"] = {"ModelCacheSetting": cache}
+    server.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    variant = {"VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": count}
+    server.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    return name
+
+
+def make_multi_model_endpoint(server: LocalServer, name: str, **options: Any) -> dict[str, Any]:
+    """An endpoint of many models, once it has settled."""
+    config = make_multi_model_config(server, name, **options)
+    server.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
     return wait_for_endpoint(server, name)
 
 
