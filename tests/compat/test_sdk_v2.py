@@ -9,7 +9,7 @@ from PIL import Image
 
 from contract import metrics
 from tests.support.compat_client import HERE, Client
-from tests.support.local_server import TRAIN_IMAGE, LocalServer
+from tests.support.local_server import MULTI_MODEL_IMAGE, TRAIN_IMAGE, LocalServer, model_archive
 
 pytestmark = pytest.mark.slow
 QUIET = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
@@ -23,6 +23,20 @@ open("a.txt", "w").write("x")
 print("SENT", session.upload_data("a.txt", key_prefix="data"))
 """
 """How people's notebooks begin. Each of these asks AWS's own STS, whatever AWS_ENDPOINT_URL says."""
+
+
+def client_of(server: LocalServer, folder: Path) -> Client:
+    """A client of a server that has the tests' own images."""
+    settings = folder / "sagemaker.yaml"
+    settings.write_text(QUIET)
+    about = json.loads((server.root / "server.json").read_text())
+    keys = {"AWS_ACCESS_KEY_ID": about["access_key"], "AWS_SECRET_ACCESS_KEY": about["secret_key"]}
+    place = {
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings),
+    }
+    return Client(folder, {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8", **keys, **place})
 
 
 def test_a_notebook_fits_tunes_deploys_asks_and_removes(client: Client, pictures: Path) -> None:
@@ -40,17 +54,7 @@ def test_a_script_is_fitted_tuned_and_attached_to_under_awss_own_image_name(tmp_
     server = LocalServer(tmp_path / "root", alias, f"--image-remark={TRAIN_IMAGE}=the tests' own")
     try:
         server.s3.create_bucket(Bucket="bucket")
-        settings = tmp_path / "sagemaker.yaml"
-        settings.write_text(QUIET)
-        about = json.loads((server.root / "server.json").read_text())
-        keys = {"AWS_ACCESS_KEY_ID": about["access_key"], "AWS_SECRET_ACCESS_KEY": about["secret_key"]}
-        place = {
-            "AWS_ENDPOINT_URL": server.url,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings),
-        }
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8", **keys, **place}
-        said = Client(tmp_path, environment).run("sdk-v2", HERE / "sdk_v2_script.py")
+        said = client_of(server, tmp_path).run("sdk-v2", HERE / "sdk_v2_script.py")
     finally:
         server.stop()
     image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8-gpu-py36"
@@ -60,6 +64,29 @@ def test_a_script_is_fitted_tuned_and_attached_to_under_awss_own_image_name(tmp_
     assert "ATTACHED 2 ml.g4dn.xlarge script.py alias/mine" in said
     assert "TUNER PyTorch average test loss ['lr', 'size'] Off" in said
     assert re.search(r'^BEST "average test loss" "(16|32)" s3://bucket/\S+/output/model.tar.gz$', said, re.MULTILINE)
+
+
+def test_models_are_added_to_a_multi_data_model_and_asked_for_by_name(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.tar.gz").write_bytes(model_archive(f"weights of {name}"))
+    server = LocalServer(tmp_path / "root")
+    try:
+        server.s3.create_bucket(Bucket="bucket")
+        archives = (tmp_path / "one.tar.gz", tmp_path / "two.tar.gz")
+        said = client_of(server, tmp_path).run("sdk-v2", HERE / "sdk_v2_multi_model.py", MULTI_MODEL_IMAGE, *archives)
+    finally:
+        server.stop()
+    lines = [line for line in said.splitlines() if line.split(" ")[0].isupper()]
+    assert lines == [
+        "ADDED s3://bucket/multi/first.tar.gz",
+        "LISTED ['first.tar.gz']",
+        "FIRST weights of one",
+        "ADDED s3://bucket/multi/later/second.tar.gz",
+        "LISTED ['first.tar.gz', 'later/second.tar.gz']",
+        "SECOND weights of two",
+        "NOBODY ValidationError",
+        "MODE MultiModel",
+    ], said
 
 
 def test_a_notebook_knows_its_role_its_bucket_and_its_account(client: Client) -> None:

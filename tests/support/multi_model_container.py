@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         calls.append(f"INVOKE {name}")
         if name not in models:
             return self.reply(404, b"no such model")
-        command, _, rest = body[:200].decode().partition(" ")
+        command, _, rest = body.decode("utf-8", "replace").partition(" ")
         getattr(self, f"answer_{command}")(name, rest)
 
     def load(self, model_name: str, url: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local_sagemaker.containers.folder_removal import NAMED, remove_tree
+from local_sagemaker.containers.untrusted_folder import UntrustedFolder
 from tests.support.hostile import deep_tree, unremovable
 
 DEPTH = 3000
@@ -99,3 +100,16 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere(tmp_path: P
             remove_tree(path)
         link.unlink(missing_ok=True)
         assert (outside / "inner" / "kept").read_text() == "kept"
+
+
+def test_a_folder_below_what_a_container_may_move_goes_and_no_link_is_followed_to_it(tmp_path: Path) -> None:
+    (tmp_path / "job" / "models" / "a" / "deep").mkdir(parents=True)
+    assert remove_tree(UntrustedFolder(tmp_path / "job") / "models" / "a") == []
+    assert list((tmp_path / "job" / "models").iterdir()) == []
+    assert remove_tree(UntrustedFolder(tmp_path / "job") / "models" / "absent") == []
+    (tmp_path / "outside" / "a").mkdir(parents=True)
+    (tmp_path / "job" / "models").rmdir()
+    (tmp_path / "job" / "models").symlink_to(tmp_path / "outside")
+    (left,) = remove_tree(UntrustedFolder(tmp_path / "job") / "models" / "a")
+    assert "/models is a symbolic link where a folder is expected" in left
+    assert (tmp_path / "outside" / "a").exists()

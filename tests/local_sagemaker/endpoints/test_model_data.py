@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from local_sagemaker.containers.folder_removal import remove_tree
+from local_sagemaker.containers.interruptible import Interrupted
 from local_sagemaker.containers.untrusted_folder import UntrustedFolder
+from local_sagemaker.endpoints.bounded_archive import ArchiveLimits
 from local_sagemaker.endpoints.model_data import BadModelData, check_model_data, lay_out_model, unpack
 from local_sagemaker.storage.objects import Objects
 
@@ -108,3 +110,29 @@ def test_model_data_may_be_loose_objects_and_is_read_only(tmp_path: Path) -> Non
     remove_tree(tmp_path / "m")
     assert not (tmp_path / "m").exists()
     assert objects.get("bucket", "loose/a/w.bin") == b"W"
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(3000, True), (2999, False)])
+def test_the_copies_that_hard_links_are_count_as_bytes_of_the_archive(tmp_path: Path, limit: int, fits: bool) -> None:
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as tar:
+        member = tarfile.TarInfo("a")
+        member.size = 1000
+        tar.addfile(member, io.BytesIO(b"A" * 1000))
+        for name in ("b", "c"):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.LNKTYPE, "a"
+            tar.addfile(link)
+    body.seek(0)
+    if fits:
+        assert unpack(body, UntrustedFolder(tmp_path / "m"), ArchiveLimits(bytes=limit)) == 3000
+        return
+    with pytest.raises(BadModelData, match="hard link 'c' the model archive holds too many bytes"):
+        unpack(body, UntrustedFolder(tmp_path / "m"), ArchiveLimits(bytes=limit))
+
+
+def test_unpacking_is_given_up_between_two_pieces(tmp_path: Path) -> None:
+    asked = iter([False, False, True])
+    with pytest.raises(Interrupted):
+        unpack(archive(("a", bytes(3 << 20), None)), UntrustedFolder(tmp_path / "m"), interrupt=lambda: next(asked))
+    assert (tmp_path / "m" / "a").stat().st_size == 1 << 20
