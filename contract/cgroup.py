@@ -27,10 +27,15 @@ def memory_limit(root: Path = ROOT) -> int | None:
 
 def memory_left(root: Path = ROOT) -> int:
     """Bytes this process may still take: what the machine has available, or what is left of the limit if that is less."""
-    lines = dict(line.split(":", 1) for line in _read(Path("/proc/meminfo")).splitlines())
-    available = int(lines["MemAvailable"].split()[0]) * 1024
+    available = memory_available()
     limit, used = memory_limit(root), _first(root, "memory", "memory.current", "memory.usage_in_bytes")
     return available if limit is None else max(0, min(available, limit - int(used or 0)))
+
+
+def memory_available() -> int:
+    """Bytes that the machine has available, whatever a container may take of them."""
+    lines = dict(line.split(":", 1) for line in _read(Path("/proc/meminfo")).splitlines())
+    return int(lines["MemAvailable"].split()[0]) * 1024
 
 
 def memory_used(root: Path = ROOT) -> int | None:

@@ -29,6 +29,10 @@ def main() -> int:
     except ConfigError as error:
         log.last_line(f"serve: {error}")
         return 1
+    if settings.multi:
+        from serve.multi import program as multi_program  # a classifier's own front loads nothing of it
+
+        return multi_program.run(settings)
     return program.run(settings)
 
 

@@ -44,11 +44,18 @@ class Config:
     """One serving program. Times in seconds, sizes in bytes."""
 
     model: Path
-    """The unpacked artefact; never written to."""
+    """The unpacked artefact; never written to. Of many models, the folder that one of them would have."""
+    multi: bool = False
+    """SAGEMAKER_MULTI_MODEL: models come and go by the platform's requests, each in workers of its own."""
+    memory_limit: int | None = None
+    """KENNEL_MEMORY_LIMIT_IN_MB: of many models and the program together, one more model is refused; the container's own limit
+    where that is less. None: what the machine has."""
     handler: HandlerChoice = field(default_factory=HandlerChoice)
     """KENNEL_HANDLER, SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY, or what lies in the artefact."""
     own_code: OwnCode | None = None
     """A person's code, once it is ready."""
+    own_folder: Path | None = None
+    """Of one of many models: where its worker makes the person's code ready."""
     compat: bool = True
     """KENNEL_COMPAT=off: a person's script does without the names that libraries had in 2020 to 2023."""
     cache: Path | None = None
@@ -61,10 +68,11 @@ class Config:
     """KENNEL_PRECISION; auto: the fastest that training accepted and this processor does fast."""
     gpus: int = 0
     workers: int = 1
-    """Processes that hold the model, SAGEMAKER_MODEL_SERVER_WORKERS; one a CPU, at most four a GPU, fewer when memory
-    is short. Of a person's own code one a GPU, whose memory nobody can foresee, and one a CPU, as SageMaker's images have."""
+    """Processes that hold the model, SAGEMAKER_MODEL_SERVER_WORKERS; one for each of many models; else one a CPU, at most four a
+    GPU, fewer when memory is short. Of a person's own code one a GPU, whose memory nobody can foresee, and one a CPU, as
+    SageMaker's images have."""
     threads: int = 1
-    """Threads of one worker's network: the CPUs divided among the workers."""
+    """Threads of one worker's network: the CPUs divided among the workers; one, of many models."""
     decoders: int = 1
     """Pictures of a batch that a worker decodes side by side: as many as it has threads, fewer when memory is short."""
     batch: int = 1
@@ -112,7 +120,8 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
     read = _Reader(environ)
     gpus = count_gpus(environ)
     layout = Layout.from_environ(environ)
-    handler = read.checked(lambda: choose(layout, environ), HandlerChoice())
+    multi = environ.get(parameters.MULTI_MODEL_ENV, "").lower() == "true"
+    handler = HandlerChoice() if multi else read.checked(lambda: choose(layout, environ), HandlerChoice())
     engine = read.choice("KENNEL_ENGINE", "torch" if gpus else "openvino", ENGINES)
     precision = read.choice("KENNEL_PRECISION", AUTO, (AUTO, *PRECISIONS))
     gpus = gpus if engine == "torch" or handler.own_code else 0
@@ -120,12 +129,13 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
     cpus, memory = cgroup.cpus(), cgroup.memory_left()
     uploads = read.whole("KENNEL_UPLOAD_BUDGET_IN_MB", max(1, min(512, memory // 8 // _MIB)), 1, 1 << 20) * _MIB
     fitting = _own_workers(cpus, gpus, memory - uploads, layout.model) if handler.own_code else None
-    workers = read.whole(parameters.MODEL_SERVER_WORKERS_ENV, fitting or _default_workers(cpus, gpus, memory - uploads), 1, 256)
-    threads = max(1, cpus // workers)
-    if environ.get(parameters.MULTI_MODEL_ENV, "").lower() == "true":
-        read.problems.append(f"{parameters.MULTI_MODEL_ENV} is true; this image serves one model, unset it")
+    fitting = 1 if multi else fitting or _default_workers(cpus, gpus, memory - uploads)
+    workers = read.whole(parameters.MODEL_SERVER_WORKERS_ENV, fitting, 1, 256)
+    threads = 1 if multi else max(1, cpus // workers)
     config = Config(
         model=layout.model,
+        multi=multi,
+        memory_limit=_memory_limit(read),
         handler=handler,
         compat=environ.get("KENNEL_COMPAT") != "off",
         cache=Path(environ[CACHE_VARIABLE]) if environ.get(CACHE_VARIABLE) else None,
@@ -137,7 +147,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
         workers=workers,
         threads=threads,
         decoders=_decoders(threads, workers, gpus, memory - uploads),
-        batch=read.whole("KENNEL_BATCH", 1 if handler.own_code else 16 if gpus else 2, 1, 256),
+        batch=read.whole("KENNEL_BATCH", 1 if multi or handler.own_code else 16 if gpus else 2, 1, 256),
         body_limit=body_limit,
         queue_limit=read.whole("KENNEL_QUEUE_LIMIT", 100, 1, 100_000),
         connection_limit=read.whole("KENNEL_CONNECTION_LIMIT", 2000, 1, 100_000),
@@ -149,7 +159,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Config:
         drain_limit=read.number("KENNEL_DRAIN_LIMIT_SECONDS", 20.0, 1, 3600),
         default_accept=(
             read.text(parameters.DEFAULT_INVOCATIONS_ACCEPT_ENV, JSON)
-            if handler.own_code
+            if multi or handler.own_code
             else read.choice(parameters.DEFAULT_INVOCATIONS_ACCEPT_ENV, JSON, OUTPUTS)
         ),
     )
@@ -184,6 +194,11 @@ def own_code_environ(config: Config, environ: Mapping[str, str]) -> dict[str, st
         parameters.USER_PROGRAM_ENV: name,
         parameters.DEFAULT_INVOCATIONS_ACCEPT_ENV: config.default_accept,
     }
+
+
+def _memory_limit(read: "_Reader") -> int | None:
+    own = read.whole("KENNEL_MEMORY_LIMIT_IN_MB", 0, 1, 1 << 24) * _MIB
+    return min((limit for limit in (own, cgroup.memory_limit()) if limit), default=None)
 
 
 def _own_workers(cpus: int, gpus: int, memory: int, model: Path) -> int:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from contract.layout import DEFAULT_BASE
 from contract.process import signal_name
@@ -68,6 +69,10 @@ class Workers:
         return sum(worker.ready for worker in self._workers)
 
     @property
+    def pids(self) -> list[int]:
+        return [worker.pid for worker in self._workers]
+
+    @property
     def precision(self) -> str:
         """What they compute in, all of them the same; empty while none is ready."""
         return next((worker.precision for worker in self._workers if worker.ready), "")
@@ -119,7 +124,7 @@ class Workers:
             return
         output = None
         try:
-            output = LoadOutput() if self._config.own_code is not None else None
+            output = LoadOutput() if self._config.handler.own_code else None
             pid = _spawn(theirs.fileno(), self._config, slot, output)
         except OSError as error:
             ours.close()
@@ -171,9 +176,9 @@ class Workers:
 
     def gone(self, worker: WorkerConnection, requests: list[PendingRequest]) -> None:
         self._workers.discard(worker)
-        _kill(worker.pid)  # what it has started, and itself where it has only closed its end
         if self._ending:
-            return
+            return  # killed already, and taken in: its number may be another's
+        _kill(worker.pid)  # what it has started, and itself where it has only closed its end
         log.event("worker_gone", "error", pid=worker.pid)
         self._dispatcher.lost(worker, requests)
         load = self._loads.get(worker.pid)
@@ -207,7 +212,7 @@ def _spawn(descriptor: int, config: Config, slot: int, output: LoadOutput | None
 
     `output`: takes what the worker prints until it has loaded a person's code; then that goes to this program's output.
     """
-    properties = {
+    properties: dict[str, Any] = {
         "model_dir": str(config.model),
         "engine": config.engine,
         "precision": config.precision,
@@ -217,23 +222,18 @@ def _spawn(descriptor: int, config: Config, slot: int, output: LoadOutput | None
         "gpu_id": slot % config.gpus if config.gpus else None,
         "default_accept": config.default_accept,
     }
-    command, environ = [sys.executable], child_environ()
-    if config.own_code is not None:
-        command = [config.own_code.python]
+    python, module, environ = sys.executable, "serve.worker", child_environ()
+    if config.handler.own_code:
         environ = own_code_environ(config, environ)
-        properties |= {
-            "handler": config.handler.kind,
-            "program": config.handler.name,
-            "code": str(config.own_code.folder),
-            "compat": config.compat,
-            "answer_limit": config.body_limit,
-            "batch_size": config.batch,
-            "output": _OUTPUT,
-        }
+        properties |= _own_code_properties(config)
+    if config.own_code is not None:
+        python = config.own_code.python
+    elif config.own_folder is not None:
+        module = "serve.own.prepared_worker"
     # Large pages where the kernel gives them to those who ask: a request's CPU time falls by 1 to 4 %.
     environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
-    environ["PYTHONPATH"] = python_path(_ROOT, environ.get("PYTHONPATH", ""), config.own_code is not None)
-    command += ["-m", "serve.worker", str(_CONNECTION), json.dumps(properties)]
+    environ["PYTHONPATH"] = python_path(_ROOT, environ.get("PYTHONPATH", ""), config.handler.own_code)
+    command = [python, "-m", module, str(_CONNECTION), json.dumps(properties)]
     if config.own_code is not None and config.model.parent != DEFAULT_BASE:
         from contract import opt_ml  # for a person's code only: a classifier's front loads nothing of it
 
@@ -261,6 +261,26 @@ def python_path(root: str, given: str, own_code: bool) -> str:
     rest = [entry for entry in given.split(os.pathsep) if entry and entry != root]
     installed = Path(root).name in ("site-packages", "dist-packages")
     return os.pathsep.join(rest if own_code and installed else [root, *rest])
+
+
+def _own_code_properties(config: Config) -> dict[str, Any]:
+    """What a worker is told of a person's code: where it is ready, or how to make it so."""
+    told = {
+        "handler": config.handler.kind,
+        "program": config.handler.name,
+        "compat": config.compat,
+        "answer_limit": config.body_limit,
+        "batch_size": config.batch,
+        "output": _OUTPUT,
+    }
+    if config.own_code is not None:
+        return told | {"code": str(config.own_code.folder)}
+    return told | {
+        "source": config.handler.source,
+        "cache": str(config.cache) if config.cache else None,
+        "own_folder": str(config.own_folder),
+        "seconds": config.startup_timeout,
+    }
 
 
 def _kill(pid: int) -> None:

@@ -86,7 +86,7 @@ FAULTS = (
     off_by_one("serve/client_connection.py", "len(exchange.body) + len(data) > self._config.body_limit:", *CONNECTION),
     off_by_one("serve/dispatcher.py", "len(self._waiting) + len(self._in_hand()) >= self._limit:", *DISPATCHER),
     off_by_one("serve/frontend.py", "if int(length) > limit:", "tests/serve/test_frontend.py"),
-    off_by_one("serve/frontend.py", "self._held + size > self.config.upload_budget:", "tests/serve/test_frontend.py"),
+    off_by_one("serve/port.py", "self._held + size > self.config.upload_budget:", "tests/serve/test_frontend.py"),
     off_by_one(
         "contract/safetensors_header.py", "length > min(HEADER_LIMIT, size - 8)", "tests/contract/test_safetensors_header.py"
     ),

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 FLOORS: dict[str, list[set[str]]] = {
     "contract": [],
     "train": [{"model"}, {"data", "profiling"}, {"export"}, {"salvage", "script"}],
-    "serve": [{"own"}],
+    "serve": [{"own"}, {"multi"}],
     "rules": [{"reading"}, {"checks"}, {"report"}],
     "scripts": [{"drawing", "files"}, {"aws"}, {"images"}, {"cli"}, {"verbs"}],
     "local_sagemaker": [

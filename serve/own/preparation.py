@@ -48,6 +48,8 @@ class Preparation:
     end: float
     folder: Path | None = None
     """Of this run's own, once something needs one."""
+    own_group: bool = True
+    """What is run leads a process group of its own; else it is killed with this process's."""
 
     def run(self, choice: HandlerChoice) -> OwnCode | None:
         """None where the program is told to stop meanwhile. Raises ServeError naming what is missing."""
@@ -125,7 +127,7 @@ class Preparation:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            start_new_session=self.own_group,
         )
         assert process.stdout is not None
         try:
@@ -140,7 +142,7 @@ class Preparation:
                         os.write(log.STDOUT, piece)
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                (os.killpg if self.own_group else os.kill)(process.pid, signal.SIGKILL)
             process.stdout.close()
             process.wait()
 

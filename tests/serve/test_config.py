@@ -66,7 +66,7 @@ def test_all_problems_are_told_at_once_with_name_value_and_range() -> None:
         "KENNEL_ENGINE": "onnx",
         "KENNEL_PRECISION": "fp8",
         "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/html",
-        "SAGEMAKER_MULTI_MODEL": "true",
+        "KENNEL_MEMORY_LIMIT_IN_MB": "none",
     }
     with pytest.raises(ConfigError) as caught:
         config.from_environ(environ)
@@ -74,6 +74,14 @@ def test_all_problems_are_told_at_once_with_name_value_and_range() -> None:
     assert "\n" not in message
     assert all(name in message for name in environ)
     assert "'http'" in message and "from 1 to 65535" in message and "openvino, torch" in message
+
+
+def test_many_models_have_one_worker_each_with_one_thread_and_one_limit_of_memory() -> None:
+    found = config.from_environ({"SAGEMAKER_MULTI_MODEL": "true", "KENNEL_MEMORY_LIMIT_IN_MB": "1"})
+    assert found.multi and (found.workers, found.threads, found.batch) == (1, 1, 1) and found.memory_limit == 1 << 20
+    asked = {"SAGEMAKER_MULTI_MODEL": "True", "SAGEMAKER_MODEL_SERVER_WORKERS": "3", "SAGEMAKER_PROGRAM": "no.py"}
+    assert config.from_environ(asked).workers == 3, "which code answers, each model says"
+    assert not config.from_environ({"SAGEMAKER_MULTI_MODEL": "false"}).multi
 
 
 def test_a_configuration_cannot_be_changed() -> None:

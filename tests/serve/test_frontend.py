@@ -9,9 +9,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from serve.config import Config
-from serve.errors import RequestError
-from serve.frontend import Frontend
 from tests.support import artefact
 from tests.support.server import Server
 
@@ -136,19 +133,3 @@ def test_the_same_picture_in_three_formats_has_one_best_class(imagenet: Server, 
         best.add(imagenet.invoke(buffer.getvalue(), f"image/{name.lower()}").json()["predictions"][0]["class"])
         assert time.monotonic() - start < 5
     assert best == {imagenet.invoke(photographs[3]).json()["predictions"][0]["class"]}
-
-
-def test_as_many_bytes_as_the_upload_budget_are_held_and_one_more_is_refused(tmp_path: Path) -> None:
-    config = Config(model=tmp_path, body_limit=1000, upload_budget=2000)
-
-    def fatal(reason: str) -> None:
-        raise AssertionError(reason)
-
-    frontend = Frontend(config, fatal)
-    frontend.hold(1000)
-    frontend.hold(1000)
-    with pytest.raises(RequestError) as caught:
-        frontend.hold(1)
-    assert caught.value.status == 503
-    frontend.hold(-1)
-    frontend.hold(1)
