@@ -7,6 +7,10 @@ class LaunchError(Exception):
     status = 2
 
 
+class BrokenScript(LaunchError):
+    """Python cannot compile a person's script; the message names the file and the line."""
+
+
 class RunError(LaunchError):
     """What was started failed; the message says why, as far as it told."""
 

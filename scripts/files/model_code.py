@@ -18,6 +18,7 @@ from scripts.files.source_archive import LARGEST, MOST_FILES, check_syntax
 
 PROGRAM = "inference.py"
 FOLDER = "code"
+_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,22 +31,29 @@ class ModelCode:
     left_out: str = ""
 
 
-def read(code: Path) -> ModelCode:
-    """The code of a folder that has an inference.py, or of such a file alone. Raises LaunchError."""
+def read(code: Path, program: str | None = PROGRAM) -> ModelCode:
+    """The code of a folder that has its script, or of such a file alone. Raises LaunchError.
+
+    `program`: the script's name; None for a handler, whose module any file may be.
+    """
     if code.is_dir():
         found = plain_files("--code", code, MOST_FILES)
         files, left_out = found.files, found.left_out_words()
-        if PROGRAM not in files:
-            raise LaunchError(f"--code {code}: has no {PROGRAM}, in which model_fn and the other functions are; put it there")
+        if program is not None and program not in files:
+            there = ", ".join([name for name in files if name.endswith(".py")][:_SHOWN]) or "no .py file"
+            where = f"has no {program}, in which model_fn and the other functions are, but {there}"
+            raise LaunchError(f"--code {code}: {where}; give the script that name")
     elif code.is_file():
-        files, left_out = {PROGRAM: code}, ""
+        program = program or code.name
+        files, left_out = {program: code}, ""
     else:
-        raise LaunchError(f"--code {code}: no such file or folder; give a folder with an {PROGRAM}")
+        raise LaunchError(f"--code {code}: no such file or folder; give a folder with an {program or PROGRAM}")
     size = sum(path.stat().st_size for path in files.values())
     if size > LARGEST:
         raise LaunchError(f"--code {code}: {size:,} bytes; at most {LARGEST:,} of code; weights belong into the model")
     content = {name: _bytes(path) for name, path in files.items()}
-    check_syntax(f"--code {code}", files[PROGRAM], content[PROGRAM])
+    if program is not None:
+        check_syntax(f"--code {code}", files[program], content[program])
     digest = hashlib.sha256()
     for name, data in content.items():
         digest.update(f"{name}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)

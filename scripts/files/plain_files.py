@@ -11,12 +11,15 @@ from scripts.errors import LaunchError
 
 LEFT_OUT = ("__pycache__", ".git", ".ipynb_checkpoints", ".venv", ".kennel")
 """Folders that belong to a checkout and not to a job; .kennel holds the key of the local server."""
+_LOCK = ".#"
+"""So begin the links by which Emacs locks a file that is edited."""
 _FEW = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class PlainFiles:
-    """`files`: by their names below the folder, with slashes, sorted. `left_out`: how often each name of LEFT_OUT was met."""
+    """`files`: by their names below the folder, with slashes, sorted. `left_out`: how often each name was met of what is
+    left out."""
 
     files: dict[str, Path]
     left_out: dict[str, int]
@@ -37,7 +40,8 @@ def plain_files(what: str, folder: Path, most: int = _FEW) -> PlainFiles:
         for entry in _entries(what, folder, below):
             name = below + entry.name
             mode = entry.stat(follow_symlinks=False).st_mode
-            if stat.S_ISDIR(mode) and entry.name in LEFT_OUT:
+            is_lock = stat.S_ISLNK(mode) and entry.name.startswith(_LOCK)
+            if is_lock or (stat.S_ISDIR(mode) and entry.name in LEFT_OUT):
                 left_out[entry.name] += 1
             elif stat.S_ISDIR(mode):
                 pending.append(f"{name}/")

@@ -16,7 +16,7 @@ from contract.archive import plain_name
 from contract.errors import ArchiveError
 from contract.reason import first_line
 from contract.script_mode import is_entry_point
-from scripts.errors import LaunchError
+from scripts.errors import BrokenScript, LaunchError
 from scripts.files.plain_files import plain_files
 
 LARGEST = 64 << 20
@@ -125,12 +125,12 @@ def _content(path: Path, size: int) -> bytes:
 
 
 def check_syntax(given: str, path: Path, content: bytes) -> None:
-    """Raises LaunchError where Python cannot compile a file. `given`: the option that named it, with its value."""
+    """Raises BrokenScript where Python cannot compile a file. `given`: the option that named it, with its value."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(content, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise LaunchError(f"{given}: {path}:{error.lineno or 1}: {error.msg}; mend it, nothing was sent") from None
+        raise BrokenScript(f"{given}: {path}:{error.lineno or 1}: {error.msg}; mend it, nothing was sent") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise LaunchError(f"{given}: {path}: Python cannot compile it ({first_line(error, 100)}); nothing was sent") from None
+        raise BrokenScript(f"{given}: {path}: Python cannot compile it ({first_line(error, 100)}); nothing was sent") from None

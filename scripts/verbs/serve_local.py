@@ -5,7 +5,7 @@ inference.py.
 """
 
 import http.client
-import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,23 +15,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contract import archive
-from contract.changing_folder import current_files
-from contract.errors import ArchiveError
 from contract.process import end_with_parent
-from contract.script_mode import CACHE_VARIABLE
+from contract.script_mode import CACHE_VARIABLE, PROGRAM
 from scripts.aws.calls import Call
 from scripts.cli.terminal import Terminal
 from scripts.cli.verb_config import ServeLocalConfig
 from scripts.config import PROJECT, inherited_environment, pip_settings
-from scripts.errors import LaunchError
+from scripts.errors import BrokenScript, LaunchError
 from scripts.files import model_code
+from scripts.files.model_folder import ModelFolder, Stamp
 
 _LOOK = 0.25
 """Seconds between two looks at the files."""
+_SLOW = 20.0
+"""Seconds of loading before a person is told that they may wait, or not."""
 _STOP = 10.0
-Stamp = dict[str, tuple[int, int]]
-"""Time of change (ns) and size of each file."""
 
 
 def plan(config: ServeLocalConfig) -> list[Call]:
@@ -42,51 +40,68 @@ def plan(config: ServeLocalConfig) -> list[Call]:
 def run(config: ServeLocalConfig, output: Terminal) -> int:
     """Serve until Ctrl-C. Raises LaunchError where the port is taken, or the first model cannot be made."""
     _check_port(config.port)
-    first = True
-    while True:
-        seen = _stamp(config)
-        with tempfile.TemporaryDirectory(prefix="kennel-serve-local-") as folder:
+    with _ended_in_order(), tempfile.TemporaryDirectory(prefix="kennel-serve-local-") as place:
+        base = Path(place) / "ml"
+        folder = ModelFolder(base / "model", config.model, config.code, _program_of(config))
+        first = True
+        while True:
+            seen = folder.stamp()
             try:
-                _lay_out(config, Path(folder) / "model")
+                folder.update()
             except LaunchError as error:
-                if first:
+                if first and not isinstance(error, BrokenScript):
                     raise
                 output.line(f"{error}; waits for a change", style="red")
-                _until_changed(config, seen)
-                continue
+                _until_changed(folder, seen)
+            else:
+                _serve(config, base, folder, seen, output)
+                output.line("changed: loads it anew")
             first = False
-            with _program(config, Path(folder)) as process:
-                began = time.monotonic()
-                while process.poll() is None and not _answers(config.port) and _stamp(config) == seen:
-                    time.sleep(_LOOK / 5)
-                if process.poll() is not None:
-                    output.line("the model cannot be served; waits for a change", style="red")
-                elif _stamp(config) == seen:
-                    _tell(config, time.monotonic() - began, output)
-                _until_changed(config, seen)
-        output.line("changed: loads it anew")
+
+
+def _serve(config: ServeLocalConfig, base: Path, folder: ModelFolder, seen: Stamp, output: Terminal) -> None:
+    """Until something is no more as it was `seen`."""
+    with _program(config, base) as process:
+        began, is_slow = time.monotonic(), False
+        while process.poll() is None and not _answers(config.port) and folder.stamp() == seen:
+            time.sleep(_LOOK / 5)
+            if not is_slow and time.monotonic() - began > _SLOW:
+                output.line(f"still loads after {_SLOW:.0f} s; waits on, loads it anew at a change, and Ctrl-C ends it")
+                is_slow = True
+        if process.poll() is not None:
+            output.line("the model cannot be served; waits for a change", style="red")
+        elif folder.stamp() == seen:
+            _tell(config, time.monotonic() - began, output)
+        _until_changed(folder, seen)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Inside, a closed terminal or a `kill` ends this program as Ctrl-C does, and leaves no folder and no process."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    earlier = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    for number, handler in earlier.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _program_of(config: ServeLocalConfig) -> str | None:
+    """The script that the code has to have; None where a handler is named."""
+    return None if config.environment.get("KENNEL_HANDLER") else config.environment.get(PROGRAM.upper()) or model_code.PROGRAM
 
 
 def _tell(config: ServeLocalConfig, seconds: float, output: Terminal) -> None:
     url = f"http://127.0.0.1:{config.port}/invocations"
     output.line(f"ready after {seconds:.1f} s; ask it, as often as you change it:")
     output.line(f"curl {url} -H 'Content-Type: {config.content_type}' --data-binary @FILE")
-
-
-def _lay_out(config: ServeLocalConfig, model: Path) -> None:
-    """The model folder as the program finds it, with the code in it. Raises LaunchError."""
-    code = model_code.read(config.code) if config.code else None
-    try:
-        if config.model.is_dir():
-            shutil.copytree(config.model, model)
-        else:
-            archive.unpack(config.model, model)
-        if code:
-            model_code.lay(code, model)
-    except ArchiveError as error:
-        raise LaunchError(f"{config.model}: {error}; give a model.tar.gz, or the folder that is in one") from None
-    except (OSError, shutil.Error) as error:
-        raise LaunchError(f"{config.model}: cannot be copied to {model.parent}: {error}") from None
 
 
 @contextmanager
@@ -125,18 +140,9 @@ def _program(config: ServeLocalConfig, base: Path) -> Iterator["subprocess.Popen
             process.wait()
 
 
-def _until_changed(config: ServeLocalConfig, seen: Stamp) -> None:
-    while _stamp(config) == seen:
+def _until_changed(folder: ModelFolder, seen: Stamp) -> None:
+    while folder.stamp() == seen:
         time.sleep(_LOOK)
-
-
-def _stamp(config: ServeLocalConfig) -> Stamp:
-    found: Stamp = {}
-    for place in filter(None, (config.model, config.code)):
-        for path, status in current_files(place):
-            if "__pycache__" not in path.parts:
-                found[str(path)] = status.st_mtime_ns, status.st_size
-    return found
 
 
 def _check_port(port: int) -> None:

@@ -1,6 +1,7 @@
 """`kennel serve-local`: a model in the foreground, loaded anew at each change."""
 
 import http.client
+import shutil
 import signal
 import tarfile
 import threading
@@ -27,10 +28,10 @@ def transform_fn(model, body, content_type, accept):
 class Served:
     """A `kennel serve-local` that runs, and what it has printed."""
 
-    def __init__(self, kennel: Kennel, port: int) -> None:
+    def __init__(self, kennel: Kennel, port: int, *more: str, **environ: str) -> None:
         self.port = port
         words = ("model.tar.gz", "--code", "code", "--port", str(port), "--env", "TONE=loud")
-        self.process = kennel.start("serve-local", *words)
+        self.process = kennel.start("serve-local", *words, *more, **environ)
         self.printed: list[str] = []
         threading.Thread(target=lambda: self.printed.extend(iter(self.process.stdout.readline, "")), daemon=True).start()
         self.family: set[psutil.Process] = set()
@@ -99,6 +100,41 @@ def test_nothing_of_it_outlives_it(served: Served) -> None:
     served.wait("ready after")
     assert len(served.family) >= 2, "the front and its worker"
     served.end(signal.SIGKILL)
+
+
+def test_broken_code_is_waited_for_from_the_first_and_so_is_a_folder_that_goes(person: Kennel, free_port: int) -> None:
+    code = person.folder / "code"
+    (code / "inference.py").rename(code / "ask.py")
+    (code / "ask.py").write_text("def model_fn(:")
+    served = Served(person, free_port, "--env", "SAGEMAKER_PROGRAM=ask.py")
+    try:
+        served.wait("ask.py:1: invalid syntax")
+        served.wait("waits for a change")
+        (code / "new").write_text(SCRIPT.replace("GREETING", "hello"))
+        (code / "new").rename(code / "ask.py")
+        served.wait("ready after")
+        assert served.ask() == "rex: loud hello dog"
+        shutil.rmtree(code)
+        served.wait("--code code: no such file or folder")
+        code.mkdir()
+        (code / "ask.py").write_text(SCRIPT.replace("GREETING", "again"))
+        served.wait("ready after", 2)
+        assert served.ask() == "rex: loud again dog"
+    finally:
+        served.process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_model_that_loads_for_ever_is_told_and_an_end_leaves_nothing(
+    person: Kennel, free_port: int, tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    (person.folder / "code" / "inference.py").write_text("import time\ntime.sleep(1000)\n")
+    served = Served(person, free_port, TMPDIR=str(tmp_path / "temporary"))
+    served.wait("still loads after 20 s" if number == signal.SIGTERM else "worker_loading")
+    assert list((tmp_path / "temporary").iterdir())
+    assert served.end(number) == 128 + number
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_what_cannot_be_served_is_one_line(person: Kennel, free_port: int) -> None:
