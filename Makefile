@@ -11,7 +11,7 @@ export TARGET ?= local
 export BACKEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-faults test-projects test-images test-install test-bench compat check coverage mutants soak fuzz bench lock base build push clean
+.PHONY: help demo data weights tune train deploy invoke logs report status down doctor up stop test test-faults test-projects test-images test-notebooks test-install test-bench notebook compat check coverage mutants soak fuzz bench lock base build push clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -58,6 +58,9 @@ up: $(VENV)/.ready ## start the local SageMaker
 
 stop: $(VENV)/.ready ## end the local SageMaker (NAME=a job to stop instead)
 	@$(KENNEL) stop $(NAME) $(ARGS)
+
+notebook: .kennel/notebook/.ready ## JupyterLab with the SageMaker SDK, pointed at the local SageMaker (ARGS=dogs.ipynb)
+	@$(KENNEL) notebook $(ARGS)
 
 compat: $(VENV)/.ready $(COMPAT:%=.kennel/compat/%/.ready) ## the SageMaker SDK (2 and 3) and the AWS CLI against the local SageMaker (1.5 GB)
 	$(RUN) -m pytest -q -n 3 --dist loadfile tests/compat
@@ -117,6 +120,9 @@ test-images: $(VENV)/.ready ## the tests that need a Docker engine, on the built
 test-projects: $(VENV)/.ready ## all twelve scripts of tests/projects, as people wrote them (six minutes; two need a package index, and say so)
 	$(RUN) -m pytest -q -rs tests/e2e/test_projects.py
 
+test-notebooks: .kennel/notebook/.ready ## kennel run and kennel notebook, with the environment that make notebook makes
+	$(RUN) -m pytest -q --no-skips tests/scripts/notebooks tests/scripts/verbs/test_run.py tests/scripts/verbs/test_notebook.py
+
 test-install: $(VENV)/.ready ## the package, installed with pip in an empty environment outside the checkout (needs a package index)
 	$(RUN) -m pytest -q -m slow tests/faults/test_90*.py
 
@@ -125,6 +131,13 @@ clean: ## stop the local server and remove what it and the demo made (keeps .ven
 
 $(VENV)/.ready: $(LOCK) pyproject.toml setup.py
 	@docker/venv.sh $(VENV) '$(PYTHON)'
+
+.kennel/notebook/.ready: docker/locks/notebook.txt $(VENV)/.ready
+	@echo "setting up .kennel/notebook: JupyterLab, about 0.9 GB"
+	@$(RUN) -m venv .kennel/notebook
+	@.kennel/notebook/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@$(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo .kennel/notebook/lib/python3*/site-packages)/kennel-packages.pth"
+	@touch $@
 
 .kennel/compat/%/.ready: docker/locks/compat-%.txt
 	@echo "setting up .kennel/compat/$*"

@@ -16,12 +16,12 @@ print(versions["python"], versions["platform"])
 PYTHON
 )
 READ
-for name in dev torch train serve-cpu serve-gpu rules build source compat-cli compat-sdk-v2 compat-sdk-v3; do
+for name in dev torch train serve-cpu serve-gpu rules build source notebook compat-cli compat-sdk-v2 compat-sdk-v3; do
     set -- --no-emit-index-url --no-header --no-annotate --generate-hashes
     [ "$name" = dev ] || set -- "$@" --python-platform "$platform"
     case $name in
         dev) set -- "$@" -c "$wanted" --universal ;;  # every Python that pyproject.toml takes, by markers
-        compat-*) ;;
+        notebook|compat-*) ;;  # environments that share nothing with ours
         *) set -- "$@" -c "$wanted" -c dev.txt ;;
     esac
     # What is built from source is named there whole; what it needs to run is in the images' locks.

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "boto3",
     },
     "rules": PICTURES | {"contract", "boto3", "botocore", "jinja2", "markupsafe"},
-    "scripts": PICTURES | {"contract", "boto3", "botocore", "certifi", "rich"},
+    "scripts": PICTURES | {"contract", "boto3", "botocore", "certifi", "rich", "nbformat", "nbclient", "papermill"},
     "local_sagemaker": {"botocore", "boto3", "awscrt", "aiohttp", "cryptography", "optuna", "docker", "psutil", "regex"},
 }
 """What each room may import beside the standard library and itself."""
@@ -36,7 +36,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "train": [{"model"}, {"data", "profiling"}, {"export"}, {"salvage", "script"}],
     "serve": [{"own"}, {"multi"}],
     "rules": [{"reading"}, {"checks"}, {"report"}],
-    "scripts": [{"drawing", "files"}, {"aws"}, {"images"}, {"cli"}, {"verbs"}],
+    "scripts": [{"drawing", "files"}, {"aws"}, {"images", "notebooks"}, {"cli"}, {"verbs"}],
     "local_sagemaker": [
         {"storage"},
         {"protocol"},

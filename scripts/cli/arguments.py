@@ -225,6 +225,25 @@ def _serve_local(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--content-type", default="image/jpeg", help="in the curl line that is printed (default: %(default)s)")
 
 
+def _python(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--python", type=Path, metavar="FILE", help="of another environment (default: make notebook's)")
+
+
+def _notebook(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("place", nargs="?", type=Path, default=Path("."), help="a folder or a notebook (default: this folder)")
+    parser.add_argument("--port", type=int, default=8888, help="on 127.0.0.1 (default: %(default)s)")
+    parser.add_argument("--open", action="store_true", help="show it in the browser")
+    _python(parser)
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("notebook", type=Path, help="an .ipynb file")
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a variable, again and again")
+    parser.add_argument("--keep-going", action="store_true", help="run the cells after one that failed, too")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the executed copy (default: .kennel/notebooks/NAME)")
+    _python(parser)
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="a folder with train, valid and test (default: drawn)")
     parser.add_argument("--weights", type=Path, help="a pretrained state dict (default: none, train from scratch)")
@@ -276,6 +295,8 @@ VERBS: dict[str, Verb] = {
         _serve_local,
         False,
     ),
+    "notebook": Verb("JupyterLab, pointed at the local SageMaker", "kennel notebook dogs.ipynb", _notebook, False),
+    "run": Verb("a notebook's cells from first to last, without a browser", "kennel run dogs.ipynb", _run, False),
     "up": Verb("start the local SageMaker", "kennel up", _up, cloud=False),
     "env": Verb("print what points any AWS client at the local SageMaker", 'eval "$(kennel env)"', _env, False),
     "stop": Verb("stop a job, or the local SageMaker", "kennel stop", _stop),

@@ -19,7 +19,8 @@ from scripts.cli import script_table
 from scripts.cli.configure_init import init
 from scripts.cli.configure_jobs import deploy, rules
 from scripts.cli.configure_script import train, tune
-from scripts.cli.validation import ParsedCommand, check_splits, check_weights, checked_name, pairs, set_name
+from scripts.cli.script_values import json_or_text
+from scripts.cli.validation import ParsedCommand, check_splits, check_weights, checked_name, checked_port, pairs, set_name
 from scripts.cli.verb_config import (
     RESNET18,
     UDACITY,
@@ -32,8 +33,10 @@ from scripts.cli.verb_config import (
     InvokeConfig,
     LintImageConfig,
     LogsConfig,
+    NotebookConfig,
     PushConfig,
     ReportConfig,
+    RunConfig,
     SalvageConfig,
     ServeLocalConfig,
     StatusConfig,
@@ -206,8 +209,6 @@ def _serve_local(parsed: ParsedCommand) -> ServeLocalConfig:
     for what, path in (("", line.model), ("--code ", line.code)):
         if path is not None and not path.exists():
             raise LaunchError(f"{what}{path}: no such file or folder")
-    if not 0 < line.port < 65536:
-        raise LaunchError(f"--port {line.port}: need 1 to 65535")
     for pair in line.env:
         if not pair.partition("=")[0] or "=" not in pair:
             raise LaunchError(f"--env {pair.partition('=')[0]}: need NAME=VALUE, such as --env HF_TASK=image-classification")
@@ -215,9 +216,41 @@ def _serve_local(parsed: ParsedCommand) -> ServeLocalConfig:
         settings=parsed.settings,
         model=line.model,
         code=line.code,
-        port=line.port,
+        port=checked_port(line.port),
         content_type=line.content_type,
         environment=dict(pair.split("=", 1) for pair in line.env),
+    )
+
+
+def _notebook(parsed: ParsedCommand) -> NotebookConfig:
+    line = parsed.line
+    if not line.place.exists():
+        raise LaunchError(f"{line.place}: no such folder or notebook")
+    inside = line.place.is_file()
+    return NotebookConfig(
+        settings=parsed.settings,
+        folder=line.place.parent if inside else line.place,
+        notebook=line.place.name if inside else "",
+        python=line.python,
+        port=checked_port(line.port),
+        show=line.open,
+    )
+
+
+def _run(parsed: ParsedCommand) -> RunConfig:
+    line = parsed.line
+    if not line.notebook.is_file():
+        raise LaunchError(f"{line.notebook}: no such notebook")
+    parameters = {name: json_or_text(text) for name, text in pairs(line.param, "--param").items()}
+    if strange := [name for name in parameters if not name.isidentifier()]:
+        raise LaunchError(f"--param {strange[0]}: need a name that Python takes for a variable")
+    return RunConfig(
+        settings=parsed.settings,
+        notebook=line.notebook,
+        copy=line.output or parsed.settings.home / "notebooks" / line.notebook.name,
+        parameters=parameters,
+        keep_going=line.keep_going,
+        python=line.python,
     )
 
 
@@ -274,6 +307,8 @@ BUILDERS: Mapping[str, Callable[[ParsedCommand], Config]] = {
     "lint-image": _lint_image,
     "salvage": lambda parsed: _salvage(parsed),
     "serve-local": _serve_local,
+    "notebook": _notebook,
+    "run": _run,
     "doctor": lambda parsed: DoctorConfig(settings=parsed.settings, endpoint_url=config.endpoint_url()),
     "up": _up,
     "stop": lambda parsed: StopConfig(settings=parsed.settings, job=parsed.line.job),

@@ -56,7 +56,7 @@ def metric_regexes(given: Sequence[str]) -> dict[str, str]:
 
 def hyperparameters(given: Sequence[str]) -> dict[str, str]:
     """--set NAME=VALUE as framework estimators send it: JSON stays what it is, any other value is text. Raises LaunchError."""
-    return checked({name: _value(text) for name, text in pairs(given).items()}, "--set")
+    return checked({name: json_or_text(text) for name, text in pairs(given).items()}, "--set")
 
 
 def checked(values: Mapping[str, Any], what: str) -> dict[str, str]:
@@ -106,7 +106,8 @@ def better(objective: str, minimize: bool, maximize: bool) -> str:
     return "low" if lower else "high"
 
 
-def _value(text: str) -> Any:
+def json_or_text(text: str) -> Any:
+    """What a person's value says: JSON stays what it is, any other is text."""
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):

@@ -46,15 +46,22 @@ def checked_name(what: str, name: str, longest: int) -> str:
     return name
 
 
-def pairs(given: Sequence[str]) -> dict[str, str]:
-    """--set NAME=VALUE, again and again. Raises LaunchError for a pair without an equals sign and for a secret."""
+def checked_port(port: int) -> int:
+    """The port. Raises LaunchError for one that there is not."""
+    if not 0 < port < 65536:
+        raise LaunchError(f"--port {port}: need 1 to 65535")
+    return port
+
+
+def pairs(given: Sequence[str], flag: str = "--set") -> dict[str, str]:
+    """--set NAME=VALUE, or another flag of the kind. Raises LaunchError without an equals sign and for a secret."""
     chosen = {}
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise LaunchError(f"--set {secrets.hide(pair)}: need NAME=VALUE, such as --set epochs=3")
+            raise LaunchError(f"{flag} {secrets.hide(pair)}: need NAME=VALUE, such as {flag} epochs=3")
         chosen[name] = value
-    secrets.refuse(hyperparameter=chosen)
+    secrets.refuse(**{"hyperparameter" if flag == "--set" else flag: chosen})
     return chosen
 
 

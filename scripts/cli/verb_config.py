@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scripts.aws.builtin_rules import Rule
 from scripts.aws.job_config import Config
@@ -41,6 +42,28 @@ class ServeLocalConfig(Config):
     port: int = 8080
     content_type: str = "image/jpeg"
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookConfig(Config):
+    """`folder`: what JupyterLab shows, and the `notebook` in it that is opened. `python`: of another environment than ours."""
+
+    folder: Path
+    notebook: str = ""
+    python: Path | None = None
+    port: int = 8888
+    show: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig(Config):
+    """`copy`: where the executed notebook is written. `parameters`: go into the cell tagged "parameters", or before the first."""
+
+    notebook: Path
+    copy: Path
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    keep_going: bool = False
+    python: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

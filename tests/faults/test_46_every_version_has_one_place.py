@@ -16,8 +16,8 @@ HANDWRITTEN = (
     *("*.Dockerfile", "scripts/**/*.py", ".github/workflows/*.yml", ".github/workflows/*.yaml"),
 )
 """Where people write versions; locks are generated from versions.json."""
-OWN_LOCKS = "compat-"
-"""Clients that we are tested against, each in an environment of its own: their versions are in no image."""
+OWN_LOCKS = ("compat-", "notebook")
+"""Clients that we are tested against, and notebooks, each in an environment of its own: their versions are in no image."""
 
 
 def problems(root: Path) -> list[str]:

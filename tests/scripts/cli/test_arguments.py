@@ -12,7 +12,7 @@ from tests.support.person import ROOT, Kennel
 
 FROZEN = (
     "demo data weights init tune train rules deploy invoke logs report status down policies doctor build push lint-image salvage"
-    " serve-local up env stop"
+    " serve-local notebook run up env stop"
 )
 
 

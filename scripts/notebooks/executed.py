@@ -1,0 +1,110 @@
+"""Runs a notebook in another Python (execute.py) and shows a person each cell with its time and its outcome."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.process import end_with_parent
+from scripts.errors import LaunchError, RunError
+from scripts.output import Output
+
+_PROGRAM = Path(__file__).with_name("execute.py")
+_SHOWN = 96
+"""Letters of a cell's code in its line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the notebook's cells. `failed`: number and error of those that failed. `stopped`: what ended it early."""
+
+    cells: int
+    ran: int
+    failed: Sequence[tuple[int, str]]
+    stopped: str | None
+
+
+def run(
+    python: Path, notebook: Path, copy: Path, parameters: Mapping[str, Any], keep_going: bool, environment: Mapping[str, str],
+    output: Output,
+) -> Outcome:  # fmt: skip
+    """Executes a notebook and writes the executed copy. Raises LaunchError where it cannot begin, RunError where it is cut off.
+
+    The cells run in the notebook's own folder. On Ctrl-C the kernel is ended, and what was executed is written all the same.
+    """
+    ours, theirs = os.pipe()
+    request = {
+        "notebook": str(notebook.absolute()),
+        "output": str(copy.absolute()),
+        "parameters": dict(parameters),
+        "keep_going": keep_going,
+        "events": theirs,
+    }
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [str(python), str(_PROGRAM), json.dumps(request)],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+            pass_fds=(theirs,),
+            preexec_fn=end_with_parent,
+        )
+        os.close(theirs)
+        try:
+            with open(ours, encoding="utf-8") as events:
+                outcome = _shown(notebook, (json.loads(line) for line in events), output)
+        finally:
+            _ended(process)
+        if outcome is not None:
+            return outcome
+        errors.seek(0)
+        told = errors.read().decode("utf-8", "replace").strip().splitlines()
+    last = told[-1] if told else f"status {process.returncode}"
+    if last.startswith("ModuleNotFoundError"):
+        raise LaunchError(f"{python}: {last}; {python} -m pip install nbclient papermill ipykernel")
+    raise RunError(f"{notebook}: it could not be run: {last}")
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> None:
+    """Waits for the program, which ends its kernel and writes the copy first; kills it when that takes too long."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _shown(notebook: Path, events: Iterator[dict[str, Any]], output: Output) -> Outcome | None:
+    """One line a cell, and while it runs the newest line it printed. None where the program ended without its last event."""
+    cells, ran, failed = 0, 0, list[tuple[int, str]]()
+    code = ""
+    with output.changing() as show:
+        for event in events:
+            match event["event"]:
+                case "refused":
+                    raise LaunchError(f"{notebook}: this is no notebook: {event['why'].splitlines()[0][:200]}")
+                case "note":
+                    output.line(event["text"], style="yellow")
+                case "begin":
+                    cells = event["cells"]
+                case "cell":
+                    code = event["code"][:_SHOWN]
+                    show(f"{event['number']:>4} of {cells}  {code}")
+                case "printed":
+                    show(f"           {event['text']}")
+                case "done":
+                    ran += 1
+                    line = f"{event['number']:>4}  {event['seconds']:7.1f} s  {'failed  ' if event['error'] else ''}{code}"
+                    output.line(line, style="red" if event["error"] else "")
+                    if event["error"]:
+                        failed.append((event["number"], event["error"]))
+                case "end":
+                    return Outcome(cells, ran, failed, event["stopped"])
+    return None

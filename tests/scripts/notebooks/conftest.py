@@ -1,0 +1,18 @@
+"""A person's folder, and the environment of notebooks, without which these tests skip."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import notebooks
+from tests.support.person import Kennel
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Path:
+    return notebooks.python()
+
+
+@pytest.fixture()
+def person(tmp_path: Path) -> Kennel:
+    return Kennel(tmp_path)

@@ -1,0 +1,26 @@
+"""A cell that waits for a job that fails."""
+
+from tests.support import notebooks
+from tests.support.person import Kennel
+
+JOB = """
+import boto3
+account = boto3.client("sts").get_caller_identity()["Account"]
+sagemaker = boto3.client("sagemaker")
+boto3.client("s3").create_bucket(Bucket="things")
+sagemaker.create_training_job(
+    TrainingJobName="fails", RoleArn=f"arn:aws:iam::{account}:role/KennelExecutionRole",
+    AlgorithmSpecification={"TrainingImage": "tensorflow-training:2", "TrainingInputMode": "File"},
+    OutputDataConfig={"S3OutputPath": "s3://things/out"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
+    ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10})
+sagemaker.get_waiter("training_job_completed_or_stopped").wait(TrainingJobName="fails", WaiterConfig={"Delay": 1})
+"""
+
+
+def test_a_failed_cell_is_told_with_its_jobs_reason_and_the_copy_is_there(person: Kennel) -> None:
+    notebooks.write(person.folder / "two.ipynb", "print('first')", JOB, "print('after')")
+    done = person.run("run", "two.ipynb", "--output", "out/copy.ipynb", status=1)
+    assert "failed  import boto3" in done.stdout and "cell 2  WaiterError: " in done.stdout
+    assert "training job fails: " in done.stdout and "tensorflow-training" in done.stdout
+    assert "1 of 3 cells done, 1 failed, 1 not run" in done.stdout
+    assert notebooks.printed(person.folder / "out/copy.ipynb")[0] == "first"

@@ -1,0 +1,48 @@
+"""`kennel run NOTEBOOK`: the SDK's own calls, and what cannot be run."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import notebooks
+from tests.support.person import Kennel
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Path:
+    return notebooks.python()
+
+
+@pytest.fixture()
+def person(tmp_path: Path) -> Kennel:
+    return Kennel(tmp_path)
+
+
+def test_the_sdks_own_calls_reach_the_local_sagemaker(person: Kennel) -> None:
+    (person.folder / "beside.py").write_text("WORD = 'beside'")
+    notebooks.write(
+        person.folder / "one.ipynb",
+        "word, epochs = 'none', 2",
+        "import sagemaker as s\nrole = s.get_execution_role().split('/')\nprint(role[0], s.Session().default_bucket())",
+        "!aws sts get-caller-identity --query Account --output text",
+        "from beside import WORD\nprint(WORD, word, epochs)",
+        "from IPython.core.display import display, HTML\nimport torch\nint(torch.ones(2).sum())",
+        tags=("parameters",),
+    )
+    done = person.run("run", "one.ipynb", "--param", "epochs=7", "--param", "word=it's", status=0)
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:6]] == ["1", "2", "3", "4", "5", "6"] and " s  import sagemaker" in lines[2]
+    assert lines[-2:] == ["6 of 6 cells done, 0 failed", "executed copy  .kennel/notebooks/one.ipynb"]
+    printed = notebooks.printed(person.folder / ".kennel/notebooks/one.ipynb")
+    assert printed[2].splitlines()[-1] == "arn:aws:iam::000000000000:role sagemaker-us-east-1-000000000000"
+    assert printed[3:] == ["000000000000", "beside it's 7", "2"]
+    assert notebooks.printed(person.folder / "one.ipynb") == [""] * 5, "the notebook itself is as it was"
+
+
+def test_what_cannot_be_run_is_one_line(person: Kennel) -> None:
+    (person.folder / "broken.ipynb").write_text("{")
+    assert "broken.ipynb: this is no notebook: " in person.run("run", "broken.ipynb", status=2).stderr
+    assert "none.ipynb: no such notebook" in person.run("run", "none.ipynb", status=2).stderr
+    notebooks.write(person.folder / "one.ipynb", "1")
+    assert "--param a-b: need a name" in person.run("run", "one.ipynb", "--param", "a-b=1", status=2).stderr
+    assert "--python nowhere: no program" in person.run("run", "one.ipynb", "--python", "nowhere", status=2).stderr
