@@ -176,7 +176,7 @@ def test_the_core_names_no_package_that_nothing_imports() -> None:
 
 
 def test_development_has_what_is_installed_anywhere() -> None:
-    anywhere = [path.name for path in LOCKS.glob("*.in") if not path.name.startswith(("compat-", "source"))]
+    anywhere = [path.name for path in LOCKS.glob("*.in") if not path.name.startswith(("compat-", "notebook", "source"))]
     assert set().union(*map(declared, anywhere)) <= declared("dev.in")
 
 
