@@ -1,6 +1,7 @@
 """A model.tar.gz on this machine: where `kennel salvage` writes one, and where `kennel deploy --model` uploads one to."""
 
 import hashlib
+import shlex
 from pathlib import Path
 
 from contract.manifest import digest
@@ -14,8 +15,11 @@ NAME = "model.tar.gz"
 def uri(settings: Settings, file: Path) -> str:
     """Its place in S3, which its content names. Raises LaunchError where there is no such file."""
     settings.need("bucket")
+    if file.is_dir():
+        raise LaunchError(f"--model {file}: is a folder; pack what is in it: tar -C {shlex.quote(str(file))} -czf {NAME} .")
     if not file.is_file():
-        raise LaunchError(f"--model {file}: no such file; give a model.tar.gz")
+        in_s3 = "; give it as --model-data" if file.parts[:1] == ("s3:",) else ""
+        raise LaunchError(f"--model {file}: no such file{in_s3 or f'; give a {NAME}'}")
     return settings.uri("models", digest(file)[:16]) + NAME
 
 

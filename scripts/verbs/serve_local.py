@@ -52,7 +52,8 @@ def run(config: ServeLocalConfig, output: Terminal) -> int:
                 if first and not isinstance(error, BrokenScript):
                     raise
                 output.line(f"{error}; waits for a change", style="red")
-                _until_changed(folder, seen)
+                while folder.stamp() == seen:
+                    time.sleep(_LOOK)
             else:
                 _serve(config, base, folder, seen, output)
                 output.line("changed: loads it anew")
@@ -68,11 +69,15 @@ def _serve(config: ServeLocalConfig, base: Path, folder: ModelFolder, seen: Stam
             if not is_slow and time.monotonic() - began > _SLOW:
                 output.line(f"still loads after {_SLOW:.0f} s; waits on, loads it anew at a change, and Ctrl-C ends it")
                 is_slow = True
-        if process.poll() is not None:
-            output.line("the model cannot be served; waits for a change", style="red")
-        elif folder.stamp() == seen:
+        ends = "the model cannot be served; waits for a change"
+        if process.poll() is None and folder.stamp() == seen:
             _tell(config, time.monotonic() - began, output)
-        _until_changed(folder, seen)
+            ends = "the model is served no more; waits for a change"
+        while folder.stamp() == seen:
+            if ends and process.poll() is not None:
+                output.line(ends, style="red")
+                ends = ""
+            time.sleep(_LOOK)
 
 
 @contextmanager
@@ -138,11 +143,6 @@ def _program(config: ServeLocalConfig, base: Path) -> Iterator["subprocess.Popen
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _until_changed(folder: ModelFolder, seen: Stamp) -> None:
-    while folder.stamp() == seen:
-        time.sleep(_LOOK)
 
 
 def _check_port(port: int) -> None:

@@ -102,7 +102,7 @@ def test_nothing_of_it_outlives_it(served: Served) -> None:
     served.end(signal.SIGKILL)
 
 
-def test_broken_code_is_waited_for_from_the_first_and_so_is_a_folder_that_goes(person: Kennel, free_port: int) -> None:
+def test_broken_code_a_folder_that_goes_and_a_program_that_dies_are_waited_for(person: Kennel, free_port: int) -> None:
     code = person.folder / "code"
     (code / "inference.py").rename(code / "ask.py")
     (code / "ask.py").write_text("def model_fn(:")
@@ -120,6 +120,11 @@ def test_broken_code_is_waited_for_from_the_first_and_so_is_a_folder_that_goes(p
         (code / "ask.py").write_text(SCRIPT.replace("GREETING", "again"))
         served.wait("ready after", 2)
         assert served.ask() == "rex: loud again dog"
+        [program] = psutil.Process(served.process.pid).children()
+        program.kill()
+        served.wait("the model is served no more; waits for a change")
+        (code / "ask.py").touch()
+        served.wait("ready after", 3)
     finally:
         served.process.kill()
 
