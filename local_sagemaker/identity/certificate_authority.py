@@ -14,11 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..protocol.aws_names import DOMAINS
+
 if TYPE_CHECKING:
     from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 
-DOMAINS = ("amazonaws.com",)
 _YEARS, _DAYS = 10, 365
 _PAST = timedelta(days=1)
 """Clocks of containers may be a little behind."""
@@ -43,7 +44,7 @@ class CertificateAuthority:
     def _authority(self) -> "tuple[x509.Certificate, EllipticCurvePrivateKey]":
         with self._lock:
             if self._own is None:
-                with contextlib.suppress(FileNotFoundError, ValueError, TypeError):  # a broken one gives way to a new one
+                with contextlib.suppress(FileNotFoundError):  # and a broken one gives way to a new one
                     self._own = _read(self._file.read_bytes())
             if self._own is None:
                 self._own = _make()
@@ -67,21 +68,31 @@ def _make() -> "tuple[x509.Certificate, EllipticCurvePrivateKey]":
 
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local SageMaker")])
+    builder = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - _PAST)
+        .not_valid_after(now + timedelta(days=365 * _YEARS))
+    )
+    for extension, critical in shape(key.public_key()):
+        builder = builder.add_extension(extension, critical)
+    return builder.sign(key, hashes.SHA256()), key
+
+
+def shape(key: "EllipticCurvePublicKey") -> "list[tuple[x509.ExtensionType, bool]]":
+    """What the authority's certificate says of its key: each extension, and whether who does not know that must refuse all."""
+    from cryptography import x509
+
     usage = dict.fromkeys(
         ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
     )
     usage |= {"key_cert_sign": True, "crl_sign": True, "encipher_only": False, "decipher_only": False}
     names = [x509.DNSName(domain) for domain in DOMAINS]
-    builder = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - _PAST)
-        .not_valid_after(now + timedelta(days=365 * _YEARS))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.KeyUsage(**usage), critical=True)
-        .add_extension(x509.NameConstraints(permitted_subtrees=names, excluded_subtrees=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-    return builder.sign(key, hashes.SHA256()), key
+    return [
+        (x509.BasicConstraints(ca=True, path_length=0), True),
+        (x509.KeyUsage(**usage), True),
+        (x509.NameConstraints(permitted_subtrees=names, excluded_subtrees=None), True),
+        (x509.SubjectKeyIdentifier.from_public_key(key), False),
+    ]
 
 
 def _issue(
@@ -113,15 +124,22 @@ def _pem(certificate: "x509.Certificate", key: "EllipticCurvePrivateKey") -> byt
 
 
 def _read(pem: bytes) -> "tuple[x509.Certificate, EllipticCurvePrivateKey] | None":
-    """Certificate and key of a file; None for one whose time is over. Raises ValueError, TypeError."""
+    """Certificate and key of a file; None where they are no pair, of another shape than those made here, or soon too old."""
     from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    certificate, key = x509.load_pem_x509_certificate(pem), load_pem_private_key(pem, None)
-    if not isinstance(key, EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
-        raise ValueError("not the key of this certificate")
-    return (certificate, key) if datetime.now(UTC) < certificate.not_valid_after_utc - timedelta(days=_DAYS) else None
+    try:
+        certificate, key = x509.load_pem_x509_certificate(pem), load_pem_private_key(pem, None)
+        if not isinstance(key, EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
+            return None
+        certificate.verify_directly_issued_by(certificate)
+        said = [(extension.value, extension.critical) for extension in certificate.extensions]
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.DuplicateExtension):
+        return None
+    lasts = datetime.now(UTC) < certificate.not_valid_after_utc - timedelta(days=_DAYS)
+    return (certificate, key) if lasts and said == shape(key.public_key()) else None
 
 
 def _write(path: Path, pem: bytes) -> None:
