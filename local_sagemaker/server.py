@@ -4,7 +4,10 @@ What it answers is http_api.py's. It never listens on anything but 127.0.0.1.
 """
 
 import asyncio
+import base64
 import contextlib
+import hashlib
+import hmac
 import json
 import logging
 import os
@@ -27,7 +30,7 @@ from .config import Config
 from .context import Context, Lifecycle, Platform
 from .errors import StartError
 from .http_api import HttpApi
-from .https_proxy import HttpsProxy
+from .https_proxy import USER, HttpsProxy
 from .identity.certificate_authority import CertificateAuthority
 from .identity.keys import SESSION, Keys
 from .protocol import service_models
@@ -59,7 +62,13 @@ async def serve(config: Config) -> None:
         cleanup.callback(pool.shutdown)
         service_models.warm()
         platform, parts = services.assemble(_open(config, listener.getsockname()[1], cleanup))
-        proxy = partial(HttpsProxy, CertificateAuthority(config.root), platform.objects.has_bucket, upstream=config.upstream)
+        proxy = partial(
+            HttpsProxy,
+            CertificateAuthority(config.root),
+            platform.objects.has_bucket,
+            password=_proxy_password(platform.secret_key),
+            upstream=config.upstream,
+        )
         await _run(platform, parts, (listener, proxy_listener), pool, proxy, stop)
 
 
@@ -202,11 +211,17 @@ def _keys(root: Path) -> tuple[str, str]:
     return kept["access_key"], kept["secret_key"]
 
 
+def _proxy_password(secret_key: str) -> str:
+    """Of the HTTPS proxy: as long as the root's secret key lasts, and of no use for guessing that."""
+    digest = hmac.digest(secret_key.encode(), b"https-proxy", hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
 def _announce(context: Context, proxy_port: int, upstream: str) -> None:
     """Says where the server is: one line for the person, root/server.json for programs."""
     about = {
         "url": context.endpoint_url,
-        "https_proxy": f"http://{HOST}:{proxy_port}",
+        "https_proxy": f"http://{USER}:{_proxy_password(context.secret_key)}@{HOST}:{proxy_port}",
         "upstream_proxy": upstream,
         "pid": os.getpid(),
         "region": context.region,

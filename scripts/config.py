@@ -1,13 +1,20 @@
 """What launchers read from the environment, and where the project lies. The only file of scripts/ that sees os.environ."""
 
+import json
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from scripts.errors import RunError
 
 PROJECT = Path(__file__).resolve().parents[1]
 """The folder of contract/, train/, serve/ and the other rooms: a checkout, or the place of installed packages."""
 WITHOUT_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 """For a program that must not read the person's ~/.aws, whose settings are for AWS."""
 UPSTREAM_PROXY = "KENNEL_UPSTREAM_PROXY"
+"""What the server is given: the proxy that leads on."""
+ENV_BEFORE = "KENNEL_ENV_BEFORE"
+"""What the variables that `kennel env` sets were before the first time: a JSON object, null for one that was not there."""
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 
 
@@ -41,22 +48,51 @@ def pip_settings() -> dict[str, str]:
     return ({"PIP_CONFIG_FILE": str(own)} if own.is_file() else {}) | found
 
 
+def env_before() -> dict[str, str | None]:
+    """The variables that `kennel env` has set in this shell, with what they were before; empty where it has set none.
+
+    Raises RunError.
+    """
+    written = os.environ.get(ENV_BEFORE, "{}")
+    try:
+        before = json.loads(written)
+        if all(name.isascii() and name.isidentifier() and isinstance(value, str | None) for name, value in before.items()):
+            return before
+    except (ValueError, AttributeError):
+        pass
+    raise RunError(f"{ENV_BEFORE} is {written[:100]!r}, which `kennel env` did not write; unset it, or open a new shell")
+
+
+def _persons_own(*names: str) -> str | None:
+    """The first of these variables that the person has set, whatever `kennel env` has set in its place."""
+    known = os.environ | env_before()
+    return next((value for name in names if (value := known.get(name)) is not None), None)
+
+
+def leads_here(proxy: str) -> bool:
+    """Whether the URL of a proxy is that of a local SageMaker, of this root or of another one."""
+    try:
+        place = urlsplit(proxy)
+        return place.hostname == "127.0.0.1" and place.username == "kennel"
+    except ValueError:
+        return False
+
+
 def upstream_proxy() -> str:
-    """The proxy through which the person's programs reach HTTPS hosts, empty for none. Where HTTPS_PROXY is the local
-    SageMaker's, which `kennel env` has set, KENNEL_UPSTREAM_PROXY is what it was before."""
-    names = (UPSTREAM_PROXY, "HTTPS_PROXY", "https_proxy")
-    return next((os.environ[name] for name in names if name in os.environ), "")
+    """The proxy through which the person's own programs reach HTTPS hosts, empty for none. Raises RunError."""
+    proxy = _persons_own("HTTPS_PROXY", "https_proxy") or ""
+    return "" if leads_here(proxy) else proxy
 
 
 def no_proxy() -> str:
-    """The hosts that are reached without the proxy, separated by commas."""
-    return os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    """The hosts that the person reaches without the proxy, separated by commas. Raises RunError."""
+    return _persons_own("NO_PROXY") or _persons_own("no_proxy") or ""
 
 
 def trusted_file() -> Path | None:
-    """The certificate authorities that the person's programs trust, where a variable names them."""
+    """The certificate authorities that the person's own programs trust, where a variable names them. Raises RunError."""
     names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
-    return next((Path(os.environ[name]) for name in names if os.environ.get(name)), None)
+    return next((Path(value) for name in names if (value := _persons_own(name))), None)
 
 
 def ca_of_environment() -> Path | None:

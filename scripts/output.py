@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
-_CONTROLS = re.compile(
+CONTROLS = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ud800-\\udfff]"
 )
 """C0 but tab and line feed, DEL, C1, what has no width, what turns the direction of a text, and lone surrogates."""
@@ -32,7 +32,7 @@ class Output(Protocol):
 
 def harmless(text: str) -> str:
     """The text with each control character written out, such as ESC as `\\x1b`; tabs and line feeds stay."""
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def emit(text: str) -> bool:

@@ -15,7 +15,7 @@ from botocore import xform_name
 from docs import architecture
 from scripts.cli.arguments import VERBS, parse
 from tests.support.documents import DOCUMENTS, ROOT, Block, blocks, commands, mentioned
-from tests.support.person import Kennel
+from tests.support.person import Kennel, exported
 from train.config import Config, names
 
 LANGUAGES = ("", "sh", "toml", "python", "json")
@@ -78,7 +78,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Kennel:
 
 @pytest.mark.parametrize("block", blocks("python"), ids=_id)
 def test_a_python_block_runs_against_the_local_sagemaker(block: Block, own: Kennel) -> None:
-    pointed = dict(re.findall(r"^export (\w+)=(\S+)$", own.run("env").stdout, re.MULTILINE))
+    pointed = exported(own.run("env").stdout)
     done = subprocess.run(
         [sys.executable, "-c", block.text], cwd=own.folder, env=os.environ | pointed, capture_output=True, text=True, timeout=120
     )

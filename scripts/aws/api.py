@@ -85,10 +85,9 @@ def misdirected(settings: Settings) -> str | None:
     url = config.endpoint_url()
     loopback = url is not None and urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
     if settings.target == "aws":
+        undo = environment.undo(config.whole_environment(), "AWS_ENDPOINT_URL")
         return (
-            f"AWS_ENDPOINT_URL={url}: this is the local SageMaker, not AWS; {environment.UNDO}, or use --target local"
-            if loopback
-            else None
+            f"AWS_ENDPOINT_URL={url}: this is the local SageMaker, not AWS; {undo}, or use --target local" if loopback else None
         )
     server = local_server.running(settings)
     if url is not None and loopback and server and url.rstrip("/") != server.url:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from scripts.config import UPSTREAM_PROXY
+from scripts.config import ENV_BEFORE, leads_here
 
 _WHOLE = (
     "AWS_MAX_ATTEMPTS",
@@ -20,8 +20,11 @@ _CHOICES = {
 }
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}")
-UNDO = 'eval "$(kennel env --undo)"'
-"""The command that takes away what `kennel env` has set."""
+
+
+def undo(environ: Mapping[str, str], name: str) -> str:
+    """The command that takes a variable away: as `kennel env` gives back what was there, where it has set the variable."""
+    return 'eval "$(kennel env --undo)"' if ENV_BEFORE in environ else f"unset {name}"
 
 
 def problems(environ: Mapping[str, str]) -> list[str]:
@@ -30,9 +33,9 @@ def problems(environ: Mapping[str, str]) -> list[str]:
 
 
 def _problems(environ: Mapping[str, str]) -> Iterator[str]:
-    proxy = environ.get("HTTPS_PROXY", "")
-    if UPSTREAM_PROXY in environ and _is_url(proxy) and urlsplit(proxy).hostname == "127.0.0.1":
-        yield f"HTTPS_PROXY is {proxy!r}, where the local SageMaker answers in AWS's place; {UNDO}"
+    if leads_here(proxy := environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""):
+        place = proxy.rpartition("@")[2]
+        yield f"HTTPS_PROXY leads to {place}, where the local SageMaker answers in AWS's place; {undo(environ, 'HTTPS_PROXY')}"
     for name, value in sorted(environ.items()):
         if not value:
             continue

@@ -1,14 +1,13 @@
 """A local SageMaker with our own images, a tiny set of pictures, and what a client of it is given."""
 
 import os
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.compat_client import Client
-from tests.support.person import Kennel, write_pictures
+from tests.support.person import Kennel, exported, write_pictures
 
 
 @pytest.fixture(scope="session")
@@ -17,9 +16,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     kennel = Kennel(tmp_path_factory.mktemp("compat"))
     kennel.run("up", "--port", "0")
     try:
-        exported = (shlex.split(line)[1] for line in kennel.run("env").stdout.splitlines())
         own = {"PATH": os.environ["PATH"], "HOME": str(kennel.folder), "LANG": "C.UTF-8"}
-        yield Client(kennel.folder, own | dict(pair.split("=", 1) for pair in exported))
+        yield Client(kennel.folder, own | exported(kennel.run("env").stdout))
     finally:
         kennel.run("stop")
 

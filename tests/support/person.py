@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -145,6 +146,12 @@ class KennelHere(Kennel):
                 traceback.print_exc()
                 status = 1
         return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def exported(lines: str) -> dict[str, str]:
+    """The variables that lines of `export NAME=VALUE` set, as a shell would read them; no value has more than one line."""
+    pairs = [shlex.split(line)[1] for line in lines.splitlines() if line.startswith("export ")]
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _environment() -> dict[str, str]:

@@ -1,13 +1,11 @@
 """`kennel up`, `env`, `doctor` and `stop`: a local SageMaker of a folder's own.
 
 Also scripts.verbs.env, scripts.verbs.doctor, scripts.verbs.stop, scripts.aws.api, scripts.aws.local_server,
-scripts.aws.client_environment,
 scripts.cli.terminal and scripts.output.
 """
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,7 +16,7 @@ import psutil
 import pytest
 
 from tests.support.local_server import wait_until
-from tests.support.person import AWS, ROOT, Kennel
+from tests.support.person import AWS, ROOT, Kennel, exported
 
 
 @pytest.fixture()
@@ -37,7 +35,7 @@ def test_a_server_is_started_found_and_stopped(own: Kennel) -> None:
     assert f"--port 1: the local SageMaker is up on {about['url']}" in other
     findings = own.run("doctor").stdout
     assert "bucket kennel-local is there" in findings and "role kennel-execution trusts SageMaker" in findings
-    lines = dict(line.removeprefix("export ").split("=", 1) for line in own.run("env").stdout.splitlines())
+    lines = exported(own.run("env").stdout)
     assert lines["AWS_ENDPOINT_URL"] == about["url"] and lines["AWS_DEFAULT_REGION"] == "us-east-1"
     code = "import boto3; print(boto3.client('s3').list_buckets()['Buckets'][0]['Name'])"
     asked = subprocess.run([sys.executable, "-c", code], env=os.environ | lines, capture_output=True, text=True, timeout=60)
@@ -49,72 +47,12 @@ def test_a_server_is_started_found_and_stopped(own: Kennel) -> None:
     assert own.run("stop").stdout == "local SageMaker was not up\n"
 
 
-NOTEBOOK = """
-import boto3, urllib.request
-sts = boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com")  # as the SageMaker SDK has it
-role = sts.get_caller_identity()["Arn"].split("/")[1]
-print(boto3.client("iam").get_role(RoleName=role)["Role"]["Arn"])
-s3 = boto3.client("s3")
-s3.put_object(Bucket="kennel-local", Key="a.txt", Body=b"a picture")
-url = s3.generate_presigned_url("get_object", Params={"Bucket": "kennel-local", "Key": "a.txt"})
-print(urllib.request.urlopen(url).read().decode())
-try:
-    urllib.request.urlopen("https://kennel-local.s3.amazonaws.com/a.txt")
-except urllib.error.HTTPError as error:
-    print(error.code)
-"""
-
-
-@pytest.mark.parametrize("shell", ["sh", "bash", "fish", "pwsh"])
-def test_what_env_prints_points_a_shells_programs_here_and_can_be_undone(own: Kennel, shell: str) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"no {shell} here")
-    kind = {"fish": "fish", "pwsh": "powershell"}.get(shell, "sh")
-    (own.folder / "it's.py").write_text(NOTEBOOK)
-    lines = own.run("env", "--shell", kind).stdout + f'{sys.executable} "it\'s.py"\n'
-    lines += own.run("env", "--shell", kind, "--undo").stdout + "env\n"
-    script = own.folder / "script"
-    script.write_text(lines)
-    before = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
-    done = subprocess.run([shell, script], cwd=own.folder, env=before, capture_output=True, text=True, timeout=100)
-    answers, _, after = done.stdout.partition("403\n")
-    assert answers.splitlines() == ["arn:aws:iam::000000000000:role/kennel-execution", "a picture"], done.stderr
-    left = dict(line.partition("=")[::2] for line in after.splitlines())
-    assert not {"AWS_ENDPOINT_URL", "HTTPS_PROXY", "https_proxy", "AWS_CA_BUNDLE", "SSL_CERT_FILE"} & left.keys()
-
-
-def test_the_persons_own_proxy_and_authorities_stay_in_use(own: Kennel) -> None:
-    mine = own.folder / "mine.pem"
-    mine.write_text("# mine\n")
-    given = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "intranet.example,localhost", "SSL_CERT_FILE": str(mine)}
-    lines = dict(line.removeprefix("export ").split("=", 1) for line in own.run("env", **given).stdout.splitlines())
-    assert lines["KENNEL_UPSTREAM_PROXY"] == "http://proxy.example:3128" and "127.0.0.1:" in lines["https_proxy"]
-    assert lines["NO_PROXY"] == "intranet.example,localhost,127.0.0.1,::1"
-    bundle = Path(lines["SSL_CERT_FILE"]).read_text()
-    assert bundle.startswith("# mine\n-----BEGIN CERTIFICATE-----")
-    again = dict(line.removeprefix("export ").split("=", 1) for line in own.run("env", **lines).stdout.splitlines())
-    assert again == lines, "a second time in the same shell changes nothing"
-    assert "export HTTPS_PROXY=http://proxy.example:3128" in own.run("env", "--undo", **lines).stdout
-    other = own.run("env", HTTPS_PROXY="http://other.example:3128", status=1).stderr
-    assert "it was started without your HTTPS_PROXY; " in other and other.count("\n") == 1
-    authority = own.folder / ".kennel" / "local" / "certificate-authority.pem"
-    before = json.loads((own.folder / ".kennel" / "local" / "server.json").read_text())["url"]
-    own.run("stop")
-    authority.unlink()
-    authority.mkdir()
-    assert "certificate-authority.pem" in own.run("env", **given, status=1).stderr
-    authority.rmdir()
-    assert f"AWS_ENDPOINT_URL={before}" in own.run("env", **given).stdout, "a new start, and on the same port"
-    given["SSL_CERT_FILE"] = str(own.folder / "none.pem")
-    assert "none.pem cannot be read" in own.run("env", **given, status=1).stderr
-
-
 def test_the_account_and_the_persons_images_are_kept_for_every_start(own: Kennel) -> None:
     train = f"{sys.executable} -c 'print(1)'"
     own.run("up", "--account", "123456789012", "--image", f"*/xgboost:*={train}")
     about = json.loads((own.folder / ".kennel" / "local" / "server.json").read_text())
     assert about["account_id"] == "123456789012"
-    lines = dict(line.removeprefix("export ").split("=", 1) for line in own.run("env").stdout.splitlines())
+    lines = exported(own.run("env").stdout)
     code = "import boto3; s3 = boto3.client('s3'); print(*[one['Name'] for one in s3.list_buckets()['Buckets']]);"
     code += "print(boto3.client('iam').get_role(RoleName='kennel-execution')['Role']['Arn'])"
     asked = subprocess.run([sys.executable, "-c", code], env=os.environ | lines, capture_output=True, text=True, timeout=60)
@@ -180,11 +118,15 @@ def test_what_the_server_says_when_it_cannot_start(own: Kennel) -> None:
 
 def test_aws_is_not_taken_for_the_local_server(kennel: Kennel) -> None:
     kennel.settings(AWS)
-    error = kennel.run("status", "--target", "aws", status=2, AWS_ENDPOINT_URL="http://127.0.0.1:4566").stderr
-    assert "AWS_ENDPOINT_URL=http://127.0.0.1:4566: this is the local SageMaker, not AWS; eval" in error
-    lines = {"HTTPS_PROXY": "http://127.0.0.1:4567", "KENNEL_UPSTREAM_PROXY": ""}
-    error = kennel.run("status", "--target", "aws", status=2, **lines).stderr
-    assert "HTTPS_PROXY is 'http://127.0.0.1:4567', where the local SageMaker answers in AWS's place; eval" in error
+    for before, way in (({}, "unset AWS_ENDPOINT_URL"), ({"KENNEL_ENV_BEFORE": "{}"}, 'eval "$(kennel env --undo)"')):
+        error = kennel.run("status", "--target", "aws", status=2, AWS_ENDPOINT_URL="http://127.0.0.1:4566", **before).stderr
+        assert f"AWS_ENDPOINT_URL=http://127.0.0.1:4566: this is the local SageMaker, not AWS; {way}, or use" in error
+        lines = {"HTTPS_PROXY": "http://kennel:the-password@127.0.0.1:4567", **before}
+        error = kennel.run("status", "--target", "aws", status=2, **lines).stderr
+        way = way.replace("AWS_ENDPOINT_URL", "HTTPS_PROXY")
+        assert f"HTTPS_PROXY leads to 127.0.0.1:4567, where the local SageMaker answers in AWS's place; {way}" in error
+        assert "the-password" not in error
+    assert "HTTPS_PROXY" not in kennel.run("status", "--target", "aws", status=2, HTTPS_PROXY="http://127.0.0.1:3128").stderr
     findings = kennel.run("doctor", "--target", "aws", status=1, AWS_ENDPOINT_URL="http://localhost:4566").stdout
     assert "fail  AWS_ENDPOINT_URL=http://localhost:4566" in findings
 
