@@ -65,6 +65,12 @@ def variables(settings: Settings, server: Server) -> dict[str, str | None]:
     return {**values, config.ENV_BEFORE: json.dumps(before, sort_keys=True)}
 
 
+def whole(settings: Settings, server: Server) -> dict[str, str]:
+    """The person's own environment as these variables change it, for a program to start. Raises RunError."""
+    changed = {**config.whole_environment(), **variables(settings, server)}
+    return {name: value for name, value in changed.items() if value is not None}
+
+
 def undone() -> dict[str, str | None]:
     """The variables of this shell as they were before `kennel env`, None for one that goes; empty where it has set none.
 

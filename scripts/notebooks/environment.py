@@ -26,8 +26,7 @@ def interpreter(given: Path | None) -> Path:
 
 def variables(settings: Settings, python: Path) -> dict[str, str]:
     """The person's own environment, with the local SageMaker in AWS's place unless the target is AWS. Raises RunError."""
-    found = whole_environment()
-    if settings.target == "local":
-        found |= client_environment.variables(settings, local_server.ensure(settings))
+    is_local = settings.target == "local"
+    found = client_environment.whole(settings, local_server.ensure(settings)) if is_local else whole_environment()
     found["PATH"] = os.pathsep.join([str(python.parent.absolute()), found.get("PATH", os.defpath)])
     return found | {"JUPYTER_PREFER_ENV_PATH": "1", "PAPERMILL_EXECUTION": "1", "PYTHONUNBUFFERED": "1"}
