@@ -99,7 +99,9 @@ class Workers:
                 log.event("worker_killed", "error", pid=worker.pid, reason=f"no answer for {limit:.1f} s")
 
     def close(self) -> None:
-        """SIGKILL to all: nothing is owed by now, and they hold nothing but memory."""
+        """SIGKILL to all: nothing is owed by now, and they hold nothing but memory. A second time it does nothing."""
+        if self._ending:
+            return
         self._ending = True
         for worker in self._workers:
             _kill(worker.pid)

@@ -5,11 +5,12 @@ GET /ping says that the program lives, whatever is loaded: the platform loads a 
 
 import asyncio
 import json
+import traceback
 from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from serve import http_rules
+from serve import http_rules, log
 from serve.client_connection import too_large
 from serve.config import Config
 from serve.errors import RequestError
@@ -121,6 +122,9 @@ class ModelsFrontend(Port):
                 await work
             except RequestError as error:
                 exchange.refuse(error)
+            except Exception:
+                exchange.refuse(RequestError(500, "InternalError", "the server failed on this request"))
+                log.event("request_failed", "error", request_id=exchange.request_id, traceback=traceback.format_exc())
             else:
                 _answer(exchange, {"status": status})
 
@@ -168,8 +172,6 @@ def _asked(body: bytes) -> tuple[str, str]:
         raise RequestError(400, "BadRequest", 'the body must be JSON, {"model_name": "...", "url": "..."}')
     if not 0 < len(name) <= NAME_LIMIT or not name.isprintable() or "/" in name:
         raise RequestError(400, "BadModelName", f"model_name must have 1 to {NAME_LIMIT} printable characters and no slash")
-    if "\0" in url:
-        raise RequestError(400, "BadUrl", "url must be the path of a folder")
     return name, url
 
 

@@ -4,6 +4,7 @@ Counted is what every process of the program holds, a page that several share as
 """
 
 import os
+import threading
 from pathlib import Path
 
 from contract import cgroup
@@ -27,6 +28,7 @@ class Memory:
 
     def __init__(self, limit: int | None) -> None:
         self.limit = limit
+        self._lock = threading.Lock()  # several models may be loaded at one time, each judged in a thread
         self._reserved: dict[str, int] = {}
         """What models are expected to take that are being loaded."""
         self._measured: dict[tuple[bool, int], int] = {}
@@ -34,15 +36,18 @@ class Memory:
 
     def reserve(self, name: str, folder: Path, own_code: bool) -> int | None:
         """Keep room for a model until `release`. The bytes that are missing where there is none, else None."""
-        missing = self._expected(folder, own_code) - self._left()
-        if missing > 0:
-            return missing
-        self._reserved[name] = self._expected(folder, own_code)
-        return None
+        with self._lock:
+            expected = self._expected(folder, own_code)
+            missing = expected - self._left()
+            if missing > 0:
+                return missing
+            self._reserved[name] = expected
+            return None
 
     def release(self, name: str) -> None:
         """The model is loaded, or will not be."""
-        self._reserved.pop(name, None)
+        with self._lock:
+            self._reserved.pop(name, None)
 
     def excess(self) -> int:
         """Bytes over the limit that are held already."""

@@ -37,12 +37,11 @@ class Model:
         self.config = replace(config, model=folder, handler=choice, own_folder=self._private)
         self._failed = failed
         self._reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._deaths = WorkerDeaths()
         self._dispatcher = Dispatcher(
             batch=config.batch,
             in_flight_limit=config.in_flight_limit,
             queue_limit=config.queue_limit,
-            died=self._deaths.error,
+            died=WorkerDeaths().error,
         )
         self._workers = Workers(self.config, self._dispatcher, self._fatal)
         self._fields = headers.as_they_came if choice.own_code else headers.of_a_picture
@@ -65,6 +64,7 @@ class Model:
 
     async def load(self) -> None:
         """Start the workers and wait until all of them have the model. Raises RequestError with the reason where one has not."""
+        deaths = WorkerDeaths()
         try:
             if not self.own_code:
                 await asyncio.to_thread(artefact.verified, self.config.model)
@@ -78,7 +78,7 @@ class Model:
         except (ServeError, ContractError) as error:
             self._fatal(str(error))
         if self._reason.done():
-            killed = self._deaths.error() is OUT_OF_MEMORY
+            killed = deaths.error() is OUT_OF_MEMORY
             raise OUT_OF_MEMORY if killed else RequestError(500, "ModelNotLoaded", self._reason.result())
         self.loaded = True
 

@@ -1,6 +1,7 @@
 """The models that are loaded, by their names: loading where there is room, unloading, listing. It reads and writes no HTTP."""
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +69,11 @@ class Models:
             await self._fit(model)
             await model.load()
             await self._keep(model, started)
-        except RequestError as error:
-            log.event("model_not_loaded", "error", model=name, status=int(error.status), reason=error.message)
-            await self._remove(model, error)
-            raise
+        except Exception as error:
+            told = error if isinstance(error, RequestError) else RequestError(500, "ModelNotLoaded", f"the files: {error}")
+            log.event("model_not_loaded", "error", model=name, status=int(told.status), reason=told.message)
+            await self._remove(model, told)
+            raise told from None
         finally:
             self._memory.release(name)
 
@@ -113,10 +115,11 @@ class Models:
         base, path = self._config.model.parent, Path(url)
         if path.is_relative_to(DEFAULT_BASE):
             path = base / path.relative_to(DEFAULT_BASE)
-        path = path.resolve()
-        if not path.is_relative_to(base.resolve()) or path.name != _FOLDER or not path.is_dir():
-            raise RequestError(404, "UrlNotFound", f"url: no such folder; need one like {DEFAULT_BASE}/models/NAME/{_FOLDER}")
-        return path
+        with contextlib.suppress(OSError, ValueError):  # a name that is too long, or none that a file can have
+            path = path.resolve()
+            if path.is_relative_to(base.resolve()) and path.name == _FOLDER and path.is_dir():
+                return path
+        raise RequestError(404, "UrlNotFound", f"url: no such folder; need one like {DEFAULT_BASE}/models/NAME/{_FOLDER}")
 
     async def _fit(self, model: Model) -> None:
         missing = await asyncio.to_thread(self._memory.reserve, model.name, model.config.model, model.own_code)

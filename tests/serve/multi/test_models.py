@@ -50,6 +50,9 @@ def test_a_model_that_cannot_be_loaded_says_why_and_leaves_nothing() -> None:
         (server.base / "models" / "damaged" / "model" / "model.bin").write_bytes(b"x")
         answer = server.load("damaged", damaged)
         assert answer.status == 500 and "model.bin" in answer.json()["message"]
+        (server.base / "models" / "damaged" / "model" / "model.bin").unlink()
+        (server.base / "models" / "damaged" / "model" / "model.bin").mkdir()
+        assert server.load("damaged", damaged).status == 500
         for name, files in broken.items():
             answer = server.load(name, server.put_own(name, files))
             assert answer.status == 500 and said[name] in answer.json()["message"], answer.body
