@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import aiohttp
@@ -51,11 +52,15 @@ class CannotLoad(Exception):
 
 @dataclass(eq=False, slots=True)
 class _Model:
-    """A TargetModel. `uses`: requests that wait for it or are being answered by it; `loads`: how often it was loaded."""
+    """A TargetModel. `has_files`: its files must stay; `uses`: requests that wait for it or are being answered by it.
+
+    `loads`: how often it was loaded.
+    """
 
     target: str
     name: str = ""
     is_loaded: bool = False
+    has_files: bool = False
     uses: int = 0
     loads: int = 0
     load: asyncio.Task[None] | None = None
@@ -90,7 +95,8 @@ class LoadedModels:
         self._found: list[_Model] = []  # what a container that was adopted had loaded; which TargetModels is not known
         self._is_adopted = False
         self._adopting = asyncio.Lock()
-        self._room = asyncio.Lock()  # who holds it unloads others until there is room for its own
+        self._memory = asyncio.Lock()  # who holds it unloads others until there is room for its own
+        self._disk = asyncio.Lock()  # the same of files; it is taken last
         self._calls = 0  # loads and unloads that the container is answering
         self._changed = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
@@ -138,9 +144,14 @@ class LoadedModels:
 
     async def _is_lost(self, container: ContainerCalls, model: _Model, loads: int) -> bool:
         """Whether the container has dropped a model, so that 404 is no answer of the model's own."""
-        if model.loads == loads and (await container.call("GET", f"/models/{model.name}")).status == 404:
-            model.is_loaded = model.is_loaded and model.loads != loads
-        return not model.is_loaded or model.loads != loads
+
+        def is_same() -> bool:
+            return model.is_loaded and model.loads == loads
+
+        if is_same() and (await container.call("GET", f"/models/{model.name}")).status == 404 and is_same():
+            model.is_loaded = model.has_files = False  # another request that noticed may load it already
+            self._changed.set()
+        return not is_same()
 
     async def _ready(self, container: ContainerCalls, model: _Model) -> None:
         """Returns when a model is loaded."""
@@ -169,7 +180,8 @@ class LoadedModels:
 
     def _forget(self, model: _Model) -> None:
         """Drops what is known of a model that is neither used nor loaded."""
-        if not model.uses and not model.is_loaded and not model.is_loading and self._models.get(model.target) is model:
+        idle = not (model.uses or model.is_loaded or model.is_loading or model.lock.locked())
+        if idle and self._models.get(model.target) is model:
             del self._models[model.target]
 
     # Loading
@@ -180,8 +192,7 @@ class LoadedModels:
             async with asyncio.timeout(self._limit), model.lock:
                 if self._is_adopted:
                     await self._adopt(container)
-                await self._unpack(container, model, until)
-                await self._take_in(container, model)
+                await self._take_in(container, model, until)
                 self._found = [found for found in self._found if found.name != model.name]
                 model.is_loaded = True
                 model.loads += 1
@@ -190,36 +201,57 @@ class LoadedModels:
             raise CannotLoad(0, words.encode()) from None
         except BadModelData as error:
             raise AwsError("ValidationError", str(error)) from error
+        finally:
+            model.has_files = model.is_loaded
 
-    async def _unpack(self, container: ContainerCalls, model: _Model, until: float) -> None:
-        """Lays the files of a model out, and deletes those of others while all are too many, or the disk is full."""
-
-        def fetch() -> str:
-            return self._files.fetch(model.target, lambda: self._is_closed or time.monotonic() > until)
-
-        try:
-            model.name = await self._in_thread(fetch)
-        except BadModelData as error:
-            if not refused_by_disk(error):
-                raise
-            await self._in_thread(lambda: self._files.shrink(self._names(), 0))
-            model.name = await self._in_thread(fetch)
-        async with self._room:
-            while not await self._in_thread(lambda: self._files.shrink(self._names())):
-                if not await self._unload_one(container):
-                    raise CannotLoad(
-                        NO_ROOM, b"The files of this model, and of those in use, take more than the disk has for them."
-                    )
-
-    async def _take_in(self, container: ContainerCalls, model: _Model) -> None:
+    async def _take_in(self, container: ContainerCalls, model: _Model, until: float) -> None:
         """Has the container load a model; where it has no room, the others are unloaded, the least recently used first."""
+        try:
+            await self._fetch(model, until)
+        except BadModelData as error:
+            if not refused_by_disk(error):  # that is mended as it is laid out
+                raise
+        await self._lay_out(container, model, until)
         answer = await self._post(container, model)
         if answer.status == NO_ROOM:
-            async with self._room:
+            model.has_files = False  # while it waits others may need the disk
+            async with self._memory:
                 while answer.status == NO_ROOM and await self._unload_one(container):
+                    await self._lay_out(container, model, until)
                     answer = await self._post(container, model)
         if not 200 <= answer.status < 300 and answer.status != 409:  # 409: it is loaded
             raise CannotLoad(answer.status, answer.content)
+
+    async def _lay_out(self, container: ContainerCalls, model: _Model, until: float) -> None:
+        """Has the files of a model there and in use; deletes those of others while the disk is full, or all are too many."""
+        async with self._disk:
+            while not model.has_files:
+                try:
+                    model.name = await self._fetch(model, until)
+                    model.has_files = True
+                except BadModelData as error:
+                    if not refused_by_disk(error):
+                        raise
+                    if not await self._shrink(container, self._files.size() - 1):
+                        raise CannotLoad(NO_ROOM, str(error).encode()) from error
+            if not await self._shrink(container, self._files.limit):
+                words = (
+                    f"With {self._files.uri(model.target)} the models in use take more than {self._files.limit:,} bytes of disk."
+                )
+                raise CannotLoad(NO_ROOM, words.encode())
+
+    async def _fetch(self, model: _Model, until: float) -> str:
+        """Unpacks a model where that is to be done; in a thread, so that several are unpacked at a time."""
+        return await self._in_thread(lambda: self._files.fetch(model.target, lambda: self._is_closed or time.monotonic() > until))
+
+    async def _shrink(self, container: ContainerCalls, limit: int) -> bool:
+        """Deletes files until all keep to `limit` bytes, those of unloaded models first; False where that cannot be."""
+        more = True
+        while await self._in_thread(partial(self._files.shrink, self._names(), limit)) > max(limit, 0):
+            if not more:
+                return False
+            more = await self._unload_one(container)
+        return limit >= 0
 
     async def _post(self, container: ContainerCalls, model: _Model) -> Answer:
         asked = json.dumps({"model_name": model.name, "url": f"{self.url}/{model.name}/model"}).encode()
@@ -242,12 +274,10 @@ class LoadedModels:
         async with model.lock:
             if not model.uses and model.is_loaded:
                 model.is_loaded = False
-                with (
-                    self._calling(),
-                    contextlib.suppress(aiohttp.ClientError, OSError),
-                ):  # it says 507 again where it is still there
-                    await container.call("DELETE", f"/models/{model.name}")
-        self._found = [found for found in self._found if found.is_loaded]
+                with self._calling(), contextlib.suppress(aiohttp.ClientError, OSError):
+                    await container.call("DELETE", f"/models/{model.name}")  # where it stays it says 507 again
+                model.has_files = False
+        self._found = [found for found in self._found if found.has_files]
         self._forget(model)
 
     @contextlib.contextmanager
@@ -265,7 +295,7 @@ class LoadedModels:
 
     def _names(self) -> set[str]:
         """The names of the models whose files are in use."""
-        return {model.name for model in self._all() if model.is_loaded or model.is_loading}
+        return {model.name for model in self._all() if model.has_files}
 
     # A container that another server started
 
@@ -275,7 +305,7 @@ class LoadedModels:
             if self._is_adopted:
                 await self._in_thread(self._files.find)
                 with contextlib.suppress(aiohttp.ClientError, OSError, ValueError):
-                    self._found = [_Model("", name, is_loaded=True) for name in await _list(container)]
+                    self._found = [_Model("", name, is_loaded=True, has_files=True) for name in await _list(container)]
                 self._is_adopted = False
 
     async def _in_thread(self, call: Callable[[], T]) -> T:

@@ -85,19 +85,23 @@ class ModelFiles:
                 else:
                     remove_tree(self.folder / name)
 
-    def shrink(self, in_use: Collection[str], limit: int | None = None) -> bool:
-        """Deletes models that are not in use, those that were fetched longest ago first, until all together keep to `limit`.
+    def size(self) -> int:
+        """The bytes of all that is unpacked."""
+        with self._lock:
+            return sum(self._bytes.values())
 
-        `limit`: bytes, its own unless given. False where what is in use alone is more.
+    def shrink(self, in_use: Collection[str], limit: int) -> int:
+        """Deletes models that are not in use, those that were fetched longest ago first, until all keep to `limit` bytes.
+
+        Returns the bytes that are left: more than `limit` where what is in use is more.
         """
-        limit = self.limit if limit is None else limit
         with self._lock:
             for name in [name for name in self._bytes if name not in in_use]:
                 if sum(self._bytes.values()) <= limit:
                     break
                 del self._bytes[name]
                 remove_tree(self.folder / name)
-            return sum(self._bytes.values()) <= limit
+            return sum(self._bytes.values())
 
     def _touch(self, name: str) -> bool:
         """Whether a model is there; then it is the one that was fetched last."""

@@ -60,8 +60,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.load(**json.loads(body))
         name = self.path.removeprefix("/models/").removesuffix("/invoke")
         calls.append(f"INVOKE {name}")
-        if name not in models:
+        if (found := models.get(name)) is None:
             return self.reply(404, b"no such model")
+        self.url, self.weights = found
         command, _, rest = body.decode("utf-8", "replace").partition(" ")
         getattr(self, f"answer_{command}")(name, rest)
 
@@ -88,11 +89,11 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, b"{}")
 
     def answer_who(self, name: str, rest: str) -> None:
-        self.reply(200, models[name][1].encode())
+        self.reply(200, self.weights.encode())
 
     def answer_seen(self, name: str, rest: str) -> None:
         headers = {key.lower(): value for key, value in self.headers.items()}
-        seen = {"path": self.path, "headers": headers, "calls": calls, "url": models[name][0], "environment": dict(os.environ)}
+        seen = {"path": self.path, "headers": headers, "calls": calls, "url": self.url, "environment": dict(os.environ)}
         self.reply(200, json.dumps(seen).encode())
 
     def answer_sleep(self, name: str, rest: str) -> None:
@@ -110,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
         os._exit(9)
 
     def answer_drop(self, name: str, rest: str) -> None:
-        del models[name]
+        models.pop(name, None)
         self.reply(200, b"dropped")
 
     def answer_python(self, name: str, rest: str) -> None:

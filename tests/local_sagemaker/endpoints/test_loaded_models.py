@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -28,6 +29,10 @@ from local_sagemaker.storage.objects import Objects
 from tests.support.local_server import SUPPORT, model_archive, wait_until
 
 Ask = Callable[..., Awaitable[str]]
+
+
+class NotHere(Exception):
+    """The container answered 404."""
 
 
 class Place:
@@ -75,6 +80,8 @@ class Place:
 
             async def ask(target: str, body: str = "who") -> str:
                 answer = await models.invoke(ContainerCalls(session, self.address), target, body.encode(), {})
+                if answer.status == 404:
+                    raise NotHere
                 assert answer.status == 200, answer
                 return answer.content.decode()
 
@@ -157,6 +164,37 @@ def test_a_busy_model_is_waited_for_before_it_is_unloaded(place: Place) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_many_requests_in_little_memory_are_all_answered_by_their_models(place: Place, keeps: bool) -> None:
+    """Models are loaded, unloaded, dropped by the container and deleted from the disk all the while."""
+    place.start(CAPACITY="2", LOAD_SECONDS="0.01")
+    names = "abcdef"
+    for name in names:
+        place.put(name, padding=10_000)
+    chance = random.Random(7)
+
+    async def run() -> None:
+        async with place.asking(place.models(30_000, keeps=keeps)) as ask:
+
+            async def again(ask: Ask, name: str, body: str) -> str:
+                """Asks once more where others have had the model dropped twice meanwhile."""
+                while True:
+                    with contextlib.suppress(NotHere):
+                        return await ask(name, body)
+
+            async def client() -> None:
+                for _ in range(12):
+                    name = chance.choice(names)
+                    if chance.random() < 0.1:
+                        assert await again(ask, name, "drop") == "dropped"
+                    else:
+                        assert await again(ask, name, "who") == f"weights of {name}"
+
+            await asyncio.gather(*[client() for _ in range(8)])
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(("too_few", "left"), [(0, 2), (1, 1)])
 def test_the_files_of_unloaded_models_are_deleted_over_the_limit(place: Place, too_few: int, left: int) -> None:
     place.start(CAPACITY="1")
@@ -188,6 +226,31 @@ def test_loaded_models_are_unloaded_when_their_files_are_too_many(place: Place) 
             assert len(place.unpacked()) == 2
 
     asyncio.run(run())
+
+
+def test_a_full_disk_is_emptied_of_other_models(place: Place) -> None:
+    models = place.base.path / "models"
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(models)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("this test needs a small disk, and mounting one takes rights that it does not have")
+    place.start()
+    for name, padding in (("a", 1_200_000), ("b", 1_200_000), ("c", 1_200_000), ("large", 4 << 20)):
+        place.put(name, padding=padding)
+
+    async def run() -> None:
+        async with place.asking(place.models()) as ask:
+            for name in "abc":
+                assert await ask(name) == f"weights of {name}"
+            assert len(place.unpacked()) == 2
+            with pytest.raises(CannotLoad, match=r"507: .*s3://bucket/many/large.*No space left on device"):
+                await ask("large")
+            assert place.unpacked() == []
+            assert await ask("a") == "weights of a"
+
+    try:
+        asyncio.run(run())
+    finally:
+        subprocess.run(["umount", "--lazy", str(models)], check=True)
 
 
 def test_one_archive_that_is_larger_than_the_limit_is_refused(place: Place) -> None:
