@@ -9,6 +9,8 @@ from pathlib import Path
 PROGRAM, SUBMIT_DIRECTORY = "sagemaker_program", "sagemaker_submit_directory"
 """Hyperparameters, or in capitals environment variables: the entry point, and where its code is."""
 SOURCE_ARCHIVE = "sourcedir.tar.gz"
+PACKAGES = ("contract", "local_sagemaker", "rules", "scripts", "serve", "train")
+"""Our own, whose names a person's code may have as well."""
 CACHE_VARIABLE = "KENNEL_CACHE"
 """Names the folder that all jobs of a machine share."""
 _ENTRY_POINT = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(?:/[A-Za-z0-9._][A-Za-z0-9._+-]*)*")

@@ -5,8 +5,8 @@ from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
 
-OURS = ("contract", "local_sagemaker", "rules", "scripts", "serve", "train")
-"""The packages that lie beside this one."""
+from contract.script_mode import PACKAGES
+
 _ROOT = str(Path(__file__).resolve().parents[2])
 
 
@@ -17,7 +17,7 @@ def give_way() -> None:
     """
     theirs = [folder for folder in sys.path if folder != _ROOT]
     sys.path[:] = [*theirs, _ROOT]
-    for ours in OURS:
+    for ours in PACKAGES:
         spec = PathFinder.find_spec(ours, theirs)
         if spec is None:
             continue

@@ -8,6 +8,7 @@ had when scripts were written are old_names.py's.
 import functools
 import importlib.machinery
 import importlib.util
+import os
 import runpy
 import signal
 import sys
@@ -142,14 +143,18 @@ class DebuggerHook:
             hook.forward_pre_hook(module, inputs)  # the one just registered comes too late for this call
 
 
-def main(*, startup: str, old_names: str, debug_hook: bool, steps: dict[str, Any] | None = None) -> None:
+def main(
+    *, startup: str, ours: tuple[str, Sequence[str]], old_names: str, debug_hook: bool, steps: dict[str, Any] | None = None
+) -> None:
     """Does it.
 
-    `startup`: the folder of our sitecustomize.py; `old_names`: the path of old_names.py; `debug_hook`: whether the job asks for
-    tensors; `steps`: the path of step_timeline.py as `program`, and what its StepTimeline is given, where it asks for a profile.
+    `startup`: the folder of our sitecustomize.py; `ours`: where Kennel's packages lie, and their names; `old_names`: the path of
+    old_names.py; `debug_hook`: whether the job asks for tensors; `steps`: the path of step_timeline.py as `program`, and what
+    its StepTimeline is given, where it asks for a profile.
     """
     if any(_DRIVERS in word for word in sys.orig_argv[1:2]):
         outlive_stop()
+    own_folders(*ours)
     after_torch: list[Callable[[Any], object]] = []
     if debug_hook:
         after_torch.append(DebuggerHook)
@@ -157,6 +162,21 @@ def main(*, startup: str, old_names: str, debug_hook: bool, steps: dict[str, Any
         after_torch.append(functools.partial(time_steps, **steps))
     runpy.run_path(old_names)["main"]({"torch": functools.partial(look_into, after_torch)})
     run_next_sitecustomize(startup)
+
+
+def own_folders(place: str, packages: Sequence[str]) -> None:
+    """Has `import scripts` find a folder of that name beside the script, where Kennel is installed among the script's packages.
+
+    Python takes a package with an __init__.py anywhere on its path before a folder without one. `place`: where `packages` lie.
+    """
+    others = [folder for folder in sys.path if os.path.realpath(folder) != place]
+    for name in packages:
+        found = importlib.machinery.PathFinder.find_spec(name)
+        if found is None or found.origin is None or os.path.realpath(f"{found.origin}/../..") != place:
+            continue
+        spec = importlib.machinery.PathFinder.find_spec(name, others)
+        if spec is not None and spec.origin is None:
+            sys.modules[name] = importlib.util.module_from_spec(spec)
 
 
 def outlive_stop() -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 from contract import old_names
 from contract.layout import Layout
+from contract.script_mode import PACKAGES
 from train.profiling import profile_settings
 
+_PROJECT = Path(__file__).resolve().parents[2]
 COMPAT, STEPS = (Path(__file__).with_name(name) for name in ("compat.py", "step_timeline.py"))
 
 
@@ -19,6 +21,7 @@ def write(folder: Path, layout: Layout, environ: Mapping[str, str], host: str) -
     if environ.get("KENNEL_COMPAT") != "off":
         given = {
             "startup": str(startup),
+            "ours": (str(_PROJECT), PACKAGES),
             "old_names": old_names.__file__,
             "debug_hook": layout.debug_hook_config.is_file(),
             "steps": _steps(layout, host),

@@ -1,10 +1,14 @@
 """What each Python of a script runs first, and what runs after it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from contract.script_mode import PACKAGES
 from tests.support.script_jobs import ScriptContainer
+from train.script.startup import COMPAT
 
 SHOW = "import logging, os, sys\nlogging.getLogger('mine').warning('a logger')\nprint('PATH', sys.path)\n"
 
@@ -43,3 +47,18 @@ def test_a_scripts_modules_may_have_the_names_of_ours(tmp_path: Path) -> None:
     job.put("debughookconfig", hook)
     run = job.run()
     assert run.code == 0 and str(["mine"] * len(names)) in run.out, run.err
+
+
+def test_a_folder_without_init_goes_before_a_kennel_that_is_installed(tmp_path: Path) -> None:
+    """`rules` has one in the script's folder, `scripts` has none, and `train` lies nowhere else."""
+    files = {f"site/{name}/__init__.py": "WHOSE = 'ours'\n" for name in PACKAGES}
+    files |= {"code/scripts/part.py": "WHOSE = 'mine'\n", "code/rules/__init__.py": "WHOSE = 'mine'\n"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    site = str(tmp_path / "site")
+    program = f"import runpy\nrunpy.run_path({str(COMPAT)!r})['own_folders']({site!r}, {PACKAGES!r})\n"
+    program += "import rules, scripts.part, train\nprint(rules.WHOSE, scripts.part.WHOSE, train.WHOSE)\n"
+    path = {"PYTHONPATH": f"{tmp_path / 'code'}:{site}"}
+    done = subprocess.run([sys.executable, "-c", program], env=path, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "mine mine ours\n", done.stderr
