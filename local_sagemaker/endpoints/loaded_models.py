@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
+from urllib.parse import quote
 
 import aiohttp
 
@@ -35,6 +36,8 @@ UNPACKERS = 4
 """Archives that are unpacked at the same time for one container."""
 PAGES = 100
 """Pages of the list of loaded models that are read."""
+TOKEN_LIMIT = 1024
+"""Characters of a page's token that are sent back."""
 NO_ROOM = 507
 
 T = TypeVar("T")
@@ -329,7 +332,7 @@ async def _list(container: ContainerCalls) -> list[str]:
             raise ValueError("no list of models")
         given = [model.get("modelName") for model in models if isinstance(model, dict)]
         names += [name for name in given if isinstance(name, str) and NAME.fullmatch(name)]
-        if not isinstance(token := page.get("nextPageToken"), str) or not token.isalnum():
+        if not isinstance(token := page.get("nextPageToken"), str) or not token:
             break
-        path = f"/models?limit=100&next_page_token={token}"
+        path = f"/models?limit=100&next_page_token={quote(token[:TOKEN_LIMIT], safe='')}"
     return names

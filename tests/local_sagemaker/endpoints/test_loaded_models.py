@@ -22,7 +22,7 @@ import pytest
 from local_sagemaker.containers.backend import base_of
 from local_sagemaker.endpoints.container_calls import ContainerCalls
 from local_sagemaker.endpoints.health_check import is_healthy
-from local_sagemaker.endpoints.loaded_models import CannotLoad, LoadedModels
+from local_sagemaker.endpoints.loaded_models import PAGES, CannotLoad, LoadedModels
 from local_sagemaker.endpoints.model_files import ModelFiles
 from local_sagemaker.errors import AwsError
 from local_sagemaker.storage.objects import Objects
@@ -286,6 +286,22 @@ def test_nothing_is_written_once_the_container_has_stopped(place: Place) -> None
                 with pytest.raises(aiohttp.ClientConnectionError, match="being stopped"):
                     await request
             assert place.unpacked() == []
+
+    asyncio.run(run())
+
+
+def test_a_list_of_loaded_models_without_end_is_given_up(place: Place) -> None:
+    place.start(LIST='{"models": [], "nextPageToken": "a b/../&c"}')
+    place.put("a")
+
+    async def run() -> None:
+        models = place.models()
+        models.adopt()
+        async with place.asking(models) as ask:
+            assert await ask("a") == "weights of a"
+            seen = json.loads(await ask("a", "seen"))["calls"]
+            assert [call.split()[0] for call in seen] == ["GET"] * PAGES + ["LOAD", "INVOKE", "INVOKE"]
+            assert seen[1] == "GET /models?limit=100&next_page_token=a%20b/../%26c", "it stays one token"
 
     asyncio.run(run())
 
