@@ -172,7 +172,7 @@ def _env(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shell", choices=("sh", "fish", "powershell"), default="sh", help="whose lines (default: sh, bash, zsh)"
     )
-    parser.add_argument("--undo", action="store_true", help="the lines that take the variables away again")
+    parser.add_argument("--undo", action="store_true", help="the lines that give every variable back as it was before")
 
 
 def _report(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.aws import client_environment, local_server
+from scripts.aws.settings import Settings
 from tests.support.person import Kennel, KennelHere, exported
 
 
@@ -117,3 +119,15 @@ def test_a_second_roots_authorities_are_the_persons_and_its_own(own: Kennel, tmp
 def test_what_env_did_not_write_is_told(kennel: Kennel, before: str) -> None:
     error = kennel.run("env", "--undo", status=1, KENNEL_ENV_BEFORE=before).stderr
     assert "KENNEL_ENV_BEFORE is" in error and "unset it" in error and error.count("\n") == 1
+
+
+def test_a_program_gets_the_persons_environment_with_these(own: Kennel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://elsewhere.example")
+    monkeypatch.setenv("MINE", "1")
+    monkeypatch.chdir(own.folder)
+    own.run("up")
+    settings = Settings(target="local", home=own.folder / ".kennel", region="us-east-1")
+    server = local_server.ensure(settings)
+    given = client_environment.whole(settings, server)
+    assert given["MINE"] == "1" and given["AWS_ENDPOINT_URL"] == server.url and "AWS_ENDPOINT_URL_S3" not in given
+    assert json.loads(given["KENNEL_ENV_BEFORE"])["AWS_ENDPOINT_URL_S3"] == "https://elsewhere.example"
