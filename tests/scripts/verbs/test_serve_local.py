@@ -28,10 +28,12 @@ def transform_fn(model, body, content_type, accept):
 class Served:
     """A `kennel serve-local` that runs, and what it has printed."""
 
-    def __init__(self, kennel: Kennel, port: int, *more: str, **environ: str) -> None:
+    def __init__(self, kennel: Kennel, port: int, *more: str) -> None:
         self.port = port
         words = ("model.tar.gz", "--code", "code", "--port", str(port), "--env", "TONE=loud")
-        self.process = kennel.start("serve-local", *words, *more, **environ)
+        temporary = kennel.folder / "temporary"  # one that is killed leaves its folder
+        temporary.mkdir()
+        self.process = kennel.start("serve-local", *words, *more, TMPDIR=str(temporary))
         self.printed: list[str] = []
         threading.Thread(target=lambda: self.printed.extend(iter(self.process.stdout.readline, "")), daemon=True).start()
         self.family: set[psutil.Process] = set()
@@ -131,15 +133,14 @@ def test_broken_code_a_folder_that_goes_and_a_program_that_dies_are_waited_for(p
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_model_that_loads_for_ever_is_told_and_an_end_leaves_nothing(
-    person: Kennel, free_port: int, tmp_path: Path, number: signal.Signals
+    person: Kennel, free_port: int, number: signal.Signals
 ) -> None:
-    (tmp_path / "temporary").mkdir()
     (person.folder / "code" / "inference.py").write_text("import time\ntime.sleep(1000)\n")
-    served = Served(person, free_port, TMPDIR=str(tmp_path / "temporary"))
+    served = Served(person, free_port)
     served.wait("still loads after 20 s" if number == signal.SIGTERM else "worker_loading")
-    assert list((tmp_path / "temporary").iterdir())
+    assert list((person.folder / "temporary").iterdir())
     assert served.end(number) == 128 + number
-    assert not list((tmp_path / "temporary").iterdir())
+    assert not list((person.folder / "temporary").iterdir())
 
 
 def test_what_cannot_be_served_is_one_line(person: Kennel, free_port: int) -> None:
