@@ -18,6 +18,7 @@ from contract import gpus
 ROOT = Path(__file__).resolve().parent.parent
 BENCHES = (
     "serving",
+    "multi_model",
     "decoding",
     "tuning",
     "training",

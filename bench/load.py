@@ -60,6 +60,8 @@ class Load:
     port: int = 0
     path: str | None = None
     target: str = "/invocations"
+    targets: Sequence[str] = ()
+    """Asked in turn, each for one body, in the place of `target`."""
     content_type: str = "image/jpeg"
     keep_bodies: bool = False
     pause: float = 0.0
@@ -80,11 +82,12 @@ class Load:
         turn = number
         while not self.stop.is_set():
             body = self.bodies[turn % len(self.bodies)]
+            target = self.targets[turn % len(self.targets)] if self.targets else self.target
             turn += self.clients
             at = time.monotonic()
             try:
                 link = link or await self._connected()
-                status, answer, keep = await self._ask(*link, body) if link else (-1, b"", False)
+                status, answer, keep = await self._ask(*link, target, body) if link else (-1, b"", False)
             except (OSError, asyncio.IncompleteReadError, ValueError):
                 status, answer, keep = 0, b"", False
             result.samples.append(Sample(at, time.monotonic() - at, status, answer if self.keep_bodies else b""))
@@ -107,10 +110,10 @@ class Load:
                 return None
             raise
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> tuple[int, bytes, bool]:
-        head = (
-            f"POST {self.target} HTTP/1.1\r\nHost: x\r\nContent-Type: {self.content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: str, body: bytes
+    ) -> tuple[int, bytes, bool]:
+        head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Type: {self.content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
         writer.write(head.encode("ascii") + body)
         answer_head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         length = int(answer_head.split("content-length:", 1)[1].split("\r\n", 1)[0])

@@ -147,7 +147,7 @@ def litserve(weights: Path, picture: bytes, workers: int | None = None, device: 
     with tempfile.TemporaryDirectory(prefix="peer-") as folder:
         Path(folder, "eager.py").write_text(_model(weights, device))
         Path(folder, "server.py").write_text(_LITSERVE.format(workers=workers or cgroup.cpus(), port=port, device=device))
-        with _running([str(python), "server.py"], Path(folder), dict(os.environ)) as process:
+        with running([str(python), "server.py"], Path(folder), dict(os.environ)) as process:
             peer = Peer(port, "/predict", process, form=True)
             _wait(peer, picture)
             yield peer
@@ -179,7 +179,7 @@ def _java(
         (folder / "config").write_text("".join(lines) + settings)
         paths = {"JAVA_HOME": java, "TMPDIR": name, "TEMP": name, "LOG_LOCATION": name, "METRICS_LOCATION": name}
         paths["PATH"] = os.pathsep.join([str(Path(command[0]).parent), f"{java}/bin", os.environ["PATH"]])
-        with _running(command, folder, os.environ | paths, threads) as process:
+        with running(command, folder, os.environ | paths, threads) as process:
             peer = Peer(port, "/predictions/model", process)
             _wait(peer, picture)
             yield peer
@@ -201,7 +201,7 @@ def environment(*packages: str) -> Path:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], folder: Path, environ: dict[str, str], threads: int | None = 1) -> Iterator[psutil.Process]:
+def running(command: list[str], folder: Path, environ: dict[str, str], threads: int | None = 1) -> Iterator[psutil.Process]:
     own = {"OMP_NUM_THREADS": str(threads)} if threads else {}
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environ | own, stdout=log, stderr=log)

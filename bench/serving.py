@@ -20,17 +20,16 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from bench import peers, pictures, results
+from bench import peers, pictures, resnet18, results
 from bench.contenders import Contender, Row, cpu_seconds, first_answer, measured, memory, over_http, served, table
 from bench.load import Load, run
 from bench.machine import described
 from bench.pictures import DATA
 from contract import cgroup, manifest
 from contract.picture import open_picture
-from contract.precision import PRECISIONS, Precision
-from contract.preprocess import crop_pixels, prepare
+from contract.precision import PRECISIONS
+from contract.preprocess import crop_pixels
 from serve import engine, engine_openvino
-from tests.support import artefact
 from tests.support.server import Server
 
 CONNECTIONS = (1, 4)
@@ -58,7 +57,7 @@ def main() -> int:
     photographs = pictures.photographs(given.pictures / "test", 100)
     camera = [pictures.camera_sized(body, seed) for seed, body in enumerate(photographs[::10])]
     machine = described()
-    base = _artefact(given.weights, given.pictures / "train")
+    base = resnet18.quantised(given.weights, given.pictures / "train")
     with contextlib.ExitStack() as stack:
         precisions = _precisions()
         servers = {name: stack.enter_context(Server(base, **ON_CPU, KENNEL_PRECISION=name)) for name in precisions}
@@ -99,17 +98,6 @@ def _precisions() -> list[str]:
     """Those that a CPU of this kind serves in; bfloat16 takes one that computes in it."""
     capabilities = engine_openvino.ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return [name for name in PRECISIONS if name in engine_openvino.fast_precisions(capabilities) | {"int8"}]
-
-
-def _artefact(weights: Path, train: Path) -> Path:
-    """ResNet18 with an int8 network made from train pictures, as the training program makes it; every precision accepted."""
-    base = artefact.imagenet(weights)
-    spec = manifest.read(base / "model").preprocessing
-    found = sorted(train.rglob("*.jpg"))
-    chosen = [found[at * len(found) // 100] for at in range(100)]
-    prepared = [prepare(open_picture(path, shorter_side=spec.resize), spec)[None] for path in chosen]
-    artefact.rewrite(base, lambda folder: artefact.quantise(folder, prepared), precision=Precision(accepted=PRECISIONS))
-    return base
 
 
 def _described(bodies: Sequence[bytes]) -> dict[str, int]:

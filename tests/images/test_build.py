@@ -20,8 +20,9 @@ def test_an_image_is_what_its_labels_say(engine: docker.DockerClient, built_imag
     assert found.attrs["Os"] == "linux" and found.attrs["Architecture"] == "amd64"
     assert labels["org.opencontainers.image.base.name"] and labels["org.opencontainers.image.version"]
     assert labels["org.opencontainers.image.title"].startswith(f"Kennel {PROGRAMS[image]}")
-    moves = labels.get("com.amazonaws.sagemaker.capabilities.accept-bind-to-port")
-    assert moves == ("true" if image.startswith("serve") else None)
+    for capability in ("accept-bind-to-port", "multi-models"):
+        found_label = labels.get(f"com.amazonaws.sagemaker.capabilities.{capability}")
+        assert found_label == ("true" if image.startswith("serve") else None)
     assert found.attrs["Config"]["Entrypoint"] == ["/usr/bin/env", "--"]
     assert found.attrs["Config"]["Cmd"] == [PROGRAMS[image]]
 
