@@ -121,7 +121,8 @@ test-projects: $(VENV)/.ready ## all twelve scripts of tests/projects, as people
 	$(RUN) -m pytest -q -rs tests/e2e/test_projects.py
 
 test-notebooks: .kennel/notebook/.ready ## kennel run and kennel notebook, with the environment that make notebook makes
-	$(RUN) -m pytest -q --no-skips tests/scripts/notebooks tests/scripts/verbs/test_run.py tests/scripts/verbs/test_notebook.py
+	$(RUN) -m pytest -q --no-skips tests/scripts/notebooks tests/scripts/verbs/test_run.py tests/scripts/verbs/test_notebook.py \
+		tests/e2e/test_notebooks.py
 
 test-install: $(VENV)/.ready ## the package, installed with pip in an empty environment outside the checkout (needs a package index)
 	$(RUN) -m pytest -q -m slow tests/faults/test_90*.py

@@ -49,6 +49,7 @@ def dogs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.timeout(600)  # minutes on a machine with other work
 @pytest.mark.parametrize("name", SMALL)
 def test_a_benchmark_runs_to_its_end(name: str, dogs: Path, tmp_path: Path) -> None:
     if name == "gpu" and not torch.cuda.is_available() and not cpu_computes_bfloat16():
