@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.processes import words
 from tests.support.train_jobs import Container, ended, wait_until
 
 BUDGET = 150.0
@@ -19,7 +20,7 @@ def test_a_lost_rank_ends_the_job(number: signal.Signals, tmp_path: Path) -> Non
     process = container.start()
     wait_until(lambda: len(container.steps()) > 4)
     family = psutil.Process(process.pid).children(recursive=True)
-    torchrun = next(member for member in family if "torch.distributed.run" in member.cmdline())
+    torchrun = next(member for member in family if "torch.distributed.run" in words(member))
     began = time.monotonic()
     torchrun.children()[-1].send_signal(number)
     run = ended(process, timeout=200)

@@ -4,11 +4,11 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.support import own_model
-from tests.support.server import Answer, alive
+from tests.support.processes import alive, state
+from tests.support.server import Answer
 
 
 @pytest.mark.parametrize("word", ["hang", "hang with a child"])
@@ -27,8 +27,8 @@ def test_a_handler_that_hangs_is_ended_with_its_children(tmp_path: Path, word: s
             slowest = max(slowest, time.monotonic() - before)
         seconds = time.monotonic() - start
         server.wait_workers(2)
-        left = [process for process in tree if process.pid in alive(tree) and process not in server.workers()]
+        left = [process for process in tree if process in alive(tree) and process not in server.workers()]
         print(f"{word}: {answers[0].status} after {seconds:.1f} s, others within {slowest:.2f} s, {len(tree)} processes before")
     assert answers[0].status == 504 and 3 <= seconds < 20 and slowest < 3
     assert not left and len(tree) == (3 if "child" in word else 2)
-    assert not [process for process in tree if psutil.pid_exists(process.pid) and process.status() == "sleeping"]
+    assert not [process for process in tree if state(process) == "sleeping"]

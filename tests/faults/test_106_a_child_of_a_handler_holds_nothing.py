@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.support import own_model
-from tests.support.server import alive
+from tests.support.processes import alive
 from tests.support.train_jobs import wait_until
 
 
@@ -20,7 +20,7 @@ def test_a_child_of_a_handler_holds_nothing(tmp_path: Path, word: str) -> None:
         assert {json.loads(answer.body)[1] for answer in answers} == {worker.pid}, "the parent's answer, once"
         children = worker.children(recursive=True)
         # A child of fork closes them by itself, in its first moments.
-        wait_until(lambda: not any(_sockets(child) for child in children if child.pid in alive(children)))
+        wait_until(lambda: not any(_sockets(child) for child in alive(children)))
         print(f"{word}: {len(alive(children))} children, no socket in them")
         worker.kill()
         wait_until(lambda: any(one != worker for one in server.workers()))
@@ -30,7 +30,8 @@ def test_a_child_of_a_handler_holds_nothing(tmp_path: Path, word: str) -> None:
 
 def _sockets(process: psutil.Process) -> list[str]:
     found = []
-    for path in Path(f"/proc/{process.pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed just now
-            found += [target for target in [str(path.readlink())] if target.startswith("socket:") and path.name != "0"]
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the process is gone
+        for path in Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed just now
+                found += [target for target in [str(path.readlink())] if target.startswith("socket:") and path.name != "0"]
     return found

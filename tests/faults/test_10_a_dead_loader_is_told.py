@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.containers import TrainContainer
+from tests.support.processes import words
 from tests.support.train_jobs import Container, ended, wait_until
 
 BUDGET = 30.0
@@ -15,9 +16,9 @@ def test_a_killed_loader_ends_the_job(tmp_path: Path) -> None:
     container = Container(tmp_path / "ml", epochs="10000", loader_workers="1")
     process = container.start()
     wait_until(lambda: len(container.steps()) > 4)
-    worker = next(child for child in psutil.Process(process.pid).children() if "train.worker" in child.cmdline())
-    loaders = [child for child in worker.children() if child.cmdline() == worker.cmdline()]  # forked from it
-    assert len(loaders) == 1, [child.cmdline() for child in worker.children()]
+    worker = next(child for child in psutil.Process(process.pid).children() if "train.worker" in words(child))
+    loaders = [child for child in worker.children() if words(child) == words(worker)]  # forked from it
+    assert len(loaders) == 1, [words(child) for child in worker.children()]
     began = time.monotonic()
     loaders[0].kill()
     run = ended(process)

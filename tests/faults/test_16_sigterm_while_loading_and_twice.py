@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import artefact
-from tests.support.server import Server, alive
+from tests.support.processes import alive
+from tests.support.server import Server
 
 
 @pytest.mark.parametrize("delay", [0.4, 0.7, 1.2, 1.8])

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from tests.support import artefact
-from tests.support.server import Answer, Server, alive
+from tests.support.processes import alive
+from tests.support.server import Answer, Server
 
 TIMEOUT = 3
 

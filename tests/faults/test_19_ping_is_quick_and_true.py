@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bench.load import Load, run
 from tests.support import artefact
-from tests.support.server import Server, alive
+from tests.support.processes import alive
+from tests.support.server import Server
 
 
 def test_ping_while_loading_is_never_200_before_the_model_answers(dogs: list[bytes]) -> None:

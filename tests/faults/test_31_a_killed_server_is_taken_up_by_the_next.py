@@ -31,6 +31,7 @@ from tests.support.local_server import (
     wait_for_processing,
     wait_until,
 )
+from tests.support.processes import words
 
 
 @pytest.fixture()
@@ -130,7 +131,7 @@ def test_a_processing_job_and_the_evaluator_of_a_rule_are_adopted(server: LocalS
         return server.sagemaker.describe_training_job(TrainingJobName="ruled")["DebugRuleEvaluationStatuses"][0]
 
     def initial_processes() -> list[int]:
-        return sorted(process.pid for process in containers(server.root) if "container_init.py" in " ".join(process.cmdline()))
+        return sorted(process.pid for process in containers(server.root) if "container_init.py" in " ".join(words(process)))
 
     wait_until(lambda: "working" in log_lines(server, "kept", kind="ProcessingJobs") and len(initial_processes()) == 3)
     before, arn = initial_processes(), evaluation()["RuleEvaluationJobArn"]
@@ -265,7 +266,7 @@ def test_a_server_killed_at_any_moment_leaves_no_orphan_and_no_stuck_job(server:
         for process in containers(server.root)
         if "SAGEMAKER_BIND_TO_PORT" in process.environ()
     ]
-    inits = [process for process in containers(server.root) if "container_init.py" in " ".join(process.cmdline())]
+    inits = [process for process in containers(server.root) if "container_init.py" in " ".join(words(process))]
     assert len(inits) == 6, inits
     for name in ["model", *(f"moment-{round_}" for round_ in range(5))]:
         server.sagemaker.delete_endpoint(EndpointName=name)

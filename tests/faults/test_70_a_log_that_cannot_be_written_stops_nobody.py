@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.support import artefact
+from tests.support.processes import alive
 from tests.support.server import Server
 
 REFUSED = 1_500
@@ -67,4 +68,4 @@ def test_a_program_without_standard_streams_serves(dogs: list[bytes]) -> None:
 
 def _workers(server: Server) -> list[psutil.Process]:
     """Live worker processes; the log does not name them here."""
-    return [process for process in server.tree()[1:] if process.status() != psutil.STATUS_ZOMBIE]
+    return alive(server.tree()[1:])

@@ -1,6 +1,7 @@
 """Row 91. A program kills the first process of its container and leaves processes that have taken every way out: a session of
 their own, a double fork, an empty environment. Nothing of the job is left when it has ended."""
 
+import contextlib
 import json
 import os
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from local_sagemaker.containers.orphans import end as end_orphans
 from tests.support.local_server import LocalServer, job_request, processing_request, wait_for_job, wait_for_processing, wait_until
+from tests.support.processes import alive
 
 KILL_INIT = """
 import os, signal, subprocess, sys, time
@@ -53,7 +55,11 @@ def program(marks: str, ways: list[str]) -> str:
 def left(marks: str) -> list[str]:
     """Those of the processes that run still."""
     pids = [int(name) for name in os.listdir(os.path.dirname(marks))]
-    return [str(pid) for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += alive([psutil.Process(pid)])
+    return [str(process.pid) for process in found]
 
 
 @pytest.mark.parametrize("way", WAYS)

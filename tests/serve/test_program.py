@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.support import artefact
-from tests.support.server import ROOT, Server, alive
+from tests.support.processes import alive
+from tests.support.server import ROOT, Server
 
 
 def test_a_start_a_prediction_and_a_stop(dogs: list[bytes]) -> None:

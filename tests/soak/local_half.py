@@ -15,6 +15,7 @@ from tests.soak.killed_server import KilledServer, Killer, containers
 from tests.soak.request_actors import Storer, Stranger
 from tests.soak.resources import MIB, Resources, leaks, resources
 from tests.soak.tally import Tally
+from tests.support.processes import words
 
 STEADY = {"memory": 32 * MIB, "descriptors": 8, "threads": 4}
 """What one server may hold more at the end than at its first rest."""
@@ -68,7 +69,7 @@ def _at_rest(killed: KilledServer, tally: Tally, when: str) -> Resources:
     try:
         killed.until(lambda: len(_initial(killed.root)) == 2, 60)
     except TimeoutError:
-        left = [" ".join(process.cmdline()[-3:]) + f" for {_base(process)}" for process in containers(killed.root)]
+        left = [" ".join(words(process)[-3:]) + f" for {_base(process)}" for process in containers(killed.root)]
         tally.fault("leak", f"at {when}, {len(left)} processes: {left}")
     for operation, member in (
         ("list_training_jobs", "TrainingJobSummaries"),
@@ -85,7 +86,7 @@ def _at_rest(killed: KilledServer, tally: Tally, when: str) -> Resources:
 
 
 def _initial(root: Path) -> list[object]:
-    return [process for process in containers(root) if "container_init.py" in " ".join(process.cmdline())]
+    return [process for process in containers(root) if "container_init.py" in " ".join(words(process))]
 
 
 def _base(process: object) -> str:

@@ -17,6 +17,7 @@ from tests.soak.serve_clients import Excuses, GoodClient, HostileClient, OddClie
 from tests.soak.tally import Tally
 from tests.support import artefact
 from tests.support.bombs import decompression_bombs
+from tests.support.processes import alive, state
 from tests.support.server import Server
 
 WORKERS = 2
@@ -73,7 +74,7 @@ class Harm:
         """Those that are ready."""
         self.log.read()
         live = psutil.Process(self.server.process.pid).children()
-        return [process for process in live if process.pid in self.log.ready and process.status() != psutil.STATUS_ZOMBIE]
+        return alive(process for process in live if process.pid in self.log.ready)
 
     def turn(self, tally: Tally) -> None:
         time.sleep(self.random.uniform(0.5, 4.0))
@@ -101,7 +102,7 @@ class Harm:
         until = time.monotonic() + 60
         while True:
             ready = self.workers()
-            if len(ready) == WORKERS and all(process.status() != psutil.STATUS_STOPPED for process in ready):
+            if len(ready) == WORKERS and all(state(process) != psutil.STATUS_STOPPED for process in ready):
                 return
             if time.monotonic() > until:
                 tally.fault(self.name, f"{len(ready)} of {WORKERS} workers are back after 60 s")

@@ -16,6 +16,8 @@ from types import TracebackType
 
 import psutil
 
+from tests.support.processes import alive
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -169,8 +171,7 @@ class Server:
     def workers(self) -> list[psutil.Process]:
         """Live processes that hold the model, by the pids the program reported."""
         pids = {event["pid"] for event in self.events("worker_ready")}
-        live = [process for process in self.tree() if process.pid in pids]
-        return [process for process in live if process.status() != psutil.STATUS_ZOMBIE]
+        return alive(process for process in self.tree() if process.pid in pids)
 
     def wait_workers(self, count: int, seconds: float = 30.0) -> list[psutil.Process]:
         """The live workers, once there are `count` of them."""
@@ -184,13 +185,3 @@ class Server:
     def rss(self) -> int:
         """Bytes of the frontend that are resident."""
         return psutil.Process(self.process.pid).memory_info().rss
-
-
-def alive(processes: list[psutil.Process]) -> list[int]:
-    """Pids of those that still run; a zombie that waits for its new parent does not."""
-    left = []
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.status() != psutil.STATUS_ZOMBIE:
-                left.append(process.pid)
-    return left

@@ -13,6 +13,7 @@ import pytest
 from contract import manifest, metrics
 from contract.picture import open_picture
 from contract.preprocess import prepare
+from tests.support.processes import alive
 from tests.support.train_jobs import WHOLE, Container, Ended, ended, nursery, wait_until
 
 
@@ -110,7 +111,7 @@ def test_sigterm_ends_it_with_a_model_and_sigkill_leaves_no_orphan(tmp_path: Pat
     assert run.code == 0, run.err
     assert manifest.verify(container.layout.model).provenance["finished"] is False
     psutil.wait_procs(family, timeout=6)
-    assert not any(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in family)
+    assert not alive(family)
 
     process = container.start()
     wait_until(lambda: len(container.steps()) > len(container.checkpoints()) + 6)
@@ -118,7 +119,7 @@ def test_sigterm_ends_it_with_a_model_and_sigkill_leaves_no_orphan(tmp_path: Pat
     process.kill()
     process.communicate()
     psutil.wait_procs(family, timeout=8)
-    assert not any(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in family)
+    assert not alive(family)
 
 
 def test_a_missing_channel_is_named_before_anything_is_imported(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from local_sagemaker.containers.backend import CannotStart, ContainerSpec, stop
 from local_sagemaker.containers.process_backend import INIT, ProcessBackend
 from local_sagemaker.image_table import Image
+from tests.support.processes import alive
 
 
 def backend(script: str, **environment: str) -> ProcessBackend:
@@ -107,7 +108,7 @@ def test_a_found_container_can_be_killed(tmp_path: Path) -> None:
     found = backend("").find(tmp_path / "c")
     found.kill()
     assert container.exit_code() == 137
-    assert not [process for process in before if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert not alive(before)
 
 
 def test_no_program_starts_when_the_server_dies_before_it_wrote_the_number_down(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_a_killed_init_takes_its_program_along(tmp_path: Path) -> None:
     wait_for(lambda: psutil.Process(container._pid).children())
     program = psutil.Process(container._pid).children()[0]
     os.kill(container._pid, signal.SIGKILL)
-    wait_for(lambda: not program.is_running() or program.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: not alive([program]))
     assert container.exit_code() == 137
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.support import notebooks
 from tests.support.local_server import wait_until
 from tests.support.person import Kennel
+from tests.support.processes import alive, words
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -16,15 +17,11 @@ def test_whoever_ends_it_no_kernel_is_left(person: Kennel, number: signal.Signal
     notebooks.write(person.folder / "long.ipynb", "open('begun', 'w').close()\nimport time\ntime.sleep(600)")
     process = person.start("run", "long.ipynb")
     wait_until((person.folder / "begun").exists, 60)
-    family = [
-        one for one in psutil.Process(process.pid).children(recursive=True) if {"execute.py", "ipykernel_launcher"} & _words(one)
-    ]
+    programs = {"execute.py", "ipykernel_launcher"}
+    started = psutil.Process(process.pid).children(recursive=True)
+    family = [one for one in started if programs & {Path(word).name for word in words(one)}]
     assert len(family) == 2
     process.send_signal(number)
     assert process.wait(30) == (130 if number == signal.SIGINT else -number)
-    wait_until(lambda: not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE], 30)
+    wait_until(lambda: not alive(family), 30)
     assert (person.folder / ".kennel/notebooks/long.ipynb").exists() == (number == signal.SIGINT)
-
-
-def _words(process: psutil.Process) -> set[str]:
-    return {Path(word).name for word in process.cmdline()}

@@ -14,6 +14,7 @@ import pytest
 from tests.support import notebooks
 from tests.support.local_server import wait_until
 from tests.support.person import Kennel
+from tests.support.processes import alive, words
 
 
 def _get(url: str) -> tuple[int, bytes]:
@@ -41,15 +42,15 @@ def test_jupyterlab_answers_to_the_token_alone(tmp_path: Path) -> None:
     assert _get(api)[0] == 403 and _get(api + "?token=wrong")[0] == 403
     status, body = _get(f"{api}?token={link[1]}")
     assert status == 200 and "one.ipynb" in [one["name"] for one in json.loads(body)["content"]]
-    family = [one for one in psutil.Process(process.pid).children(recursive=True) if "jupyterlab" in one.cmdline()]
+    family = [one for one in psutil.Process(process.pid).children(recursive=True) if "jupyterlab" in words(one)]
     places = {one.laddr.ip for child in family for one in child.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
     assert places == {"127.0.0.1"}
-    assert family and not [word for child in family for word in child.cmdline() if link[1] in word], (
+    assert family and not [word for child in family for word in words(child) if link[1] in word], (
         "no command line holds the token"
     )
     process.send_signal(signal.SIGINT)
     assert process.wait(40) == 0
-    wait_until(lambda: not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE], 30)
+    wait_until(lambda: not alive(family), 30)
 
 
 def test_without_an_environment_the_command_that_makes_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

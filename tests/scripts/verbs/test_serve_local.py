@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.local_server import wait_until
 from tests.support.person import Kennel
+from tests.support.processes import alive
 
 SCRIPT = """
 import os
@@ -53,7 +54,7 @@ class Served:
         """The exit status; nothing it started is left then."""
         self.process.send_signal(number)
         status = self.process.wait(30)
-        wait_until(lambda: not [one for one in self.family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE], 30)
+        wait_until(lambda: not alive(self.family), 30)
         return status
 
 

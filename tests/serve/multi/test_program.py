@@ -10,7 +10,8 @@ import pytest
 from tests.support import artefact
 from tests.support.multi_model import MultiServer
 from tests.support.own_model import CLUMSY, ECHO
-from tests.support.server import Answer, alive
+from tests.support.processes import alive
+from tests.support.server import Answer
 
 
 def test_two_classifiers_and_a_script_behind_one_port(dogs: list[bytes]) -> None:
