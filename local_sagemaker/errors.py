@@ -5,6 +5,7 @@ Neither is for our own bugs: those are InternalFailure, with the traceback in th
 """
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 
@@ -47,6 +48,11 @@ class Missing(Exception):
 def validation(message: str) -> AwsError:
     """ValidationException: the request is wrong. SageMaker also says this for most things it cannot find."""
     return AwsError("ValidationException", message)
+
+
+def missing_bucket(what: str, bucket: str) -> AwsError:
+    """ValidationException: a request names a bucket that is not here, and the command that makes it."""
+    return validation(f"{what}: the bucket {bucket!r} does not exist here. `aws s3 mb {quote(f's3://{bucket}')}` makes it.")
 
 
 def not_found(message: str) -> AwsError:

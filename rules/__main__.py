@@ -76,16 +76,19 @@ def _fired(config: Config, evidence: Evidence, actions: list[StopTraining]) -> N
 
 
 def _write(config: Config, result: Result) -> None:
-    """The result as JSON; ProfilerReport's parts and its page in AWS's layout."""
+    """The result as JSON; ProfilerReport's parts, its page and its notebook in AWS's layout."""
     if config.output is None:
         return
     files = {f"{result.rule}.json": json.dumps(result.as_json(), indent=1, allow_nan=False)}
     if isinstance(config.rule, ProfilerReport):
+        from rules.report.profiler_notebook import profiler_notebook
         from rules.report.profiler_report import profiler_page
 
         for name, body in config.rule.files().items():
             files[f"profiler-output/profiler-reports/{name}.json"] = json.dumps(finite_or_null(body), indent=1, allow_nan=False)
-        files["profiler-output/profiler-report.html"] = profiler_page(config.rule, config.job or config.place)
+        job = config.job or config.place
+        files["profiler-output/profiler-report.html"] = profiler_page(config.rule, job)
+        files["profiler-output/profiler-report.ipynb"] = profiler_notebook(job)
     for name, content in files.items():
         path = config.output / name
         path.parent.mkdir(parents=True, exist_ok=True)

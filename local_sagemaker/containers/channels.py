@@ -8,6 +8,7 @@ and ShardedByS3Key.
 
 import errno
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 from ..errors import validation
@@ -51,10 +52,12 @@ def check_prefix(objects: Objects, uri: str, role: str, region: str) -> None:
     """Raises ValidationException where there is nothing under an S3 URI."""
     bucket, prefix = split(uri, "S3Uri")
     if not objects.has_bucket(bucket) or not objects.list(bucket, prefix, limit=1).objects:
+        make = "" if objects.has_bucket(bucket) else f"`aws s3 mb {quote(f's3://{bucket}')}` makes the bucket here, and "
         raise validation(
             f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the'
             f" bucket exists in the selected region ({region}), that objects exist under that S3 prefix, and that the"
             f' role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+            f" {make}`aws s3 cp FOLDER {quote(uri)} --recursive` copies a folder there."
         )
 
 

@@ -4,7 +4,7 @@ from ..containers import processing_files
 from ..containers.channels import check_prefix
 from ..containers.config_files import check_environment
 from ..context import Context, Platform
-from ..errors import Missing, not_found, unsupported, validation
+from ..errors import Missing, missing_bucket, not_found, unsupported, validation
 from ..protocol import pages
 from ..protocol.operation import Operation, Reply, Request
 from ..s3.uri import split
@@ -37,7 +37,7 @@ def _check(context: Context, request: Request) -> None:
         processing_files.check_local_path(f"{what}: LocalPath", output["LocalPath"])
         bucket, _ = split(output["S3Uri"], "S3Uri")
         if not context.objects.has_bucket(bucket):
-            raise validation(f"{what}: the bucket {bucket!r} does not exist. Create it first.")
+            raise missing_bucket(what, bucket)
 
 
 def _check_inputs(context: Context, request: Request) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from ..containers import artifacts, config_files, processing_files
 from ..containers.channels import check_channels
 from ..context import Context, Platform
-from ..errors import Missing, validation
+from ..errors import Missing, missing_bucket, validation
 from ..protocol import pages
 from ..protocol.operation import Operation, Reply, Request
 from ..s3.uri import split
@@ -52,7 +52,7 @@ def _check_bucket(context: Context, what: str, uri: str | None) -> None:
     if uri:
         bucket, _ = split(uri, what)
         if not context.objects.has_bucket(bucket):
-            raise validation(f"{what} {uri!r}: the bucket {bucket!r} does not exist. Create it first.")
+            raise missing_bucket(f"{what} {uri!r}", bucket)
 
 
 def _check_resources(resources: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ local_sagemaker.protocol.tags."""
 import io
 import json
 import re
+import shlex
 import tarfile
 import time
 from typing import Any
@@ -338,7 +339,7 @@ def test_an_uncompressed_output_is_a_prefix(server: LocalServer) -> None:
     [
         ({"StoppingCondition": {"MaxRuntimeInSeconds": 10, "MaxWaitTimeInSeconds": 20}}, "EnableManagedSpotTraining is true"),
         ({**SPOT, "StoppingCondition": {"MaxRuntimeInSeconds": 10}}, "MaxWaitTimeInSeconds is needed"),
-        ({"OutputDataConfig": {"S3OutputPath": "s3://nowhere/x"}}, "'nowhere' does not exist"),
+        ({"OutputDataConfig": {"S3OutputPath": "s3://nowhere/x"}}, "'nowhere' does not exist here. `aws s3 mb s3://nowhere`"),
         ({"CheckpointConfig": {"S3Uri": "s3://bucket/c", "LocalPath": "/opt/ml/../../etc"}}, "Give a folder below /opt/ml"),
         ({"DebugRuleConfigurations": [{"RuleConfigurationName": "r", "RuleEvaluatorImage": "i"}]}, "DebugRuleConfigurations"),
         ({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 0, "VolumeSizeInGB": 1}}, "at least 1"),
@@ -358,6 +359,13 @@ def test_bad_channels_and_bad_regexes_are_refused(server: LocalServer) -> None:
 
     with pytest.raises(ClientError, match='No S3 objects found under S3 URL "s3://bucket/none/"'):
         server.sagemaker.create_training_job(**job_request("bad", InputDataConfig=channel(S3Uri="s3://bucket/none/")))
+    for uri, made in (
+        ("s3://bucket/none/", ""),
+        ("s3://others-1/it's/", "`aws s3 mb s3://others-1` makes the bucket here, and "),
+    ):
+        with pytest.raises(ClientError) as refused:
+            server.sagemaker.create_training_job(**job_request("bad", InputDataConfig=channel(S3Uri=uri)))
+        assert str(refused.value).endswith(f". {made}`aws s3 cp FOLDER {shlex.quote(uri)} --recursive` copies a folder there.")
     with pytest.raises(ClientError, match="ManifestFile of channel 'train' is not supported"):
         inputs = channel(S3Uri="s3://bucket/none/", S3DataType="ManifestFile")
         server.sagemaker.create_training_job(**job_request("bad", InputDataConfig=inputs))
