@@ -117,8 +117,8 @@ push: $(VENV)/.ready ## push the images to the target's registry, by digest (IMA
 test-images: $(VENV)/.ready ## the tests that need a Docker engine, on the built images; without one they fail
 	$(RUN) -m pytest -q -m engine --no-skips tests/images tests/faults
 
-test-projects: $(VENV)/.ready ## all twelve scripts of tests/projects, as people wrote them (six minutes; two need a package index, and say so)
-	$(RUN) -m pytest -q -rs tests/e2e/test_projects.py
+test-projects: $(VENV)/.ready ## twelve scripts and ten handlers of tests/projects, as people wrote them (ten minutes; two need a package index, and say so)
+	$(RUN) -m pytest -q -rs tests/e2e/test_projects.py tests/e2e/test_handlers.py
 
 test-notebooks: .kennel/notebook/.ready ## kennel run and kennel notebook, with the environment that make notebook makes
 	$(RUN) -m pytest -q --no-skips tests/scripts/notebooks tests/scripts/verbs/test_run.py tests/scripts/verbs/test_notebook.py \

@@ -26,4 +26,4 @@ def test_the_toolkit_has_the_same_names() -> None:
 
 def test_our_packages_are_those_that_lie_here() -> None:
     root = Path(__file__).parents[2]
-    assert set(PACKAGES) == {path.parent.name for path in root.glob("*/__init__.py")}
+    assert {*PACKAGES, "tests"} == {path.parent.name for path in root.glob("*/__init__.py")}

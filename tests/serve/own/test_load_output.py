@@ -92,5 +92,6 @@ def test_a_loaded_worker_prints_to_the_log_itself_and_its_children_go_on(tmp_pat
         before = server.log().count("child\n")
         wait_until(lambda: server.log().count("child\n") >= before + 3)
         lines = server.log().splitlines()
-        assert {"loading", "x" * 70_000, "asked True", "done"} <= set(lines)
+        assert {"loading", "asked True", "done"} <= set(lines)
+        assert server.log().count("x") >= 70_000, "whole, though a child's line may stand in its middle: both write at one time"
         assert [line for line in lines if line.startswith("{")] and server.event("worker_ready")
