@@ -6,6 +6,7 @@ import json
 import pickle
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -83,9 +84,9 @@ def _whole() -> dict[str, bytes]:
 def _hooked() -> dict[str, bytes]:
     import smdebug.pytorch as smd
 
-    with _importable("hooked_module") as network:
+    with _importable("hooked_module") as network, tempfile.TemporaryDirectory() as folder:
         model = network.DogNet()
-        hook = smd.Hook(out_dir="/tmp/kennel-handlers-of-tests", export_tensorboard=False)
+        hook = smd.Hook(out_dir=f"{folder}/tensors", export_tensorboard=False)
         hook.register_module(model)
         return {"model": _saved(model)}
 
