@@ -1,5 +1,6 @@
 """Runs a notebook in another Python (execute.py) and shows a person each cell with its time and its outcome."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -36,6 +37,7 @@ def run(
 
     The cells run in the notebook's own folder. On Ctrl-C the kernel is ended, and what was executed is written all the same.
     """
+    _check_place(copy)
     ours, theirs = os.pipe()
     request = {
         "notebook": str(notebook.absolute()),
@@ -58,6 +60,9 @@ def run(
         try:
             with open(ours, encoding="utf-8") as events:
                 outcome = _shown(notebook, (json.loads(line) for line in events), output)
+            if outcome is None:  # it is ending by itself, and why is what it prints last
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(20)
         finally:
             _ended(process)
         if outcome is not None:
@@ -68,6 +73,18 @@ def run(
     if last.startswith("ModuleNotFoundError"):
         raise LaunchError(f"{python}: {last}; {python} -m pip install nbclient papermill ipykernel")
     raise RunError(f"{notebook}: it could not be run: {last}")
+
+
+def _check_place(copy: Path) -> None:
+    """Raises LaunchError where the executed copy cannot be written: before the cells run, and not after."""
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=copy.parent):
+            pass
+    except OSError as error:
+        raise LaunchError(f"--output {copy}: the executed copy cannot be written there: {error.strerror}") from None
+    if copy.exists() and not copy.is_file():
+        raise LaunchError(f"--output {copy}: this is no file; give the name of one")
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> None:
