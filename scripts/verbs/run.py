@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 from scripts.aws.api import connect
 from scripts.aws.calls import Call
+from scripts.aws.error_messages import explain
 from scripts.cli.terminal import Terminal
 from scripts.cli.verb_config import RunConfig
+from scripts.errors import LaunchError
 from scripts.notebooks import environment, executed, failed_work
 
 
@@ -27,9 +29,14 @@ def run(config: RunConfig, output: Terminal) -> int:
             output.line(f"        {line.strip()}")
     if outcome.failed:
         told = " ".join(error for _, error in outcome.failed)
-        for reason in failed_work.reasons(connect(config.settings), began):
-            if reason.rpartition(": ")[2][:60] not in told:
-                output.line(f"        {reason}")
+        try:
+            for reason in failed_work.reasons(connect(config.settings), began):
+                if reason.rpartition(": ")[2][:60] not in told:
+                    output.line(f"        {reason}")
+        except Exception as error:  # the notebook may have failed for the same reason, or never have called AWS
+            if (why := error if isinstance(error, LaunchError) else explain(error)) is None:
+                raise
+            output.line(f"        whether a job failed is not known: {why}")
     if outcome.stopped and not outcome.failed:
         output.line(outcome.stopped, style="red")
     left = f", {outcome.cells - outcome.ran} not run" if outcome.ran < outcome.cells else ""
