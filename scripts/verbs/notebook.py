@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
+from urllib.parse import quote
 
 from contract.process import end_with_parent
 from scripts.aws.calls import Call
@@ -49,7 +50,7 @@ def run(config: NotebookConfig, output: Terminal) -> int:
     )
     try:
         _wait(process, config.port)
-        link = f"http://127.0.0.1:{config.port}/lab{f'/tree/{config.notebook}' if config.notebook else ''}?token={token}"
+        link = f"http://127.0.0.1:{config.port}/lab{f'/tree/{quote(config.notebook)}' if config.notebook else ''}?token={token}"
         output.line(f"notebooks of {config.folder}: {link}")
         output.line("Ctrl-C ends it")
         if config.show:
