@@ -60,7 +60,7 @@ def env_before() -> dict[str, str | None]:
             return before
     except (ValueError, AttributeError):
         pass
-    raise RunError(f"{ENV_BEFORE} is {written[:100]!r}, which `kennel env` did not write; unset it, or open a new shell")
+    raise RunError(f"{ENV_BEFORE} is not what `kennel env` wrote; unset it, or open a new shell")
 
 
 def _persons_own(*names: str) -> str | None:

@@ -66,8 +66,9 @@ def variables(settings: Settings, server: Server) -> dict[str, str | None]:
 
 
 def whole(settings: Settings, server: Server) -> dict[str, str]:
-    """The person's own environment as these variables change it, for a program to start. Raises RunError."""
-    changed = {**config.whole_environment(), **variables(settings, server)}
+    """The person's own environment as these variables change it, for a program to start; what they were before, the person's
+    own keys among it, is not in it. Raises RunError."""
+    changed = {**config.whole_environment(), **variables(settings, server), config.ENV_BEFORE: None}
     return {name: value for name, value in changed.items() if value is not None}
 
 

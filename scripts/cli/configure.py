@@ -4,6 +4,7 @@ Everything that can be wrong before a request is sent is found here, each in one
 """
 
 import argparse
+import keyword
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -242,7 +243,7 @@ def _run(parsed: ParsedCommand) -> RunConfig:
     if not line.notebook.is_file():
         raise LaunchError(f"{line.notebook}: no such notebook")
     parameters = {name: json_or_text(text) for name, text in pairs(line.param, "--param").items()}
-    if strange := [name for name in parameters if not name.isidentifier()]:
+    if strange := [name for name in parameters if not name.isidentifier() or keyword.iskeyword(name)]:
         raise LaunchError(f"--param {strange[0]}: need a name that Python takes for a variable")
     return RunConfig(
         settings=parsed.settings,

@@ -30,6 +30,10 @@ class Runner:
 
     def __init__(self, notebook: Path, parameters: dict[str, Any], keep_going: bool, events: Any) -> None:
         self.notebook = load_notebook_node(str(notebook))
+        about = self.notebook.metadata
+        language = about.get("kernelspec", {}).get("language") or about.get("language_info", {}).get("name") or "python"
+        if language.lower() not in ("python", "python3", "ipython"):
+            raise ValueError(f"its cells are {language}, and only Python runs here")
         if parameters:
             self.notebook = parameterize_notebook(self.notebook, parameters, kernel_name="python3", language="python")
             if not any("parameters" in cell.metadata.get("tags", []) for cell in self.notebook.cells):
@@ -70,7 +74,7 @@ class Runner:
         except CellExecutionError:
             return "error"
         except DeadKernelError:
-            return "the kernel died: a cell ended its process, or there was no memory left"
+            return "the kernel died: the cell ended its process, or there was no memory left"
         return None
 
     def _begins(self, cell: Any, cell_index: int) -> None:

@@ -21,7 +21,10 @@ _SHOWN = 96
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the notebook's cells. `failed`: number and error of those that failed. `stopped`: what ended it early."""
+    """What became of the notebook's cells. `failed`: number and error of those that failed, of one that ended the kernel too.
+
+    `stopped`: what ended the run early.
+    """
 
     cells: int
     ran: int
@@ -101,27 +104,30 @@ def _ended(process: "subprocess.Popen[bytes]") -> None:
 def _shown(notebook: Path, events: Iterator[dict[str, Any]], output: Output) -> Outcome | None:
     """One line a cell, and while it runs the newest line it printed. None where the program ended without its last event."""
     cells, ran, failed = 0, 0, list[tuple[int, str]]()
-    code = ""
+    running, code = 0, ""
     with output.changing() as show:
         for event in events:
             match event["event"]:
                 case "refused":
-                    raise LaunchError(f"{notebook}: this is no notebook: {event['why'].splitlines()[0][:200]}")
+                    raise LaunchError(f"{notebook}: this cannot be run as a notebook: {event['why'].splitlines()[0][:200]}")
                 case "note":
                     output.line(event["text"], style="yellow")
                 case "begin":
                     cells = event["cells"]
                 case "cell":
-                    code = event["code"][:_SHOWN]
+                    running, code = event["number"], event["code"][:_SHOWN]
                     show(f"{event['number']:>4} of {cells}  {code}")
                 case "printed":
                     show(f"           {event['text']}")
                 case "done":
-                    ran += 1
+                    ran, running = ran + 1, 0
                     line = f"{event['number']:>4}  {event['seconds']:7.1f} s  {'failed  ' if event['error'] else ''}{code}"
                     output.line(line, style="red" if event["error"] else "")
                     if event["error"]:
                         failed.append((event["number"], event["error"]))
                 case "end":
+                    if running:
+                        output.line(f"{running:>4}             failed  {code}", style="red")
+                        ran, failed = ran + 1, [*failed, (running, event["stopped"])]
                     return Outcome(cells, ran, failed, event["stopped"])
     return None

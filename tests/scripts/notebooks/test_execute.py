@@ -17,4 +17,15 @@ def test_keep_going_runs_the_rest_and_counts_what_failed(person: Kennel) -> None
 def test_a_kernel_that_dies_ends_the_run(person: Kennel) -> None:
     notebooks.write(person.folder / "dies.ipynb", "import os; os._exit(3)", "print('after')")
     done = person.run("run", "dies.ipynb", status=1)
-    assert "the kernel died" in done.stdout and "0 of 2 cells done, 0 failed, 2 not run" in done.stdout
+    assert "cell 1  the kernel died" in done.stdout and "0 of 2 cells done, 1 failed, 1 not run" in done.stdout
+
+
+def test_what_a_cell_prints_is_kept_however_long_its_lines(person: Kennel) -> None:
+    progress = (
+        "import sys\nfor i in range(3):\n    print(i, end='\\r', flush=True)\nprint('done')\nprint('an error', file=sys.stderr)"
+    )
+    notebooks.write(person.folder / "long.ipynb", "import sys\nwritten = sys.stdout.write('x' * 5_000_000)", progress)
+    person.run("run", "long.ipynb", status=0)
+    copy = person.folder / ".kennel/notebooks/long.ipynb"
+    assert notebooks.printed(copy) == ["x" * 5_000_000, "done"]
+    assert "an error" in copy.read_text()

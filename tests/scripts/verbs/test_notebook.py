@@ -28,20 +28,20 @@ def _get(url: str) -> tuple[int, bytes]:
 def test_jupyterlab_answers_to_the_token_alone(tmp_path: Path) -> None:
     notebooks.python()
     person = Kennel(tmp_path)
-    notebooks.write(person.folder / "one.ipynb", "1")
+    notebooks.write(person.folder / "one & b.ipynb", "1")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.listen()
         assert f"port {port} is taken" in person.run("notebook", "--port", str(port), status=2).stderr
-    process = person.start("notebook", "one.ipynb", "--port", str(port))
+    process = person.start("notebook", "one & b.ipynb", "--port", str(port))
     line = next(line for line in iter(process.stdout.readline, "") if "http://" in line)
-    link = re.search(r"http://127\.0\.0\.1:\d+/lab/tree/one\.ipynb\?token=([\w-]+)", line)
+    link = re.search(r"http://127\.0\.0\.1:\d+/lab/tree/one%20%26%20b\.ipynb\?token=([\w-]+)", line)
     assert link
     api = f"http://127.0.0.1:{port}/api/contents"
     assert _get(api)[0] == 403 and _get(api + "?token=wrong")[0] == 403
     status, body = _get(f"{api}?token={link[1]}")
-    assert status == 200 and "one.ipynb" in [one["name"] for one in json.loads(body)["content"]]
+    assert status == 200 and "one & b.ipynb" in [one["name"] for one in json.loads(body)["content"]]
     family = [one for one in psutil.Process(process.pid).children(recursive=True) if "jupyterlab" in words(one)]
     places = {one.laddr.ip for child in family for one in child.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
     assert places == {"127.0.0.1"}

@@ -41,8 +41,30 @@ def test_the_sdks_own_calls_reach_the_local_sagemaker(person: Kennel) -> None:
 
 def test_what_cannot_be_run_is_one_line(person: Kennel) -> None:
     (person.folder / "broken.ipynb").write_text("{")
-    assert "broken.ipynb: this is no notebook: " in person.run("run", "broken.ipynb", status=2).stderr
+    assert "broken.ipynb: this cannot be run as a notebook: " in person.run("run", "broken.ipynb", status=2).stderr
     assert "none.ipynb: no such notebook" in person.run("run", "none.ipynb", status=2).stderr
     notebooks.write(person.folder / "one.ipynb", "1")
+    assert "--param class: need a name" in person.run("run", "one.ipynb", "--param", "class=1", status=2).stderr
     assert "--param a-b: need a name" in person.run("run", "one.ipynb", "--param", "a-b=1", status=2).stderr
     assert "--python nowhere: no program" in person.run("run", "one.ipynb", "--python", "nowhere", status=2).stderr
+
+
+def test_a_place_that_takes_no_copy_is_told_before_the_cells_run(person: Kennel) -> None:
+    notebooks.write(person.folder / "one.ipynb", "open('ran', 'w').close()")
+    (person.folder / "folder").mkdir()
+    for place in ("folder", "one.ipynb/copy.ipynb", "/dev/null"):
+        assert f"--output {place}: " in person.run("run", "one.ipynb", "--output", place, status=2).stderr
+    assert not (person.folder / "ran").exists()
+
+
+def test_a_notebook_in_another_language_is_refused(person: Kennel) -> None:
+    path = notebooks.write(person.folder / "r.ipynb", "x <- 1")
+    path.write_text(path.read_text().replace('"language": "python"', '"language": "R"'))
+    assert "its cells are R, and only Python runs here" in person.run("run", "r.ipynb", status=2).stderr
+
+
+def test_a_kernel_does_not_get_the_keys_that_the_shell_had_before(person: Kennel) -> None:
+    code = "import os\nprint([name for name, value in os.environ.items() if 'REAL' in value])"
+    notebooks.write(person.folder / "keys.ipynb", code)
+    person.run("run", "keys.ipynb", status=0, AWS_SECRET_ACCESS_KEY="REAL")
+    assert notebooks.printed(person.folder / ".kennel/notebooks/keys.ipynb") == ["[]"]
