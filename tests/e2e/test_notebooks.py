@@ -26,6 +26,7 @@ def person(tmp_path: Path) -> Iterator[Kennel]:
     kennel.run("stop")
 
 
+@pytest.mark.slow  # make test-notebooks runs it
 def test_the_exercise_runs_whole(person: Kennel) -> None:
     small = {"pretrained": "no", "picture_size": "64", "epochs": "2", "tuning_jobs": "2"}
     words = [word for name, value in small.items() for word in ("--param", f"{name}={value}")]
