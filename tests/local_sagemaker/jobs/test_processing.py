@@ -3,6 +3,7 @@ local_sagemaker.jobs.running_jobs, local_sagemaker.jobs.job_thread, local_sagema
 local_sagemaker.jobs.processing_jobs, local_sagemaker.jobs.processing_run and local_sagemaker.jobs.processing_state."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -55,7 +56,9 @@ def test_a_container_finds_all_that_it_is_promised(server: LocalServer) -> None:
     base = about["environment"]["SAGEMAKER_BASE_DIR"]
     assert config["ProcessingJobArn"] == job["ProcessingJobArn"] and config["Environment"]["say"] == "hello"
     assert config["ProcessingInputs"][0]["S3Input"]["LocalPath"] == f"{base}/processing/input/data/set"
-    assert about["arguments"] == ["--from", f"{base}/processing/input/data"] and about["nice"] == 0
+    assert about["arguments"] == ["--from", f"{base}/processing/input/data"] and about["nice"] == os.getpriority(
+        os.PRIO_PROCESS, 0
+    )
     assert about["environment"]["AWS_ENDPOINT_URL"] == server.url and about["environment"]["AWS_ACCESS_KEY_ID"]
     assert json.loads(text(server, "copied/config/resourceconfig.json"))["hosts"] == ["algo-1"]
     assert log_lines(server, "all-files", kind="ProcessingJobs") == ["hello"]

@@ -1,12 +1,15 @@
 """Handlers of TorchServe's and multi-model-server's kind behind the real program."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support import own_model
+from tests.support.train_jobs import wait_until
 
 CLASS = """
 class Answers:
@@ -23,8 +26,10 @@ class Answers:
         if b"one" in bodies:
             context.set_response_status(409, "conflict", bodies.index(b"one"))
         if b"slow" in bodies:
-            import time
-            time.sleep(0.5)
+            import os, time
+            open(os.environ["GO"] + ".begun", "w").close()
+            while not os.path.exists(os.environ["GO"]):
+                time.sleep(0.01)
         name = self.manifest.get("model", {}).get("modelName")
         return [{"body": body.decode(), "with": len(data), "name": name} for body in bodies]
 """
@@ -39,16 +44,25 @@ def answer(data, context):
 """
 
 
+def _clients(port: int) -> int:
+    """Connections of this process to a port."""
+    return sum(bool(one.raddr) and one.raddr.port == port for one in psutil.Process().net_connections("tcp"))
+
+
 @pytest.mark.parametrize("name", ["answers:Answers", "serve/contract.py", "contract"])
 def test_a_class_answers_a_batch(tmp_path: Path, name: str) -> None:
     """Whatever its module is called, by the name of one of ours, too."""
     file = f"{name.partition(':')[0].removesuffix('.py')}.py"
-    with own_model.serve(tmp_path / "ml", {f"code/{file}": CLASS}, KENNEL_HANDLER=name, KENNEL_BATCH=4) as server:
+    go, code = tmp_path / "go", {f"code/{file}": CLASS}
+    with own_model.serve(tmp_path / "ml", code, KENNEL_HANDLER=name, KENNEL_BATCH=4, GO=go) as server:
         with ThreadPoolExecutor(5) as pool:
-            first = pool.submit(server.invoke, b"slow", "a/b")
-            while not first.running():
-                pass
-            answers = [future.result() for future in [pool.submit(server.invoke, b"%d" % n, "a/b") for n in range(4)]]
+            pool.submit(server.invoke, b"slow", "a/b")
+            wait_until((tmp_path / "go.begun").exists)
+            futures = [pool.submit(server.invoke, b"%d" % n, "a/b") for n in range(4)]
+            wait_until(lambda: _clients(server.port) == 5)
+            time.sleep(0.5)  # what they have sent is read
+            go.touch()
+            answers = [future.result() for future in futures]
         assert [answer.json()["body"] for answer in answers] == ["0", "1", "2", "3"]
         assert max(answer.json()["with"] for answer in answers) > 1, "those that waited went together"
         assert server.invoke(b"one").status == 409
