@@ -12,9 +12,11 @@ from typing import Any
 
 from contract.process import end_with_parent
 from scripts.errors import LaunchError, RunError
+from scripts.foreground import end
 from scripts.output import Output
 
 _PROGRAM = Path(__file__).with_name("execute.py")
+_STOP = 20.0
 _SHOWN = 96
 """Letters of a cell's code in its line."""
 
@@ -65,9 +67,9 @@ def run(
                 outcome = _shown(notebook, (json.loads(line) for line in events), output)
             if outcome is None:  # it is ending by itself, and why is what it prints last
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(20)
+                    process.wait(_STOP)
         finally:
-            _ended(process)
+            end(process, _STOP)  # it ends its kernel and writes the copy first
         if outcome is not None:
             return outcome
         errors.seek(0)
@@ -88,17 +90,6 @@ def _check_place(copy: Path) -> None:
         raise LaunchError(f"--output {copy}: the executed copy cannot be written there: {error.strerror}") from None
     if copy.exists() and not copy.is_file():
         raise LaunchError(f"--output {copy}: this is no file; give the name of one")
-
-
-def _ended(process: "subprocess.Popen[bytes]") -> None:
-    """Waits for the program, which ends its kernel and writes the copy first; kills it when that takes too long."""
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _shown(notebook: Path, events: Iterator[dict[str, Any]], output: Output) -> Outcome | None:

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,7 +13,8 @@ from contract.process import end_with_parent
 from scripts.aws.calls import Call
 from scripts.cli.terminal import Terminal
 from scripts.cli.verb_config import NotebookConfig
-from scripts.errors import LaunchError, RunError
+from scripts.errors import RunError
+from scripts.foreground import check_port, end
 from scripts.notebooks import environment
 
 _START, _STOP = 90.0, 20.0
@@ -35,7 +35,7 @@ def plan(config: NotebookConfig) -> list[Call]:
 def run(config: NotebookConfig, output: Terminal) -> int:
     """Serve until Ctrl-C. Raises LaunchError where the port is taken or JupyterLab is missing."""
     python = environment.interpreter(config.python)
-    _check_port(config.port)
+    check_port(config.port)
     token = secrets.token_urlsafe(24)
     # Everybody on the machine may read a command line, and nobody else a variable.
     variables = environment.variables(config.settings, python) | {"JUPYTER_TOKEN": token}
@@ -59,12 +59,7 @@ def run(config: NotebookConfig, output: Terminal) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, _STOP)
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
@@ -79,12 +74,3 @@ def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     raise RunError(f"JupyterLab did not answer on port {port} within {_START:.0f} s")
-
-
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise LaunchError(f"port {port} is taken; --port another") from None

@@ -6,7 +6,6 @@ inference.py.
 
 import http.client
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from scripts.config import PROJECT, inherited_environment, pip_settings
 from scripts.errors import BrokenScript, LaunchError
 from scripts.files import model_code
 from scripts.files.model_folder import ModelFolder, Stamp
+from scripts.foreground import check_port, end
 
 _LOOK = 0.25
 """Seconds between two looks at the files."""
@@ -39,7 +39,7 @@ def plan(config: ServeLocalConfig) -> list[Call]:
 
 def run(config: ServeLocalConfig, output: Terminal) -> int:
     """Serve until Ctrl-C. Raises LaunchError where the port is taken, or the first model cannot be made."""
-    _check_port(config.port)
+    check_port(config.port)
     with _ended_in_order(), tempfile.TemporaryDirectory(prefix="kennel-serve-local-") as place:
         base = Path(place) / "ml"
         folder = ModelFolder(base / "model", config.model, config.code, _program_of(config))
@@ -137,21 +137,7 @@ def _program(config: ServeLocalConfig, base: Path) -> Iterator["subprocess.Popen
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise LaunchError(f"--port {port}: {error.strerror}; give another port") from None
+        end(process, _STOP)
 
 
 def _answers(port: int) -> bool:

@@ -33,7 +33,7 @@ def test_jupyterlab_answers_to_the_token_alone(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.listen()
-        assert f"port {port} is taken" in person.run("notebook", "--port", str(port), status=2).stderr
+        assert f"--port {port}: " in person.run("notebook", "--port", str(port), status=2).stderr
     process = person.start("notebook", "one & b.ipynb", "--port", str(port))
     line = next(line for line in iter(process.stdout.readline, "") if "http://" in line)
     link = re.search(r"http://127\.0\.0\.1:\d+/lab/tree/one%20%26%20b\.ipynb\?token=([\w-]+)", line)
