@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import plots, results
 from bench.machine import described
-from contract import gpus
+from contract.machine import gpus
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHES = (

@@ -23,8 +23,8 @@ from bench import results
 from bench.machine import described
 from bench.pictures import DATA, camera_sized, photographs, require
 from contract import manifest
-from contract.picture import open_picture
-from contract.preprocess import Preprocessing, crop_pixels
+from contract.pictures.picture import open_picture
+from contract.pictures.preprocess import Preprocessing, crop_pixels
 
 PACKAGES = ("simplejpeg==1.9.0", "opencv-python-headless==5.0.0.93")
 SPEC = Preprocessing()
@@ -102,7 +102,7 @@ def _times(bodies: list[bytes], rounds: int) -> dict[str, float]:
 
 def _answers(folder: Path, bodies: list[bytes]) -> dict[str, float]:
     """How many camera-sized pictures get another class, and the largest change of a logit, when they are decoded whole."""
-    from serve import engine
+    from serve.engines import engine
 
     model = manifest.verify(folder)
     spec, loaded = model.preprocessing, engine.load("openvino", folder, model, threads=1, gpu=None)

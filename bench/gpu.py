@@ -26,9 +26,10 @@ from bench import contenders, fine_tuning, peers, pictures, results
 from bench.contenders import over_http, served
 from bench.machine import described
 from bench.pictures import DATA
-from contract import cgroup, gpus, manifest
+from contract import manifest
+from contract.machine import cgroup, gpus
 from contract.precision import Precision
-from serve import engine_torch
+from serve.engines import torch as engine_torch
 from tests.support import artefact
 from tests.support.server import Server
 

@@ -32,7 +32,7 @@ from rich.table import Table
 
 from bench import results
 from bench.machine import described, free_port
-from contract import cgroup
+from contract.machine import cgroup
 from tests.support.local_server import LocalServer, ask, job_request, make_endpoint, wait_for_job
 
 BODY = base64.b64encode(os.urandom(45_000))[:45_000]

@@ -6,7 +6,7 @@ import platform
 import random
 import socket
 
-from contract import cgroup
+from contract.machine import cgroup
 
 
 def free_port() -> int:

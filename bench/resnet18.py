@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from contract import manifest
-from contract.picture import open_picture
+from contract.pictures.picture import open_picture
+from contract.pictures.preprocess import prepare
 from contract.precision import PRECISIONS, Precision
-from contract.preprocess import prepare
 from tests.support import artefact
 
 

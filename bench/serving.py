@@ -25,11 +25,13 @@ from bench.contenders import Contender, Row, cpu_seconds, first_answer, measured
 from bench.load import Load, run
 from bench.machine import described
 from bench.pictures import DATA
-from contract import cgroup, manifest
-from contract.picture import open_picture
+from contract import manifest
+from contract.machine import cgroup
+from contract.pictures.picture import open_picture
+from contract.pictures.preprocess import crop_pixels
 from contract.precision import PRECISIONS
-from contract.preprocess import crop_pixels
-from serve import engine, engine_openvino
+from serve.engines import engine
+from serve.engines import openvino as engine_openvino
 from tests.support.server import Server
 
 CONNECTIONS = (1, 4)

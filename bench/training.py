@@ -20,8 +20,8 @@ from torch import nn
 from bench import results
 from bench.machine import described
 from bench.pictures import DATA, require
-from contract import cgroup
-from contract.preprocess import Preprocessing
+from contract.machine import cgroup
+from contract.pictures.preprocess import Preprocessing
 from train.checkpoint import Checkpoints
 from train.config import Config, ProcessRank
 from train.data import cache

@@ -14,8 +14,8 @@ from typing import Any
 
 from contract.errors import ArtefactError
 from contract.files import write_whole
+from contract.pictures.preprocess import Preprocessing
 from contract.precision import GRAPHS, Precision
-from contract.preprocess import Preprocessing
 from contract.visible import NOT_UTF8, is_utf8, visible
 
 MANIFEST = "model.json"

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from contract import manifest, safetensors_header
+from contract import manifest
+from contract.weights import safetensors_header
 
 
 def verified(model: Path) -> dict[str, Any]:

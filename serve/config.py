@@ -12,14 +12,14 @@ from typing import TypeVar
 from sagemaker_inference import parameters
 from sagemaker_inference.content_types import JSON
 
-from contract import cgroup
-from contract.gpus import count as count_gpus
 from contract.layout import Layout
-from contract.nvml import Nvml
-from contract.picture_memory import MAX_DECODING_BYTES
+from contract.machine import cgroup
+from contract.machine.gpus import count as count_gpus
+from contract.machine.nvml import Nvml
+from contract.pictures.picture_memory import MAX_DECODING_BYTES
 from contract.precision import PRECISIONS
-from contract.script_mode import CACHE_VARIABLE, torch_home
-from serve.engine import AUTO
+from contract.script.script_mode import CACHE_VARIABLE, torch_home
+from serve.engines.engine import AUTO
 from serve.errors import ConfigError
 from serve.handler_choice import HandlerChoice, OwnCode, choose
 from serve.headers import OUTPUTS

@@ -6,16 +6,17 @@ It answers /ping from what the workers' sockets say at this moment and never dec
 import asyncio
 from collections.abc import Callable
 
-from serve import headers, http_rules
-from serve.client_connection import too_large
+from serve import headers
 from serve.config import Config
-from serve.dispatcher import Dispatcher
 from serve.errors import RequestError
-from serve.exchange import Exchange
+from serve.http import http_rules
+from serve.http.client_connection import too_large
+from serve.http.exchange import Exchange
+from serve.http.port import Port
 from serve.invocation import Invocation
-from serve.port import Port
-from serve.worker_deaths import WorkerDeaths
-from serve.workers import Workers
+from serve.workers.deaths import WorkerDeaths
+from serve.workers.dispatcher import Dispatcher
+from serve.workers.pool import Workers
 
 
 class Frontend(Port):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from contract.layout import DEFAULT_BASE, Layout
 from contract.manifest import MANIFEST
-from contract.script_mode import PROGRAM, SUBMIT_DIRECTORY, is_entry_point
+from contract.script.script_mode import PROGRAM, SUBMIT_DIRECTORY, is_entry_point
 from serve.errors import ConfigError
 
 CLASSIFIER, SCRIPT, HANDLER = "classifier", "script", "handler"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from sagemaker_inference.content_types import ANY, CSV, JSON, OCTET_STREAM
 
-from contract.picture import FORMATS
+from contract.pictures.picture import FORMATS
 from serve.errors import RequestError
 
 SNIFFED = "application/x-image"

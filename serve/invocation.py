@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from serve import log
 from serve.errors import RequestError
-from serve.exchange import Exchange
+from serve.http.exchange import Exchange
 
 _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 

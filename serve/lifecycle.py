@@ -15,7 +15,7 @@ from typing import Any
 from serve import log
 from serve.config import Config
 from serve.errors import RequestError, ServeError
-from serve.port import Port
+from serve.http.port import Port
 
 
 class StopSignals:

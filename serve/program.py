@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import ContractError
 from contract.layout import Layout
-from serve import artefact, descriptors, handler_choice, log, warmup
+from serve import artefact, descriptors, handler_choice, log
+from serve.classifier import warmup
 from serve.config import Config, child_environ, own_code_environ
 from serve.errors import ServeError
 from serve.frontend import Frontend

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from contract.errors import ContractError
-from contract.process import end_with_parent
-from serve import frame, log
+from contract.machine.process import end_with_parent
+from serve import log
 from serve.context import Context
 from serve.errors import ServeError
+from serve.workers import frame
 
 _PIECE = 1 << 18
 """Bytes read at a time: somewhat more than a Unix socket holds."""
@@ -57,7 +58,7 @@ def main() -> int:
 def _handler(properties: dict[str, Any]) -> Any:
     """Imported here, so that an import error is told to the frontend like any other."""
     if "program" not in properties:
-        from serve.handler import PictureClassifier
+        from serve.classifier.handler import PictureClassifier
 
         return PictureClassifier()
     from serve.handler_choice import SCRIPT
@@ -66,7 +67,7 @@ def _handler(properties: dict[str, Any]) -> Any:
     os.set_inheritable(properties["output"], False)
     os.chdir(properties["model_dir"])  # where a script looks for its files
     if properties["compat"]:
-        from contract import old_names
+        from contract.script import old_names
 
         old_names.main({})
     sys.path[:0] = [properties["code"], properties["model_dir"]]

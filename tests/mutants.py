@@ -41,15 +41,15 @@ def off_by_one(file: str, code: str, *tests: str) -> Fault:
 
 
 ARCHIVE = ("tests/contract/test_archive.py",)
-PICTURE = ("tests/contract/test_picture.py",)
+PICTURE = ("tests/contract/pictures/test_picture.py",)
 PAGES = ("tests/local_sagemaker/protocol/test_pages.py",)
 LOGS = ("tests/local_sagemaker/logs/test_cloudwatch_logs.py",)
 SIGNATURE = ("tests/local_sagemaker/protocol/test_signature.py",)
 VALIDATION = ("tests/local_sagemaker/protocol/test_validation.py",)
 S3 = ("tests/local_sagemaker/s3/test_s3.py", "-k", "part or list or bucket")
 TRAILERS = ("tests/local_sagemaker/s3/test_s3.py", "-k", "trailers")
-CONNECTION = ("tests/serve/test_client_connection.py",)
-DISPATCHER = ("tests/serve/test_dispatcher.py",)
+CONNECTION = ("tests/serve/http/test_client_connection.py",)
+DISPATCHER = ("tests/serve/workers/test_dispatcher.py",)
 
 FAULTS = (
     off_by_one("contract/archive.py", "if count > limits.members:", *ARCHIVE),
@@ -80,17 +80,21 @@ FAULTS = (
     off_by_one("local_sagemaker/protocol/validation.py", "length > most:", *VALIDATION),
     off_by_one("local_sagemaker/protocol/validation.py", "value > most:", *VALIDATION),
     off_by_one("local_sagemaker/storage/multipart_uploads.py", "if part.size < LEAST_PART:", *S3),
-    off_by_one("serve/client_connection.py", "if over > 0:", *CONNECTION),
-    off_by_one("serve/client_connection.py", "self._in_head and self._head_size > HEAD_LIMIT:", *CONNECTION),
-    off_by_one("serve/client_connection.py", "self._header_size + len(exchange.target) > HEAD_LIMIT:", *CONNECTION),
-    off_by_one("serve/client_connection.py", "len(exchange.body) + len(data) > self._config.body_limit:", *CONNECTION),
-    off_by_one("serve/dispatcher.py", "len(self._waiting) + len(self._in_hand()) >= self._limit:", *DISPATCHER),
+    off_by_one("serve/http/client_connection.py", "if over > 0:", *CONNECTION),
+    off_by_one("serve/http/client_connection.py", "self._in_head and self._head_size > HEAD_LIMIT:", *CONNECTION),
+    off_by_one("serve/http/client_connection.py", "self._header_size + len(exchange.target) > HEAD_LIMIT:", *CONNECTION),
+    off_by_one("serve/http/client_connection.py", "len(exchange.body) + len(data) > self._config.body_limit:", *CONNECTION),
+    off_by_one("serve/workers/dispatcher.py", "len(self._waiting) + len(self._in_hand()) >= self._limit:", *DISPATCHER),
     off_by_one("serve/frontend.py", "if int(length) > limit:", "tests/serve/test_frontend.py"),
-    off_by_one("serve/port.py", "self._held + size > self.config.upload_budget:", "tests/serve/test_frontend.py"),
+    off_by_one("serve/http/port.py", "self._held + size > self.config.upload_budget:", "tests/serve/test_frontend.py"),
     off_by_one(
-        "contract/safetensors_header.py", "length > min(HEADER_LIMIT, size - 8)", "tests/contract/test_safetensors_header.py"
+        "contract/weights/safetensors_header.py",
+        "length > min(HEADER_LIMIT, size - 8)",
+        "tests/contract/weights/test_safetensors_header.py",
     ),
-    off_by_one("serve/json_body.py", '(b",", b"[", b"{")) > _STRUCTURE_LIMIT:', "tests/serve/test_json_body.py"),
+    off_by_one(
+        "serve/classifier/json_body.py", '(b",", b"[", b"{")) > _STRUCTURE_LIMIT:', "tests/serve/classifier/test_json_body.py"
+    ),
 )
 
 

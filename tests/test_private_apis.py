@@ -109,7 +109,7 @@ def test_openvino_takes_a_trace_and_nncf_says_nothing_home() -> None:
 
 
 def test_pillow_tells_whether_it_may_be_written_to_and_decodes_smaller() -> None:
-    """contract/picture.py."""
+    """contract/pictures/picture.py."""
     picture = Image.new("RGB", (8, 8))
     assert picture.readonly == 0 and callable(picture.draft) and isinstance(picture.info, dict)
 

@@ -32,9 +32,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 """What each room may import beside the standard library and itself."""
 
 FLOORS: dict[str, list[set[str]]] = {
-    "contract": [],
+    "contract": [{"pictures", "weights", "machine", "script"}],
     "train": [{"model"}, {"data", "profiling"}, {"export"}, {"salvage", "script"}],
-    "serve": [{"own"}, {"multi"}],
+    "serve": [{"engines"}, {"workers"}, {"own", "classifier", "http"}, {"multi"}],
     "rules": [{"reading"}, {"checks"}, {"report"}],
     "scripts": [{"drawing", "files"}, {"aws"}, {"images", "notebooks"}, {"cli"}, {"verbs"}],
     "local_sagemaker": [

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contract import gpus
 from contract.layout import DEFAULT_BASE, FAILURE_LIMIT, Layout
-from contract.script_mode import CACHE_VARIABLE
+from contract.machine import gpus
+from contract.script.script_mode import CACHE_VARIABLE
 from train.errors import ConfigError
 from train.hyperparameter_types import architecture, auto, choice, number, whole
 

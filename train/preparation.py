@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from contract import cgroup
+from contract.machine import cgroup
 from contract.manifest import digest
-from contract.preprocess import Preprocessing
+from contract.pictures.preprocess import Preprocessing
 from contract.splits import SPLITS, TRAIN
 from train import config
 from train.config import Job

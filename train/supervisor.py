@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from contract import cgroup, process
+from contract.machine import cgroup, process
 from train.config import Job
 from train.errors import HostError
 from train.failure import Failure

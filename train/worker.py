@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from contract import process
+from contract.machine import process
 from contract.splits import SPLITS, TEST, VALIDATION
 from train import config, output_files, preparation
 from train.checkpoint import Checkpoints

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contract import output_data
-from contract.script_mode import PROGRAM
+from contract.script.script_mode import PROGRAM
 from contract.splits import TEST, VALIDATION
 from rules.errors import SourceError
 from rules.reading.archive import InMemory, members

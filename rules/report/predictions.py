@@ -136,7 +136,7 @@ def thumbnail(body: bytes) -> str:
     from PIL import Image
 
     from contract.errors import PictureError, PictureTooLargeError
-    from contract.picture import open_picture
+    from contract.pictures.picture import open_picture
 
     if len(body) > BYTES:
         return f"over {BYTES >> 20} MB"

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from contract.script_mode import PROGRAM
+from contract.script.script_mode import PROGRAM
 from scripts.aws.api import Target, is_taken
 from scripts.aws.calls import Call
 from scripts.aws.job_config import JobConfig

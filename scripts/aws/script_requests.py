@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from contract.script_mode import PROGRAM, SOURCE_ARCHIVE, SUBMIT_DIRECTORY
+from contract.script.script_mode import PROGRAM, SOURCE_ARCHIVE, SUBMIT_DIRECTORY
 from scripts.aws import uploads
 from scripts.aws.api import Target
 from scripts.aws.api_requests import create_training_job, create_tuning_job

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from contract.script_mode import CACHE_VARIABLE
+from contract.script.script_mode import CACHE_VARIABLE
 from scripts.aws.defaults import programs
 from scripts.aws.server_options import ServerOptions
 from scripts.aws.settings import Settings, kennel_command

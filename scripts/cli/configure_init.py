@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from contract.reason import first_line
-from contract.script_mode import is_entry_point
+from contract.script.script_mode import is_entry_point
 from scripts.aws.settings import FILE
 from scripts.cli.validation import ParsedCommand
 from scripts.cli.verb_config import CODE, InitConfig

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import weights_file
 from contract.splits import FOLDERS
+from contract.weights import weights_file
 from scripts.aws import secrets
 from scripts.aws.settings import Settings
 from scripts.errors import LaunchError

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from contract.files import replacing
-from contract.script_mode import torch_home
+from contract.script.script_mode import torch_home
 
 _URL = re.compile(r"https://download\.pytorch\.org/models/([A-Za-z0-9_.-]+-[0-9a-f]{8}\.pth)")
 

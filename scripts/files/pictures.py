@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from contract.errors import PictureError
-from contract.picture import open_picture
-from contract.picture_listing import CONTENT_TYPES, is_hidden
+from contract.pictures.picture import open_picture
+from contract.pictures.picture_listing import CONTENT_TYPES, is_hidden
 from scripts.errors import LaunchError
 
 REQUEST_LIMIT = 6 * 1024 * 1024

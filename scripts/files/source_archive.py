@@ -15,7 +15,7 @@ from pathlib import Path
 from contract.archive import plain_name
 from contract.errors import ArchiveError
 from contract.reason import first_line
-from contract.script_mode import is_entry_point
+from contract.script.script_mode import is_entry_point
 from scripts.errors import BrokenScript, LaunchError
 from scripts.files.plain_files import plain_files
 

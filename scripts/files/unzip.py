@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from contract.archive import plain_name
 from contract.errors import ArchiveError
-from contract.picture_listing import CONTENT_TYPES, is_hidden
+from contract.pictures.picture_listing import CONTENT_TYPES, is_hidden
 from contract.splits import FOLDERS
 from contract.visible import NOT_UTF8
 from scripts.errors import LaunchError

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contract.process import end_with_parent
+from contract.machine.process import end_with_parent
 from scripts.errors import LaunchError, RunError
 from scripts.foreground import end
 from scripts.output import Output

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from contract.picture_listing import Listing, listing
+from contract.pictures.picture_listing import Listing, listing
 from contract.splits import TRAIN
 from scripts.aws import uploads
 from scripts.aws.api import Target, connect

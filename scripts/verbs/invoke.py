@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from contract.picture_listing import CONTENT_TYPES
+from contract.pictures.picture_listing import CONTENT_TYPES
 from scripts.aws.api import connect
 from scripts.aws.calls import Call
 from scripts.aws.invocation import Answer, ask_all, request

@@ -9,7 +9,7 @@ import urllib.request
 import webbrowser
 from urllib.parse import quote
 
-from contract.process import end_with_parent
+from contract.machine.process import end_with_parent
 from scripts.aws.calls import Call
 from scripts.cli.terminal import Terminal
 from scripts.cli.verb_config import NotebookConfig

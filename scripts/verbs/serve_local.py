@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contract.process import end_with_parent
-from contract.script_mode import CACHE_VARIABLE, PROGRAM
+from contract.machine.process import end_with_parent
+from contract.script.script_mode import CACHE_VARIABLE, PROGRAM
 from scripts.aws.calls import Call
 from scripts.cli.terminal import Terminal
 from scripts.cli.verb_config import ServeLocalConfig

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contract.script_mode import PROGRAM
+from contract.script.script_mode import PROGRAM
 from scripts.aws import idempotent, logs, nearest_line, rule_status, script_requests, waiting
 from scripts.aws.api import Target, connect
 from scripts.aws.calls import Call

@@ -4,8 +4,8 @@ import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from contract import weights_file
 from contract.manifest import digest
+from contract.weights import weights_file
 from scripts.aws import uploads
 from scripts.aws.api import Target, connect
 from scripts.aws.calls import Call

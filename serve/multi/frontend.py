@@ -10,15 +10,16 @@ from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from serve import http_rules, log
-from serve.client_connection import too_large
+from serve import log
 from serve.config import Config
 from serve.errors import RequestError
-from serve.exchange import Exchange
+from serve.http import http_rules
+from serve.http.client_connection import too_large
+from serve.http.exchange import Exchange
+from serve.http.port import Port
 from serve.invocation import Invocation
 from serve.multi.model import Model
 from serve.multi.models import Models
-from serve.port import Port
 
 _LOAD_LIMIT = 65_536
 """Bytes of a body that asks for a model to be loaded."""

@@ -7,9 +7,9 @@ import os
 import threading
 from pathlib import Path
 
-from contract import cgroup
-from contract.picture_memory import MAX_DECODING_BYTES
-from contract.process import children
+from contract.machine import cgroup
+from contract.machine.process import children
+from contract.pictures.picture_memory import MAX_DECODING_BYTES
 
 _MIB = 1 << 20
 _CLASSIFIER_BYTES, _CLASSIFIER_TIMES = 40 * _MIB, 1

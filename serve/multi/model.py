@@ -11,11 +11,11 @@ from contract.errors import ContractError
 from contract.layout import Layout
 from serve import artefact, handler_choice, headers, log
 from serve.config import Config, child_environ
-from serve.dispatcher import Dispatcher
 from serve.errors import RequestError, ServeError
 from serve.invocation import Invocation
-from serve.worker_deaths import OUT_OF_MEMORY, WorkerDeaths
-from serve.workers import Workers
+from serve.workers.deaths import OUT_OF_MEMORY, WorkerDeaths
+from serve.workers.dispatcher import Dispatcher
+from serve.workers.pool import Workers
 
 _UNLOADED = RequestError(503, "ModelUnloaded", "the model was unloaded before it answered", retry_after=1)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from serve.errors import RequestError
-from serve.own import answer as own_answer
 from serve.own import failure as own_failure
 from serve.own import module_names
 from serve.own.context import OwnContext
 from serve.own.script_handler import NAME, error_fields
+from serve.workers import answer as own_answer
 
 Handle = Callable[[list[dict[str, Any]], Any], Any]
 

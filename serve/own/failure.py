@@ -12,9 +12,10 @@ from types import TracebackType
 from sagemaker_inference.errors import BaseInferenceToolkitError, UnsupportedFormatError
 
 from contract.reason import first_line
-from serve import engine, log
+from serve import log
+from serve.engines import engine
 from serve.errors import RequestError, ServeError
-from serve.own.answer import STATUSES
+from serve.workers.answer import STATUSES
 
 _MESSAGE = 500
 """Characters of a message that is the person's own."""

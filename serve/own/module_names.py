@@ -5,7 +5,7 @@ from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
 
-from contract.script_mode import PACKAGES
+from contract.script.script_mode import PACKAGES
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 

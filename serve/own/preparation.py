@@ -17,11 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import archive, package_layer
+from contract import archive
 from contract.errors import ArchiveError
 from contract.layout import DEFAULT_BASE, Layout
-from contract.package_layer import REQUIREMENTS
 from contract.reason import first_line
+from contract.script import package_layer
+from contract.script.package_layer import REQUIREMENTS
 from serve import log
 from serve.errors import ServeError
 from serve.handler_choice import SCRIPT, HandlerChoice, OwnCode, no_program

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from contract.layout import Layout
-from contract.process import end_with_parent
-from serve import frame
+from contract.machine.process import end_with_parent
 from serve.config import child_environ
 from serve.errors import ServeError
 from serve.handler_choice import HandlerChoice, OwnCode
 from serve.own.preparation import Preparation
+from serve.workers import frame
 
 
 def main() -> int:

@@ -12,10 +12,10 @@ from sagemaker_inference.transformer import Transformer
 from sagemaker_inference.utils import retrieve_content_type_header
 
 from serve.errors import RequestError
-from serve.own import answer as own_answer
 from serve.own import failure as own_failure
 from serve.own import module_names
 from serve.own.context import OwnContext
+from serve.workers import answer as own_answer
 
 NAME = "own code"
 """What a worker says that it computes in."""

@@ -15,7 +15,7 @@ import torch
 
 from bench import plots
 from bench.__main__ import BENCHES
-from contract import gpus
+from contract.machine import gpus
 from train.model.precision import cpu_computes_bfloat16
 
 ROOT = Path(__file__).resolve().parent.parent.parent

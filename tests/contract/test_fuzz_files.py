@@ -16,10 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from contract import archive, manifest, pickle_tree, safetensors_header, weights_file
+from contract import archive, manifest
 from contract.archive import Limits
 from contract.errors import ArchiveError, ArtefactError, PickleError, PictureError, SafetensorsError
-from contract.picture import FORMATS, open_picture
+from contract.pictures.picture import FORMATS, open_picture
+from contract.weights import pickle_tree, safetensors_header, weights_file
 from tests.support.fuzzing import MIB, bounded, fuzzed, json_values, mutated, peak
 
 SMALL = Limits(members=50, bytes=1 << 20)

@@ -8,8 +8,8 @@ import pytest
 from contract import manifest
 from contract.errors import ArtefactError
 from contract.manifest import Manifest
+from contract.pictures.preprocess import Preprocessing
 from contract.precision import Precision
-from contract.preprocess import Preprocessing
 
 
 @pytest.fixture()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from contract.preprocess import Preprocessing
+from contract.pictures.preprocess import Preprocessing
 from tests.support.train_jobs import CLASSES, Container, nursery
 from train.data.loader import Loader
 from train.data.pictures import collect

@@ -5,8 +5,8 @@ import threading
 import time
 from pathlib import Path
 
-from contract.preprocess import Preprocessing
-from tests.contract.test_picture import many_scans
+from contract.pictures.preprocess import Preprocessing
+from tests.contract.pictures.test_picture import many_scans
 from tests.support import artefact
 from tests.support.server import Server
 from tests.support.train_jobs import draw

@@ -10,9 +10,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from contract.picture_memory import MAX_DECODING_BYTES
-from contract.preprocess import Preprocessing
-from tests.contract.test_picture import column, scan_by_scan
+from contract.pictures.picture_memory import MAX_DECODING_BYTES
+from contract.pictures.preprocess import Preprocessing
+from tests.contract.pictures.test_picture import column, scan_by_scan
 from tests.support import artefact
 from tests.support.containers import ServeContainer
 from tests.support.server import Answer, Server

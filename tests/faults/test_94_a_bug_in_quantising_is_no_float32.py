@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from nncf import errors
 
+from contract.pictures.preprocess import Preprocessing
 from contract.precision import Precision
-from contract.preprocess import Preprocessing
 from tests.train.export.test_quantize import Noise, _choose, network
 from train.errors import LoaderError
 from train.export.quantize import Samples

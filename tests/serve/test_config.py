@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from contract import cgroup, gpus
-from contract.picture_memory import MAX_DECODING_BYTES
+from contract.machine import cgroup, gpus
+from contract.pictures.picture_memory import MAX_DECODING_BYTES
 from serve import config
 from serve.errors import ConfigError
-from tests.contract import test_nvml
+from tests.contract.machine import test_nvml
 from tests.support import own_model
 from tests.support.server import ROOT
 

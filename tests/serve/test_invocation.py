@@ -3,7 +3,7 @@
 import pytest
 
 from serve.errors import RequestError
-from serve.exchange import Exchange
+from serve.http.exchange import Exchange
 from serve.invocation import Invocation
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from serve import frame
+from serve.workers import frame
 from tests.support import artefact
 
 ROOT = Path(__file__).resolve().parents[2]

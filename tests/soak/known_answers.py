@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from contract import manifest
 from contract.label import label
-from contract.picture import FORMATS, open_picture
-from contract.preprocess import prepare
+from contract.pictures.picture import FORMATS, open_picture
+from contract.pictures.preprocess import prepare
 from tests.support import drawn_dogs
 
 ROUNDING = 1e-3

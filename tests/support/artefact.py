@@ -14,8 +14,8 @@ import numpy as np
 
 from contract import manifest
 from contract.manifest import Manifest
+from contract.pictures.preprocess import Preprocessing, normalise
 from contract.precision import GRAPHS, PRECISIONS, Precision
-from contract.preprocess import Preprocessing, normalise
 
 SMALL_CLASSES = ("001.Affenpinscher", "016.Beagle", "076.Golden_retriever", "115.Papillon", "133.Yorkshire_terrier")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from contract.preprocess import Preprocessing
+from contract.pictures.preprocess import Preprocessing
 from tests.support.train_jobs import draw
 from train.checkpoint import Checkpoints
 from train.config import Config, ProcessRank

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from contract import manifest, metrics
-from contract.picture import open_picture
-from contract.preprocess import prepare
+from contract.pictures.picture import open_picture
+from contract.pictures.preprocess import prepare
 from tests.support.processes import alive
 from tests.support.train_jobs import WHOLE, Container, Ended, ended, nursery, wait_until
 

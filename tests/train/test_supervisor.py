@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contract import cgroup
+from contract.machine import cgroup
 from train import supervisor
 from train.config import Config, Job
 

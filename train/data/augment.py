@@ -1,7 +1,7 @@
 """Augmentation of a training picture: a crop of random place, size and shape, scaled to the input size and perhaps mirrored.
 
 Each sample draws from a generator of its own, seeded by (seed, epoch, index), so what comes out depends neither on which
-process decodes it nor on where a job was resumed. Evaluation and serving use contract.preprocess, never this.
+process decodes it nor on where a job was resumed. Evaluation and serving use contract.pictures.preprocess, never this.
 """
 
 import math

@@ -21,7 +21,7 @@ from torch import nn
 from contract.errors import ArtefactError
 from contract.files import replacing, write_whole
 from contract.manifest import digest
-from contract.preprocess import Preprocessing
+from contract.pictures.preprocess import Preprocessing
 from contract.reason import first_line
 from contract.splits import TRAIN, VALIDATION
 from train.config import Config

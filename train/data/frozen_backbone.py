@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from contract.manifest import digest
-from contract.preprocess import Preprocessing
+from contract.pictures.preprocess import Preprocessing
 from contract.splits import SPLITS, TRAIN
 from train.config import Config
 from train.data import features

@@ -2,7 +2,7 @@
 
 import torch
 
-from contract.preprocess import Preprocessing, affine
+from contract.pictures.preprocess import Preprocessing, affine
 from train.data.loader import Batch
 
 

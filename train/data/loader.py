@@ -14,8 +14,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from contract.errors import PictureError
-from contract.picture import open_picture
-from contract.preprocess import Preprocessing, crop_pixels
+from contract.pictures.picture import open_picture
+from contract.pictures.preprocess import Preprocessing, crop_pixels
 from contract.reason import first_line
 from train.data import shared_memory
 from train.data.augment import augmented

@@ -1,14 +1,14 @@
 """The pictures of the input channels and their classes, listed. Opens none of them, and imports no torch.
 
 A channel holds one folder per class. The classes are the sorted folder names of `train`, so their order depends on names
-only; the other channels may lack classes but not have others. `contract.picture_listing` says which files are pictures.
+only; the other channels may lack classes but not have others. `contract.pictures.picture_listing` says which files are pictures.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.picture_listing import class_folders, listing
+from contract.pictures.picture_listing import class_folders, listing
 from contract.splits import SPLITS, TRAIN
 from contract.visible import visible
 from train.errors import DataError

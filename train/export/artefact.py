@@ -20,8 +20,8 @@ from torch import nn
 
 from contract import manifest
 from contract.manifest import MANIFEST, WEIGHTS, Manifest
+from contract.pictures.preprocess import Preprocessing
 from contract.precision import GRAPHS, Precision
-from contract.preprocess import Preprocessing
 from train.errors import ExportError
 from train.export import quantize
 from train.export.quantize import Samples

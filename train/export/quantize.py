@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import openvino
 
-from contract import cgroup, precision
+from contract import precision
+from contract.machine import cgroup
+from contract.pictures.preprocess import Preprocessing, normalise
 from contract.precision import GRAPHS, Precision
-from contract.preprocess import Preprocessing, normalise
 from train.data.loader import Batch, Loader, as_loader_error
 from train.report import Report
 

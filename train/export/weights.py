@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from contract import manifest
 from contract.manifest import WEIGHTS, Manifest
-from contract.preprocess import Preprocessing
+from contract.pictures.preprocess import Preprocessing
 
 
 def export(

@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from contract import weights_file
 from contract.manifest import digest
 from contract.reason import first_line
+from contract.weights import weights_file
 from train.errors import PretrainedError
 from train.model.network import AUXILIARY
 

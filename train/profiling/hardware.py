@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import torch
 
-from contract import cgroup
 from contract.files import write_whole
+from contract.machine import cgroup
 from contract.output_data import MACHINE
 
 _SIDE = {"cpu": 512, "cuda": 8192}

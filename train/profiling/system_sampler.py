@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from contract import cgroup
-from contract.nvml import Nvml, Reading
+from contract.machine import cgroup
+from contract.machine.nvml import Nvml, Reading
 
 ROTATE_SECONDS = 60
 Row = tuple[str, str, str, float]

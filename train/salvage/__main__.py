@@ -1,6 +1,6 @@
 """`python -m train.salvage OLD.pth` makes an artefact that serves from a network that was pickled whole, hooks and all.
 
-Nothing in the file is run (contract.pickle_tree). Options give what it does not hold: the classes' names, the pictures' size.
+Nothing in the file is run (contract.weights). Options give what it does not hold: the classes' names, the pictures' size.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import torch
 from contract import archive
 from contract.errors import ContractError
 from contract.manifest import digest
-from contract.picture_listing import class_folders
-from contract.preprocess import Preprocessing
+from contract.pictures.picture_listing import class_folders
+from contract.pictures.preprocess import Preprocessing
 from contract.visible import NOT_UTF8, is_utf8, visible
 from train import config, hyperparameter_types
 from train.errors import ConfigError, SalvageError, TrainError

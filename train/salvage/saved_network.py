@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract.pickle_tree import Name, Reference, Stub
+from contract.weights.pickle_tree import Name, Reference, Stub
 from train.errors import SalvageError
 from train.salvage.torch_file import Tensor, TorchFile
 

@@ -14,10 +14,10 @@ from typing import Any, BinaryIO
 
 import torch
 
-from contract import pickle_tree
 from contract.errors import PickleError
-from contract.pickle_tree import Name, Reference, Stub
 from contract.reason import first_line
+from contract.weights import pickle_tree
+from contract.weights.pickle_tree import Name, Reference, Stub
 from train.errors import SalvageError
 
 LARGEST = 4 << 30

@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from contract import opt_ml, package_layer
 from contract.layout import DEFAULT_BASE, Layout
+from contract.script import opt_ml, package_layer
 from train import config, supervisor
 from train.errors import ConfigError
 from train.failure import Failure

@@ -8,8 +8,8 @@ import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from contract import package_layer
-from contract.package_layer import REQUIREMENTS
+from contract.script import package_layer
+from contract.script.package_layer import REQUIREMENTS
 from train.failure import Failure
 from train.script import script_failure
 from train.script.script_job import ScriptJob

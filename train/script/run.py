@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from contract import opt_ml
 from contract.layout import DEFAULT_BASE, Layout
 from contract.reason import first_line
+from contract.script import opt_ml
 from train import config, supervisor
 from train.errors import ConfigError
 from train.failure import Failure

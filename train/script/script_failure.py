@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from contract import cgroup, process
+from contract.machine import cgroup, process
 from contract.reason import shortened
 from train.failure import Failure, scrubbed
 from train.supervisor import STOP_LIMIT, Ended

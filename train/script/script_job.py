@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import gpus
 from contract.layout import Layout
-from contract.script_mode import PROGRAM, is_entry_point, torch_home
+from contract.machine import gpus
+from contract.script.script_mode import PROGRAM, is_entry_point, torch_home
 from train import config
 from train.errors import ConfigError
 from train.script import mpirun

@@ -8,7 +8,7 @@ from contract import archive
 from contract.errors import ArchiveError
 from contract.layout import Layout
 from contract.reason import first_line
-from contract.script_mode import SOURCE_ARCHIVE, SUBMIT_DIRECTORY
+from contract.script.script_mode import SOURCE_ARCHIVE, SUBMIT_DIRECTORY
 from train import config
 from train.errors import SourceError
 from train.script.script_job import ScriptJob

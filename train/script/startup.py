@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from contract import old_names
 from contract.layout import Layout
-from contract.script_mode import PACKAGES
+from contract.script import old_names
+from contract.script.script_mode import PACKAGES
 from train.profiling import profile_settings
 
 _PROJECT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import pytest
 
 from serve.config import Config
 from serve.errors import RequestError, ServeError
-from serve.exchange import Exchange
+from serve.http.exchange import Exchange
 from serve.invocation import Invocation
 from serve.multi.model import Model
 from tests.support import artefact, own_model

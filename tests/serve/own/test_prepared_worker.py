@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serve import frame
+from serve.workers import frame
 from tests.support import own_model
 from tests.support.server import ROOT
 

@@ -69,7 +69,7 @@ def test_errors_keep_their_status_and_the_traceback_is_in_the_log(
     told = answer.json()
     assert (answer.status, told["code"]) == (status, code) and words in told["message"] and len(answer.body) < 400
     event = transform.event("handler_failed", request_ids=[told["request_id"]])
-    assert "own/answer.py" in event["traceback"] or "inference.py" in event["traceback"]
+    assert "workers/answer.py" in event["traceback"] or "inference.py" in event["traceback"]
     assert transform.invoke(b"ab", "a/b").status == 200
 
 

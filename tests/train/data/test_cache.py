@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from contract.picture import open_picture
-from contract.preprocess import Preprocessing
+from contract.pictures.picture import open_picture
+from contract.pictures.preprocess import Preprocessing
 from tests.support.train_jobs import draw
 from train.data import cache
 from train.data.cache import Cache

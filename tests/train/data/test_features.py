@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from contract.manifest import digest
-from contract.preprocess import Preprocessing
+from contract.pictures.preprocess import Preprocessing
 from train.config import Config
 from train.data import features
 from train.data.features import MARKER, NETWORK, VALUES, FeatureLoader, Features

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from contract import manifest, metrics
 from contract.layout import Layout
-from contract.picture import open_picture
-from contract.preprocess import prepare
+from contract.pictures.picture import open_picture
+from contract.pictures.preprocess import prepare
 from tests.support.train_jobs import Container, Ended, ended, nursery, wait_until
 from train.data import features
 from train.data.features import MARKER, VALUES

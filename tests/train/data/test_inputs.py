@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from contract.preprocess import Preprocessing, normalise
+from contract.pictures.preprocess import Preprocessing, normalise
 from train.data.inputs import Inputs
 from train.data.loader import Batch
 

@@ -8,8 +8,8 @@ import psutil
 import pytest
 import torch
 
-from contract.picture import open_picture
-from contract.preprocess import Preprocessing, affine, prepare
+from contract.pictures.picture import open_picture
+from contract.pictures.preprocess import Preprocessing, affine, prepare
 from tests.support.train_jobs import draw
 from train.data.loader import Loader
 from train.data.pictures import Collection, collect

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.preprocess import Preprocessing
+from contract.pictures.preprocess import Preprocessing
 from tests.support.train_jobs import draw
 from train.config import ProcessRank
 from train.data import picture_check

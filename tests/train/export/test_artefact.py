@@ -11,7 +11,7 @@ import torch
 
 from contract import manifest
 from contract.errors import ArtefactError
-from contract.preprocess import Preprocessing
+from contract.pictures.preprocess import Preprocessing
 from train.errors import ExportError
 from train.export.artefact import _compare, _converted, export
 from train.model import network

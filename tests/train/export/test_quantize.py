@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from contract import manifest
+from contract.pictures.preprocess import Preprocessing
 from contract.precision import Precision
-from contract.preprocess import Preprocessing
-from serve import engine
+from serve.engines import engine
 from tests.support.train_jobs import Container, draw, nursery
 from train.data.loader import Loader
 from train.data.pictures import collect

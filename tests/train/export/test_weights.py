@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from contract import manifest
-from contract.preprocess import Preprocessing
+from contract.pictures.preprocess import Preprocessing
 from train.export import weights
 
 

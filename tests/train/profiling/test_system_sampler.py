@@ -13,7 +13,7 @@ from pathlib import Path
 from smdebug.profiler.analysis.utils.profiler_data_to_pandas import PandasFrame
 from smdebug.profiler.system_metrics_reader import LocalSystemMetricsReader
 
-from contract.nvml import Reading
+from contract.machine.nvml import Reading
 from tests.support.train_jobs import ROOT, wait_until
 from train.profiling.profile_settings import ProfileSettings
 from train.profiling.system_sampler import Lines, Row, Sampler

@@ -77,7 +77,8 @@ def test_a_hooked_network_is_recovered_bit_for_bit_where_smdebug_cannot_be_impor
 
 
 def test_what_serves_it_answers_as_the_original_did(hooked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from serve import engine_openvino, engine_torch
+    from serve.engines import openvino as engine_openvino
+    from serve.engines import torch as engine_torch
 
     salvage(capsys, hooked / "hooked.pth", "--out", tmp_path / "model.tar.gz", "--picture-size", 64)
     folder = unpacked(tmp_path / "model.tar.gz", tmp_path / "model")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.script_mode import PACKAGES
+from contract.script.script_mode import PACKAGES
 from tests.support.script_jobs import ScriptContainer
 from train.script.startup import COMPAT
 

@@ -1,0 +1,1 @@
+"""A file of weights, looked at without running what is in it."""
