@@ -8,7 +8,7 @@ from pathlib import Path
 from setuptools import setup
 
 DOCKER = Path(__file__).resolve().parent / "docker"
-EXTRAS = {"train": "train.in", "serve": "serve-cpu.in", "serve-gpu": "serve-gpu.in", "rules": "rules.in"}
+EXTRAS = {"train": "train.in", "serve": "serve-cpu.in", "serve-torch": "serve-torch.in", "rules": "rules.in"}
 
 
 def requirements(name: str, versions: dict[str, str]) -> Iterator[str]:

@@ -31,7 +31,7 @@ from tests.support.containers import ServeContainer
 from tests.support.local_server import LocalServer
 
 ROOT = Path(__file__).resolve().parent.parent
-IMAGES = ("train", "serve-cpu", "serve-gpu", "rules")
+IMAGES = ("train", "serve-cpu", "serve-torch", "rules")
 CHANGED = {"train": "train/model/network.py", "serve-cpu": "serve/formats.py"}
 """An image to the file that is changed for it."""
 TARGETS = {"serve-cpu MB": 700.0, "first answer s": 4.0, "rebuild s": 5.0, "push MB": 1.0}

@@ -16,7 +16,7 @@ print(versions["python"], versions["platform"])
 PYTHON
 )
 READ
-for name in dev torch train serve-cpu serve-gpu rules build source notebook compat-cli compat-sdk-v2 compat-sdk-v3; do
+for name in dev torch train serve-cpu serve-torch rules build source notebook compat-cli compat-sdk-v2 compat-sdk-v3; do
     set -- --no-emit-index-url --no-header --no-annotate --generate-hashes
     [ "$name" = dev ] || set -- "$@" --python-platform "$platform"
     case $name in

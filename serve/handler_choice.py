@@ -54,7 +54,7 @@ def choose(layout: Layout, environ: Mapping[str, str]) -> HandlerChoice:
     Raises ConfigError for a variable or manifest that names no code, or code that is not there.
     """
     asked = environ.get(_SUBMIT_DIRECTORY)
-    source = _remapped(asked or str(layout.model / "code"), layout)
+    source = _remapped(asked, layout) if asked else str(layout.model / "code")
     is_fetched = source.startswith("s3://")
     if asked and not is_fetched and not Path(source).exists():
         beside = Path(source).parent

@@ -105,7 +105,7 @@ def base_image(engine: docker.DockerClient) -> str:
 
 @pytest.fixture(scope="session")
 def built_images(engine: docker.DockerClient) -> Mapping[str, str]:
-    """The image ID of each of our images (train, serve-cpu, serve-gpu, rules), of the code as it is now.
+    """The image ID of each of our images (train, serve-cpu, serve-torch, rules), of the code as it is now.
 
     `kennel build` makes them: what is in the engine's build cache takes it seconds, what is not takes minutes.
     """

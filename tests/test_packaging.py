@@ -20,7 +20,7 @@ OUTSIDE = {"tests", "bench", "docs", "docker", "notebooks", ".ci"}
 """Folders that are neither installed nor run in an image."""
 FILES = project_files()
 ROOMS = sorted({name.partition("/")[0] for name in FILES if name.count("/")} - OUTSIDE)
-IMAGES = {"train": "train", "serve-cpu": "serve", "serve-gpu": "serve", "rules": "rules"}
+IMAGES = {"train": "train", "serve-cpu": "serve", "serve-torch": "serve", "rules": "rules"}
 """Each image and its room, whose command in docker/bin has the room's name."""
 LOCKS = ROOT / "docker" / "locks"
 
@@ -164,7 +164,7 @@ def imported_packages(*rooms: str) -> set[str]:
     [
         (["core.in"], ["contract", "rules", "scripts", "local_sagemaker"]),
         (["core.in", "train.in"], ["train"]),
-        (["core.in", "serve-cpu.in", "serve-gpu.in"], ["serve"]),
+        (["core.in", "serve-cpu.in", "serve-torch.in"], ["serve"]),
     ],
 )
 def test_every_package_that_a_room_imports_is_declared(locks: list[str], rooms: list[str]) -> None:

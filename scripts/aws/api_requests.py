@@ -113,7 +113,7 @@ def create_tuning_job(config: TuneConfig) -> Call:
 def create_endpoint(config: DeployConfig) -> list[Call]:
     """CreateModel, CreateEndpointConfig and CreateEndpoint, in that order."""
     settings, marks = config.settings, tags(config.settings)
-    container: dict[str, Any] = {"Image": settings.serve_image, "ModelDataUrl": config.model_data}
+    container: dict[str, Any] = {"Image": config.image, "ModelDataUrl": config.model_data}
     model: dict[str, Any] = {"ModelName": config.name, "PrimaryContainer": container, "ExecutionRoleArn": settings.role_arn}
     model |= {"EnableNetworkIsolation": settings.network_isolation, "Tags": marks} | _vpc(settings)
     variant = {

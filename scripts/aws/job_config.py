@@ -101,6 +101,7 @@ class DeployConfig(Config):
 
     endpoint: str
     name: str
+    image: str
     model_data: str
     job: str | None = None
     model: Path | None = None

@@ -156,7 +156,7 @@ def _stopping(settings: Settings, who: Mapping[str, str]) -> list[dict[str, Any]
 
 
 def _images(settings: Settings, who: Mapping[str, str], repositories: Sequence[str]) -> list[dict[str, Any]]:
-    ours = (settings.train_image, settings.serve_image, settings.rules_image)
+    ours = (settings.train_image, settings.serve_image, settings.code_image, settings.rules_image)
     named = [hit.groupdict() for image in ours if (hit := _IMAGE.fullmatch(image))]
     others = {f"arn:{who['partition']}:ecr:{hit['region']}:{hit['account']}:repository/{hit['repository']}" for hit in named}
     places = sorted({*_repositories(settings, who, repositories), *others})

@@ -36,9 +36,9 @@ def arguments(settings: Settings, options: ServerOptions) -> list[str]:
         parts += ["--image-runs-commands", _train_program(settings)]
     for pattern, image in _aliases(settings).items():
         parts += ["--image-alias", f"{pattern}={image}"]
-    if settings.serve_image:
+    if settings.answering:
         for pattern in BOTH:
-            parts += ["--serving-alias", f"{pattern}={settings.serve_image}"]
+            parts += ["--serving-alias", f"{pattern}={settings.answering}"]
     for image, text in _remarks(settings).items():
         parts += ["--image-remark", f"{image}={text}"]
     return [*parts, "--start-command", kennel_command("up", settings)]
@@ -59,7 +59,7 @@ def _programs(settings: Settings) -> Mapping[str, Sequence[str]]:
     if settings.backend == "docker":  # containers have names of their own; the plain ones stand for the programs all the same
         own = programs()
         return {_train_program(settings): train, own["serve_image"]: serve, own["rules_image"]: rules}
-    return {_train_program(settings): train, settings.serve_image: serve, settings.rules_image: rules}
+    return {_train_program(settings): train, settings.serve_image: serve, settings.answering: serve, settings.rules_image: rules}
 
 
 def _for_scripts(settings: Settings) -> list[str]:
@@ -71,7 +71,7 @@ def _for_scripts(settings: Settings) -> list[str]:
 def _aliases(settings: Settings) -> Mapping[str, str]:
     """The image that runs for each pattern of AWS's names; none where containers run and none was built."""
     known = dict.fromkeys(TRAINING, settings.train_image) | dict.fromkeys(RULES, settings.rules_image)
-    known |= dict.fromkeys(INFERENCE, settings.serve_image)
+    known |= dict.fromkeys(INFERENCE, settings.answering)
     if settings.backend != "docker" and _installed("transformers"):
         known[TRANSFORMERS] = settings.train_image
     return {pattern: image for pattern, image in known.items() if image}
@@ -82,7 +82,8 @@ def _remarks(settings: Settings) -> Mapping[str, str]:
     if settings.backend == "docker":
         return {}
     found = [f"{name} {number}" for name in ("torch", "transformers") if (number := _installed(name))]
-    return dict.fromkeys((settings.train_image, settings.serve_image), ", ".join([*found, f"Python {platform.python_version()}"]))
+    really = ", ".join([*found, f"Python {platform.python_version()}"])
+    return dict.fromkeys((settings.train_image, settings.serve_image, settings.answering), really)
 
 
 def _installed(package: str) -> str:

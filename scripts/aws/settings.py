@@ -42,6 +42,8 @@ class Settings:
     """What the local target runs: `process`, our programs as they lie here, or `docker`, the images that were built."""
     train_image: str = ""
     serve_image: str = ""
+    code_image: str = ""
+    """What answers with a person's own code; `answering` says which it is where this is empty."""
     rules_image: str = ""
     train_instance: str = ""
     serve_instance: str = ""
@@ -59,6 +61,11 @@ class Settings:
     """Rules go with the training job, as SageMaker Debugger has it; without it, Processing jobs evaluate them after its end."""
     tags: tuple[str, ...] = ()
     """KEY=VALUE each."""
+
+    @property
+    def answering(self) -> str:
+        """The image that answers with a person's own code: `code_image`, else `serve_image`."""
+        return self.code_image or self.serve_image
 
     @property
     def state(self) -> StateFile[LaunchState]:
@@ -81,7 +88,7 @@ class Settings:
         missing = [name.replace("_", "-") for name in names if not getattr(self, name)]
         if (
             missing
-            and set(missing) <= {"train-image", "serve-image", "rules-image"}
+            and set(missing) <= {"train-image", "serve-image", "code-image", "rules-image"}
             and (self.target == "aws" or self.backend == "docker")
         ):
             how = "kennel build makes it" if self.target == "local" else "kennel build and kennel push bring it there"
@@ -93,7 +100,7 @@ class Settings:
             )
         if self.backend not in BACKENDS:
             raise LaunchError(f"backend: {self.backend} is not known; need {' or '.join(BACKENDS)}")
-        for name in set(names) & {"train_image", "serve_image", "rules_image"}:
+        for name in set(names) & {"train_image", "serve_image", "code_image", "rules_image"}:
             image = getattr(self, name)
             if "." in image.partition("/")[0] and "/" in image and not _DIGEST.search(image):
                 raise LaunchError(

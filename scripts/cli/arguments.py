@@ -201,7 +201,7 @@ def _build(parser: argparse.ArgumentParser) -> None:
 
 
 def _images(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", nargs="*", metavar="IMAGE", help="train, serve-cpu, serve-gpu or rules (default: all of them)")
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="train, serve-cpu, serve-torch or rules (default: all)")
 
 
 def _salvage(parser: argparse.ArgumentParser) -> None:
@@ -309,6 +309,7 @@ _SETTINGS = {
     "backend": "what runs images on the local target, process or docker (default: BACKEND, else process)",
     "train-image": "image URI of the train program, with its digest (default: what was pushed)",
     "serve-image": "image URI of the serve program, with its digest (default: what was pushed)",
+    "code-image": "image URI that answers with code of your own, with its digest (default: serve-image, else what was pushed)",
     "rules-image": "image URI of the rules program, with its digest (default: what was pushed)",
     "train-instance": "instance type that trains",
     "serve-instance": "instance type that serves",

@@ -133,7 +133,8 @@ def rules(parsed: ParsedCommand) -> RulesConfig:
 
 def deploy(parsed: ParsedCommand) -> DeployConfig:
     line, settings = parsed.line, parsed.settings
-    settings.need("region", "role_arn", "serve_image", "serve_instance")
+    own_code = line.code is not None or (line.model is not None and not model_file.is_classifier(line.model))
+    settings.need("region", "role_arn", "code_image" if own_code and settings.code_image else "serve_image", "serve_instance")
     if line.instances < 1 or not 60 <= line.startup_timeout <= 3600:
         raise LaunchError(f"--instances {line.instances} --startup-timeout {line.startup_timeout}: need 1 or more, 60 to 3600 s")
     endpoint = parsed.endpoint()
@@ -157,6 +158,7 @@ def deploy(parsed: ParsedCommand) -> DeployConfig:
         settings=settings,
         endpoint=endpoint,
         name=checked_name("--name", line.name or f"{endpoint[:47]}-{parsed.moment}", 63),
+        image=settings.answering if own_code else settings.serve_image,
         model_data=model_file.with_code(settings, data, code) if code else data,
         code=code,
         source="" if line.model or not code else data,

@@ -14,7 +14,7 @@ from scripts.aws.settings import Settings
 from scripts.errors import LaunchError
 
 PACKAGE = "kennel"
-_TRAIN, _SERVE = ("train_image", ("train",)), ("serve_image", ("serve", "serve-gpu"))
+_TRAIN, _SERVE = ("train_image", ("train",)), ("serve_image", ("serve", "serve-torch"))
 _RENAMED = "CFLAGS=-DPyEval_CallObject=PyObject_CallObject "
 """For the C extension of pyinstrument 3, which smdebug wants: newer Pythons lack the old name of a function that it calls."""
 NEEDS = {
@@ -23,7 +23,7 @@ NEEDS = {
     "deploy": (_SERVE,),
     "demo": (_TRAIN, _SERVE),
     "salvage": ((None, ("train",)),),
-    "serve-local": ((None, ("serve", "serve-gpu")),),
+    "serve-local": ((None, ("serve", "serve-torch")),),
 }
 """For each verb: the settings of the images whose programs it starts, each with the extras of which it needs any one."""
 

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from scripts.aws.api import Target
+from scripts.aws.defaults import programs
 from scripts.aws.settings import Settings
 from scripts.errors import LaunchError
 from scripts.files import state
 from scripts.images import docker_engine
 
-IMAGES = ("train", "serve-cpu", "serve-gpu", "rules")
+IMAGES = ("train", "serve-cpu", "serve-torch", "rules")
 MANIFESTS = ("application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json")
 """What SageMaker runs: one manifest of one platform."""
 KINDS = (
@@ -73,16 +74,19 @@ def local(settings: Settings, image: str) -> str:
 
 
 def known(settings: Settings) -> dict[str, str]:
-    """`train_image`, `serve_image` and `rules_image` as the target can run them, an empty string for one that it has not.
+    """The settings that name images, as the target can run them; an empty string for one that it has not.
 
     AWS runs what was pushed to it. The local target with containers runs what was built, by the digest it was pushed with
-    where it was; with processes, the names that stand for our programs, so nothing is said here.
+    where it was; with processes, the names that stand for our programs, so nothing is said here. A person's own code is
+    answered by the image with torch, unless the person named one that serves.
     """
     if settings.target == "local" and settings.backend != "docker":
         return {}
     sent, made = state.read(pushed(settings)), state.read(built(settings)) if settings.target == "local" else {}
-    serve = "serve-gpu" if _GPU.match(settings.serve_instance) else "serve-cpu"
+    serve = "serve-torch" if _GPU.match(settings.serve_instance) else "serve-cpu"
     kinds = {"train": "train", "serve": serve, "rules": "rules"}
+    if settings.serve_image in ("", programs()["serve_image"]):
+        kinds["code"] = "serve-torch"
     return {f"{kind}_image": _newest(sent.get(image), made.get(image)) for kind, image in kinds.items()}
 
 

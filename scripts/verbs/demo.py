@@ -148,8 +148,8 @@ def _final(config: DemoConfig, best: dict[str, str]) -> TrainConfig:
 
 def _fleet(config: DemoConfig, job: str) -> DeployConfig:
     model = config.settings.uri("jobs", job, "output") + "model.tar.gz"
-    name = f"{ENDPOINT}-{config.moment}"
-    return DeployConfig(settings=config.settings, endpoint=ENDPOINT, name=name, model_data=model, job=job)
+    name, image = f"{ENDPOINT}-{config.moment}", config.settings.serve_image
+    return DeployConfig(settings=config.settings, endpoint=ENDPOINT, name=name, image=image, model_data=model, job=job)
 
 
 def _teardown(config: DemoConfig) -> DownConfig:

@@ -49,7 +49,7 @@ def deploy(target: Target, config: DeployConfig, output: Terminal) -> None:
     """Make the endpoint and wait until it serves. Raises RunError with the reason; nothing of this run is left then."""
     settings = config.settings
     _check_job(target, config)
-    catalog.check(target, settings, settings.serve_image)
+    catalog.check(target, settings, config.image)
     there = target.find("sagemaker", "DescribeEndpoint", EndpointName=config.endpoint)
     if there and _serves(target, there, config):
         output.line(f"endpoint {config.endpoint} has this model already ({there['EndpointStatus']})")
@@ -157,7 +157,7 @@ def _serves(target: Target, there: dict[str, Any], config: DeployConfig) -> bool
         return False
     variant = fleet["ProductionVariants"][0]
     model = target.find("sagemaker", "DescribeModel", ModelName=variant["ModelName"])
-    wanted = (config.model_data, config.settings.serve_image, config.settings.serve_instance, config.instances)
+    wanted = (config.model_data, config.image, config.settings.serve_instance, config.instances)
     container = (model or {}).get("PrimaryContainer", {})
     has = (container.get("ModelDataUrl"), container.get("Image"), variant["InstanceType"], variant["InitialInstanceCount"])
     return has == wanted

@@ -1,12 +1,9 @@
 """`kennel deploy --code`: a person's inference.py put into a model, asked, changed and asked again."""
 
 import io
-import json
 import tarfile
 from collections.abc import Iterator
-from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.person import Kennel
@@ -35,14 +32,8 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kennel]:
     kennel.run("stop")
 
 
-def client(person: Kennel, service: str) -> Any:
-    about = json.loads((person.folder / ".kennel" / "local" / "server.json").read_text())
-    keys = {"aws_access_key_id": about["access_key"], "aws_secret_access_key": about["secret_key"]}
-    return boto3.client(service, region_name=about["region"], endpoint_url=about["url"], **keys)
-
-
 def ask(person: Kennel) -> str:
-    runtime = client(person, "sagemaker-runtime")
+    runtime = person.client("sagemaker-runtime")
     return runtime.invoke_endpoint(EndpointName="kennel", ContentType="text/plain", Body=b"dog")["Body"].read().decode()
 
 
@@ -62,7 +53,7 @@ def test_an_edit_is_answered_after_one_command(person: Kennel) -> None:
     assert ask(person) == "rex: good day dog"
 
     # A model that lies in S3, as a training job leaves it.
-    client(person, "s3").put_object(
+    person.client("s3").put_object(
         Bucket="kennel-local", Key="m/model.tar.gz", Body=(person.folder / "trained.tar.gz").read_bytes()
     )
     write(person, "bonjour")

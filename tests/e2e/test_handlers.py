@@ -6,35 +6,26 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
+from tests.support.handler_endpoints import ask, check, deploy, endpoint_of
 from tests.support.handlers import HANDLERS, Handler
 from tests.support.person import Kennel
-from tests.support.train_jobs import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:1.13-cpu-py39"
 
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     person = Kennel(tmp_path_factory.mktemp("work"))
     person.run("up")
-    about = json.loads((person.folder / ".kennel" / "local" / "server.json").read_text())
-    keys = {"aws_access_key_id": about["access_key"], "aws_secret_access_key": about["secret_key"], "region_name": "us-east-1"}
-    yield {name: boto3.client(name, endpoint_url=about["url"], **keys) for name in ("s3", "sagemaker", "sagemaker-runtime")}
+    yield person.clients()
     person.run("stop")
 
 
 @pytest.mark.parametrize("handler", HANDLERS, ids=lambda handler: handler.name)
 def test_it_answers_as_its_owner_means(clients: dict[str, Any], handler: Handler) -> None:
-    deploy(clients, handler)
-    answer = ask(clients, handler, handler.body, handler.content_type)
-    assert answer["ContentType"] == handler.accept
-    body = answer["Body"].read()
-    assert handler.right(body), body[:500]
-    clients["sagemaker"].delete_endpoint(EndpointName=_name(handler))
+    check(clients, handler)
 
 
 def test_one_fetches_a_picture_by_its_address(clients: dict[str, Any]) -> None:
@@ -44,45 +35,7 @@ def test_one_fetches_a_picture_by_its_address(clients: dict[str, Any]) -> None:
         deploy(clients, handler)
         answer = ask(clients, handler, json.dumps({"url": url}).encode(), "application/json")
         assert handler.right(answer["Body"].read())
-    clients["sagemaker"].delete_endpoint(EndpointName=_name(handler))
-
-
-def deploy(clients: dict[str, Any], handler: Handler) -> None:
-    """Waits until it is in service."""
-    name, sagemaker = _name(handler), clients["sagemaker"]
-    clients["s3"].put_object(Bucket="kennel-local", Key=f"{name}/model.tar.gz", Body=handler.archive())
-    container = {
-        "Image": IMAGE,
-        "ModelDataUrl": f"s3://kennel-local/{name}/model.tar.gz",
-        "Environment": {
-            "SAGEMAKER_PROGRAM": handler.entry,
-            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-            **handler.environment,
-        },
-    }
-    version = f"{name}-{len(sagemaker.list_models(NameContains=name)['Models'])}"
-    role = "arn:aws:iam::000000000000:role/kennel-execution"
-    sagemaker.create_model(ModelName=version, PrimaryContainer=container, ExecutionRoleArn=role)
-    variant = {"VariantName": "AllTraffic", "ModelName": version, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-    sagemaker.create_endpoint_config(EndpointConfigName=version, ProductionVariants=[variant])
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=version)
-    wait_until(lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] != "Creating", 120, 0.2)
-    found = sagemaker.describe_endpoint(EndpointName=name)
-    assert found["EndpointStatus"] == "InService", found.get("FailureReason")
-
-
-def ask(clients: dict[str, Any], handler: Handler, body: bytes, content_type: str) -> dict[str, Any]:
-    return clients["sagemaker-runtime"].invoke_endpoint(
-        EndpointName=_name(handler),
-        Body=body,
-        ContentType=content_type,
-        Accept=handler.accept,
-        CustomAttributes="trace=7",
-    )
-
-
-def _name(handler: Handler) -> str:
-    return handler.name.replace("_", "-")
+    clients["sagemaker"].delete_endpoint(EndpointName=endpoint_of(handler))
 
 
 class _picture_server:

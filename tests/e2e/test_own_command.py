@@ -1,12 +1,10 @@
 """A job that brings its own command, by plain boto3, through `kennel up` and the real train program under AWS's image name."""
 
 import io
-import json
 import tarfile
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.local_server import wait_until
@@ -49,9 +47,7 @@ class Person:
     """Clients of the server that `kennel up` started in a folder."""
 
     def __init__(self, kennel: Kennel) -> None:
-        about = json.loads((kennel.folder / ".kennel" / "local" / "server.json").read_text())
-        session = boto3.Session(about["access_key"], about["secret_key"], region_name="us-east-1")
-        self.s3, self.sagemaker = (session.client(name, endpoint_url=about["url"]) for name in ("s3", "sagemaker"))
+        self.s3, self.sagemaker = (kennel.client(name) for name in ("s3", "sagemaker"))
         for name, text in (("train.py", TRAIN), ("ranks.py", RANKS), ("ranks.sh", START)):
             self.s3.put_object(Bucket="kennel-local", Key=f"code/{name}", Body=text.encode())
 

@@ -6,7 +6,6 @@ import tarfile
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 import torch
@@ -67,11 +66,7 @@ def archive(network: torch.nn.Module) -> bytes:
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     person = Kennel(tmp_path_factory.mktemp("work"))
     person.run("up")
-    about = json.loads((person.folder / ".kennel" / "local" / "server.json").read_text())
-    keys = {"aws_access_key_id": about["access_key"], "aws_secret_access_key": about["secret_key"], "region_name": "us-east-1"}
-    yield {
-        name: boto3.client(name, endpoint_url=about["url"], **keys) for name in ("s3", "sagemaker", "sagemaker-runtime", "logs")
-    }
+    yield person.clients()
     person.run("stop")
 
 

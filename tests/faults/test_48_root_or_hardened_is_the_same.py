@@ -33,7 +33,7 @@ def test_train(way: str, built_images: dict[str, str], tmp_path: Path) -> None:
     print(f"{way}: trained in {run.seconds:.1f} s")
 
 
-@pytest.mark.parametrize("image", ["serve-cpu", "serve-gpu"])
+@pytest.mark.parametrize("image", ["serve-cpu", "serve-torch"])
 def test_serve(way: str, image: str, built_images: dict[str, str]) -> None:
     body = io.BytesIO()
     Image.new("RGB", (200, 150), (90, 60, 30)).save(body, "JPEG")

@@ -9,7 +9,7 @@ import pytest
 from tests.support import containers
 
 LOCKS = Path(__file__).resolve().parents[2] / "docker" / "locks"
-IMAGES = ("train", "serve-cpu", "serve-gpu", "rules")
+IMAGES = ("train", "serve-cpu", "serve-torch", "rules")
 FLOORS = {"torch": (2, 10, 0), "pillow": (12, 2, 0), "h11": (0, 16, 0), "starlette": (0, 49, 1)}
 """The first versions without a known hole, of packages that read what strangers send."""
 WALK = """

@@ -10,7 +10,7 @@ import docker
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = {"train": "train", "serve-cpu": "serve", "serve-gpu": "serve", "rules": "rules"}
+PROGRAMS = {"train": "train", "serve-cpu": "serve", "serve-torch": "serve", "rules": "rules"}
 
 
 @pytest.mark.parametrize("image", PROGRAMS)

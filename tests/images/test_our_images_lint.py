@@ -19,7 +19,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return archive
 
 
-@pytest.mark.parametrize("image", ["train", "serve-cpu", "serve-gpu", "rules"])
+@pytest.mark.parametrize("image", ["train", "serve-cpu", "serve-torch", "rules"])
 def test_our_image_is_fit_for_sagemaker(image: str, built_images: dict[str, str], model: Path) -> None:
     more = {"train": (), "rules": ("--processing",)}.get(image, ("--model", str(model)))
     words = [sys.executable, "-m", "scripts", "lint-image", built_images[image], *more]

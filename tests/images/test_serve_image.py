@@ -110,9 +110,9 @@ def test_a_model_that_it_may_not_read_is_named(built_images: dict[str, str], tmp
 
 @pytest.mark.parametrize("way", WAYS)
 def test_both_engines_answer_alike(way: str, built_images: dict[str, str], dogs: list[bytes]) -> None:
-    """serve-gpu without a GPU runs torch on the CPU."""
+    """serve-torch without a GPU runs torch on the CPU."""
     answers = {}
-    for image in ("serve-cpu", "serve-gpu"):
+    for image in ("serve-cpu", "serve-torch"):
         with ServeContainer(built_images[image], artefact.small(), way=way, SAGEMAKER_MODEL_SERVER_WORKERS=1) as server:
             answers[image] = [server.invoke(dog, X_Amzn_SageMaker_Custom_Attributes="top_k=5").json() for dog in dogs[:4]]
     for one, other in zip(*answers.values(), strict=True):

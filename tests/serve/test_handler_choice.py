@@ -43,6 +43,11 @@ def test_opt_ml_by_its_name_is_the_endpoints_folder(tmp_path: Path) -> None:
     assert found == HandlerChoice(kind=SCRIPT, name="inference.py", source=str(tmp_path / "model" / "code"))
 
 
+def test_of_many_models_each_has_code_of_its_own_below_opt_ml() -> None:
+    layout = Layout(Path("/opt/ml/models/one"))
+    assert choose(layout, {"KENNEL_HANDLER": "answers"}).source == "/opt/ml/models/one/model/code"
+
+
 def test_a_model_that_says_nothing_is_told_in_one_line(tmp_path: Path) -> None:
     layout = Layout(own_model.write(tmp_path, {"model.pth": "", "code/other.py": ""}))
     with pytest.raises(ConfigError) as caught:

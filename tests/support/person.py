@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 from PIL import Image
 
 from scripts.__main__ import main
@@ -82,6 +83,15 @@ class Kennel:
     def url(self) -> str:
         assert self.server is not None
         return self.server.url
+
+    def client(self, service: str) -> Any:
+        """A plain boto3 client of the server that `kennel up` started here."""
+        about = json.loads((self.folder / ".kennel" / "local" / "server.json").read_text())
+        keys = {"aws_access_key_id": about["access_key"], "aws_secret_access_key": about["secret_key"]}
+        return boto3.client(service, region_name=about["region"], endpoint_url=about["url"], **keys)
+
+    def clients(self) -> dict[str, Any]:
+        return {name: self.client(name) for name in ("s3", "sagemaker", "sagemaker-runtime", "logs")}
 
     def start(self, *words: str, ignore_hangup: bool = False, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

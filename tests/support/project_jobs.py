@@ -1,14 +1,12 @@
 """The scripts of tests/projects trained through plain boto3, and what came of them."""
 
 import io
-import json
 import math
 import tarfile
 import time
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from smdebug import modes
 from smdebug.trials import create_trial
@@ -28,11 +26,7 @@ class Machine:
     def __init__(self, folder: Path, backend: str = "process") -> None:
         self.kennel = Kennel(folder)
         self.kennel.run("up", "--port", "0", BACKEND=backend)
-        about = json.loads((folder / ".kennel" / "local" / "server.json").read_text())
-        keys = {"aws_access_key_id": about["access_key"], "aws_secret_access_key": about["secret_key"]}
-        self.sagemaker, self.s3, self.logs = (
-            boto3.client(name, endpoint_url=about["url"], region_name="us-east-1", **keys) for name in ("sagemaker", "s3", "logs")
-        )
+        self.sagemaker, self.s3, self.logs = (self.kennel.client(name) for name in ("sagemaker", "s3", "logs"))
         self.s3.create_bucket(Bucket="mine")
         pictures = write_pictures(folder / "pictures", classes=3, each=4, size=40)
         for path in sorted(pictures.rglob("*.jpg")):

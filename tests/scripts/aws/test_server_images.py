@@ -66,6 +66,9 @@ def test_with_containers_awss_names_run_in_the_image_that_was_built() -> None:
     assert images.stands_for(DLC) == ("sha256:1", True) and "sha256:1" not in images.commands
     assert images.remark(DLC, "sha256:1") == "pytorch-training:1.8-gpu-py36 runs as sha256:1."
     assert images.stands_for("a/pytorch-inference:2") == ("a/pytorch-inference:2", False), "no image was built"
+    answering = table(backend="docker", train_image="sha256:1", serve_image="sha256:2", code_image="sha256:3")
+    assert answering.stands_for("a/pytorch-inference:2", serves=True) == ("sha256:3", True)
+    assert answering.stands_for("a/sagemaker-pytorch:1", serves=True) == ("sha256:3", True)
     assert images.stands_for("a/sagemaker-debugger-rules:latest") == ("a/sagemaker-debugger-rules:latest", False)
     assert "kennel-train" in images.commands, "our names stand for our programs all the same"
 

@@ -16,7 +16,7 @@ Requires-Dist: no-such-torch==2.15.0; extra == "train"
 Requires-Dist: no_such.hook[all]>=1,<2; extra == "train"
 Requires-Dist: rich; extra == "train"
 Requires-Dist: no-such-server; extra == "serve"
-Requires-Dist: {gpu}; extra == "serve-gpu"
+Requires-Dist: {gpu}; extra == "serve-torch"
 """
 
 

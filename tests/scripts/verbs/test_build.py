@@ -42,7 +42,7 @@ def test_what_is_run_is_what_was_printed_and_is_remembered_by_id(toy: ToyDocker)
     assert [call["words"] for call in toy.calls("build")] == printed
     assert all(call["environment"]["DOCKER_BUILDKIT"] == "1" for call in toy.calls("build"))
     made = toy.record("images")
-    assert list(made) == ["train", "serve-cpu", "serve-gpu", "rules"]
+    assert list(made) == ["train", "serve-cpu", "serve-torch", "rules"]
     for image, entry in made.items():
         assert entry["image"].startswith("sha256:") and entry["base"] == versions()["base"]
         assert f"kennel-{image}" in done.stdout and entry["image"][7:19] in done.stdout
@@ -85,7 +85,7 @@ def test_the_certificates_of_pip_reach_the_build_as_a_secret(toy: ToyDocker) -> 
             ["rules"],
             "cannot be pulled (docker build: failed to solve",
         ),
-        ({}, ["serve"], "serve: no image of ours; choose from train, serve-cpu, serve-gpu, rules"),
+        ({}, ["serve"], "serve: no image of ours; choose from train, serve-cpu, serve-torch, rules"),
         ({}, ["--pip", "gone.conf"], "--pip gone.conf: no such file"),
     ],
 )  # fmt: skip

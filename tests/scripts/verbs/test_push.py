@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contract import archive
 from scripts.aws import local_server, policies
 from scripts.aws.settings import Settings, read
 from scripts.images.catalog import repositories
@@ -59,7 +60,7 @@ def test_every_request_is_allowed_by_the_launchers_policy(toy: ToyDocker) -> Non
 
 def test_a_push_is_remembered_by_digest_and_found_by_the_next(pushed: ToyDocker, server: LocalServer) -> None:
     made, sent = pushed.record("images"), pushed.record("images-local")
-    assert list(sent) == list(made) == ["train", "serve-cpu", "serve-gpu", "rules"]
+    assert list(sent) == list(made) == ["train", "serve-cpu", "serve-torch", "rules"]
     for image, entry in sent.items():
         about = server.ecr.describe_repositories(repositoryNames=[f"kennel-{image}"])["repositories"][0]
         assert about["imageTagMutability"] == "IMMUTABLE" and about["imageScanningConfiguration"]["scanOnPush"]
@@ -96,9 +97,40 @@ def test_jobs_use_what_was_pushed_and_what_was_built_since(pushed: ToyDocker) ->
     assert image("--backend", "docker") == "sha256:" + "ab" * 32
     assert image("--backend", "docker", "--train-image", "mine") == "mine"
     deploy = ("deploy", "--model-data", "s3://b/model.tar.gz", "--backend", "docker")
-    for instance, kind in (("ml.m5.large", "serve-cpu"), ("ml.g5.xlarge", "serve-gpu")):
+    for instance, kind in (("ml.m5.large", "serve-cpu"), ("ml.g5.xlarge", "serve-torch")):
         container = pushed.plan(*deploy, "--serve-instance", instance)[0]["request"]["PrimaryContainer"]
         assert container["Image"] == pushed.record("images-local")[kind]["uri"]
+
+
+def test_code_is_answered_by_the_image_with_torch(pushed: ToyDocker, tmp_path: Path) -> None:
+    def image(*words: str, backend: str = "docker") -> str:
+        calls = pushed.plan("deploy", "--backend", backend, *words)
+        return next(call for call in calls if call["operation"] == "CreateModel")["request"]["PrimaryContainer"]["Image"]
+
+    (script := tmp_path / "inference.py").write_text("def model_fn(folder): ...\n")
+    models = {}
+    for name, files in (
+        ("classifier", ["model.json"]),
+        ("coded", ["model.json", "code/inference.py"]),
+        ("traced", ["model.pt"]),
+        ("mar", ["MAR-INF/MANIFEST.json"]),
+        ("none", []),
+    ):
+        for file in files:
+            (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / file).touch()
+        models[name] = tmp_path / f"{name}.tar.gz"
+        archive.pack(tmp_path / name, models[name]) if files else models[name].write_bytes(b"no archive")
+    sent = {kind: entry["uri"] for kind, entry in pushed.record("images-local").items()}
+    in_s3 = ("--model-data", "s3://b/model.tar.gz")
+    assert image(*in_s3, "--code", str(script)) == sent["serve-torch"]
+    assert image(*in_s3, "--code", str(script), "--serve-image", "mine") == "mine", "the person's own image has what they need"
+    assert image(*in_s3, "--code", str(script), "--code-image", "mine") == "mine"
+    assert image(*in_s3, "--code-image", "mine") == sent["serve-cpu"]
+    assert image(*in_s3, "--code", str(script), backend="process") == "kennel-serve"
+    found = {name: image("--model", str(model)) for name, model in models.items()}
+    torch = dict.fromkeys(("coded", "traced", "mar"), sent["serve-torch"])
+    assert found == torch | dict.fromkeys(("classifier", "none"), sent["serve-cpu"])
 
 
 def test_the_plain_names_stay_programs_beside_containers(tmp_path: Path) -> None:
