@@ -215,6 +215,8 @@ class LoadedModels:
             if not refused_by_disk(error):  # that is mended as it is laid out
                 raise
         await self._lay_out(container, model, until)
+        # The container's own lines know no other name, and those of its load come next.
+        await self._in_thread(lambda: self._say(f"Model {self._files.uri(model.target)} is {model.name} in the container."))
         answer = await self._post(container, model)
         if answer.status == NO_ROOM:
             model.has_files = False  # while it waits others may need the disk

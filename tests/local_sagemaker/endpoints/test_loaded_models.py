@@ -133,8 +133,10 @@ def test_a_load_that_takes_longer_than_its_limit_has_failed_and_is_begun_anew(pl
             with pytest.raises(AwsError, match="not ready"):
                 await ask("slow")
             await asyncio.sleep(1.0)
+            (name,) = place.unpacked()
             assert place.said == [
-                "Model s3://bucket/many/slow is not loaded: 0: Model s3://bucket/many/slow was not loaded within 0.8 seconds."
+                f"Model s3://bucket/many/slow is {name} in the container.",
+                "Model s3://bucket/many/slow is not loaded: 0: Model s3://bucket/many/slow was not loaded within 0.8 seconds.",
             ]
             waiting = place.models(patience=5, limit=0.8)
             async with place.asking(waiting) as ask_again:

@@ -65,6 +65,17 @@ def test_each_model_is_loaded_when_it_is_first_asked_for(server: LocalServer) ->
     assert answer["InvokedProductionVariant"] == "AllTraffic"
 
 
+def test_the_log_says_which_target_model_is_which_name(server: LocalServer) -> None:
+    make_multi_model_endpoint(server, "named", CAPACITY="1")
+    paths = {model: seen(server, "named", model)["path"].split("/")[2] for model in ("a.tar.gz", "b.tar.gz", "a.tar.gz")}
+    logged = server.logs.filter_log_events(logGroupName="/aws/sagemaker/Endpoints/named")["events"]
+    told = [event["message"] for event in logged if event["message"].startswith("[platform] Model ")]
+    assert told == [
+        f"[platform] Model s3://bucket/many/{model} is {paths[model]} in the container."
+        for model in ("a.tar.gz", "b.tar.gz", "a.tar.gz")
+    ], "once a load"
+
+
 def test_the_model_given_back_is_the_model_that_was_asked_for(server: LocalServer) -> None:
     make_multi_model_config(server, "described", cache="Disabled")
     container = server.sagemaker.describe_model(ModelName="described")["PrimaryContainer"]
