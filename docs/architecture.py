@@ -39,10 +39,10 @@ class Room:
 def modules() -> dict[str, Path]:
     """Every module of every room, by its dotted name."""
     rooms = [path.parent for path in sorted(ROOT.glob("*/__init__.py")) if path.parent.name not in NO_ROOMS]
-    return {_dotted(path): path for room in rooms for path in sorted(room.rglob("*.py"))}
+    return {dotted(path): path for room in rooms for path in sorted(room.rglob("*.py"))}
 
 
-def _dotted(path: Path) -> str:
+def dotted(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

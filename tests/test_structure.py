@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from docs import architecture
+
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = {"numpy", "PIL"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -86,27 +88,12 @@ def test_a_file_keeps_to_its_room(path: Path) -> None:
             assert not (isinstance(node.value, ast.Name) and node.value.id == "os"), "the environment is read in config.py only"
 
 
-def module_of(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_of(path): path for path in FILES}
+MODULES = {name: path for name, path in architecture.modules().items() if path in FILES}
 
 
 def imports_of(module: str) -> set[str]:
     """The modules of this project that one imports anywhere in it, in a function too."""
-    path = MODULES[module]
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            start = ".".join([*above, *([node.module] if node.module else [])])
-            found |= {start, *(f"{start}.{alias.name}" for alias in node.names)}
-    return {name for name in found if name in MODULES and "." in name} - {module}
+    return {name for name in architecture.imports(module, MODULES[module], MODULES) if "." in name} - {module}
 
 
 ARROWS = {module: imports_of(module) for module in MODULES}
@@ -210,7 +197,7 @@ def test_every_test_of_a_room_lies_where_its_file_does() -> None:
 def _covers(test: Path, path: Path) -> bool:
     if test.stem == f"test_{path.stem}" and test.parent.name == "images":
         return True
-    text, module = test.read_text(), module_of(path)
+    text, module = test.read_text(), architecture.dotted(path)
     package, _, stem = module.rpartition(".")
     return module in text or f"from {package} import {stem}" in text
 

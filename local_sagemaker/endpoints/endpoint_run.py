@@ -100,13 +100,17 @@ class EndpointRun(RecordThread[Endpoint]):
 
     # Coming up
 
+    def _grow(self) -> None:
+        """Starts the instances that the plan has and that do not run yet. Raises Unhealthy."""
+        self._blue.grow()
+        self._save()
+        self._blue.start(self._patiently)
+        self._blue.wait_until_ready(self._publish, self._is_closed)
+
     def _bring_up(self) -> None:
         """Starts what does not run yet, and is in service when all of it is healthy."""
         try:
-            self._blue.grow()
-            self._save()
-            self._blue.start(self._patiently)
-            self._blue.wait_until_ready(self._publish, self._is_closed)
+            self._grow()
         except Unhealthy as error:
             self._router.set_route(self._name, None)
             self._kill_all()
@@ -235,10 +239,7 @@ class EndpointRun(RecordThread[Endpoint]):
             variant["count"] = capacity.get("count", variant["count"])
         reason = None
         try:
-            self._blue.grow()
-            self._save()
-            self._blue.start(self._patiently)
-            self._blue.wait_until_ready(self._publish, self._is_closed)
+            self._grow()
         except Unhealthy as error:
             reason = str(error)
             for variant in self._blue.plan["variants"]:
