@@ -18,6 +18,7 @@ from contract.machine import gpus
 ROOT = Path(__file__).resolve().parent.parent
 BENCHES = (
     "serving",
+    "own_code",
     "multi_model",
     "decoding",
     "tuning",

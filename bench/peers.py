@@ -111,7 +111,7 @@ class Peer:
         return head.encode() + picture + f"\r\n--{_BOUNDARY}--\r\n".encode()
 
 
-def _model(weights: Path, device: str = "cpu") -> str:
+def eager_model(weights: Path, device: str = "cpu") -> str:
     """What every peer runs, on a device of torch's: the text of a module."""
     return _MODEL.format(weights=str(weights), device=device)
 
@@ -126,7 +126,9 @@ def multi_model_server(
     command = [str(python.parent / "multi-model-server"), "--start", "--foreground", "--mms-config", "config"]
     command += ["--model-store", "store", "--models", "model=model"]
     settings = f"default_workers_per_model={workers or cgroup.cpus()}\n"
-    with _java(python, _model(weights, device), picture, command, {"engine": {"engineName": "torch"}}, settings, threads) as peer:
+    with _java(
+        python, eager_model(weights, device), picture, command, {"engine": {"engineName": "torch"}}, settings, threads
+    ) as peer:
         yield peer
 
 
@@ -136,7 +138,7 @@ def torchserve(weights: Path, picture: bytes) -> Iterator[Peer]:
     python = environment(*TORCHSERVE)
     command = [str(python.parent / "torchserve"), "--start", "--foreground", "--ts-config", "config", "--disable-token-auth"]
     command += ["--model-store", "store", "--models", "model=model"]
-    with _java(python, _model(weights), picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
+    with _java(python, eager_model(weights), picture, command, {}, f"metrics_address=http://127.0.0.1:{free_port()}\n") as peer:
         yield peer
 
 
@@ -145,7 +147,7 @@ def litserve(weights: Path, picture: bytes, workers: int | None = None, device: 
     """LitServe: one process for HTTP, and the workers, None for one a CPU."""
     python, port = environment(*LITSERVE), free_port()
     with tempfile.TemporaryDirectory(prefix="peer-") as folder:
-        Path(folder, "eager.py").write_text(_model(weights, device))
+        Path(folder, "eager.py").write_text(eager_model(weights, device))
         Path(folder, "server.py").write_text(_LITSERVE.format(workers=workers or cgroup.cpus(), port=port, device=device))
         with running([str(python), "server.py"], Path(folder), dict(os.environ)) as process:
             peer = Peer(port, "/predict", process, form=True)
@@ -168,12 +170,7 @@ def _java(
     java = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     with tempfile.TemporaryDirectory(prefix="peer-") as name:
         folder, port = Path(name), free_port()
-        described = folder / "store" / "model" / "MAR-INF"
-        described.mkdir(parents=True)
-        (described.parent / "eager.py").write_text(model)
-        (described.parent / "handler.py").write_text(_HANDLER)
-        manifest = {"runtime": "python", "model": {"modelName": "model", "modelVersion": "1.0", "handler": "handler.py"}} | more
-        (described / "MANIFEST.json").write_text(json.dumps(manifest))
+        write_handler(folder / "store" / "model", model, more)
         addresses = {"inference_address": port, "management_address": free_port()}
         lines = [f"{what}=http://127.0.0.1:{number}\n" for what, number in addresses.items()]
         (folder / "config").write_text("".join(lines) + settings)
@@ -183,6 +180,16 @@ def _java(
             peer = Peer(port, "/predictions/model", process)
             _wait(peer, picture)
             yield peer
+
+
+def write_handler(folder: Path, model: str, more: dict[str, object]) -> None:
+    """A model archive's folder: the module of the model, a handler that asks it, and the manifest, with `more` in it."""
+    described = folder / "MAR-INF"
+    described.mkdir(parents=True)
+    (folder / "eager.py").write_text(model)
+    (folder / "handler.py").write_text(_HANDLER)
+    manifest = {"runtime": "python", "model": {"modelName": "model", "modelVersion": "1.0", "handler": "handler.py"}} | more
+    (described / "MANIFEST.json").write_text(json.dumps(manifest))
 
 
 def environment(*packages: str) -> Path:

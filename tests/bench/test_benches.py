@@ -24,6 +24,7 @@ CLASSES, PICTURES = 3, 8
 SMALL = {
     "serving": "--seconds 0.3 --rounds 1 --pictures {dogs} "
     "--without multi-model-server --without multi-model-server-as-it-comes --without torchserve --without litserve",
+    "own_code": "--seconds 0.3 --rounds 1 --pictures {dogs} --without multi-model-server --without torchserve",
     "multi_model": "--models 3 --limit 400 --seconds 0.3 --asked 4 --without-peer --pictures {dogs}",
     "decoding": "--rounds 1 --pictures {dogs}/test",
     "tuning": "--rounds 1 --epochs 2 --measured 1 --picture-size 64 --data {dogs}",
