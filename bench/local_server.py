@@ -27,6 +27,7 @@ import psutil
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Table
 
@@ -79,6 +80,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-local-")))
         server = LocalServer(folder / "root")
         stack.callback(server.stop)
+        stack.callback(_remove_endpoint, server)  # its container would outlive the server
         ours = Peer(server.client, server.process.pid, server.url, Credentials(*server._keys))
         moto = stack.enter_context(_moto(folder))
         seen = _measure(server, ours, moto, folder, options.rounds, options.calls)
@@ -95,6 +97,13 @@ def main() -> int:
     results.write("local_server", facts)
     _print(rows)
     return 0
+
+
+def _remove_endpoint(server: LocalServer) -> None:
+    with contextlib.suppress(ClientError):
+        server.sagemaker.delete_endpoint(EndpointName="bench")
+        while server.sagemaker.describe_endpoint(EndpointName="bench")["EndpointStatus"] == "Deleting":
+            time.sleep(0.1)
 
 
 def _measure(server: LocalServer, ours: Peer, moto: Peer, folder: Path, rounds: int, calls: int) -> dict[str, list[float]]:

@@ -20,6 +20,7 @@ from docker.errors import DockerException
 from hypothesis import settings
 
 from tests.support import drawn_dogs, fuzzing
+from tests.support.processes import words as words_of
 
 sys.modules["openvino_telemetry"] = None  # importing openvino would report the import to its makers
 
@@ -56,15 +57,21 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_container_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Ends the containers of local servers that tests killed: they outlive their server, so that the next one takes them up."""
+def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Ends the local servers that tests left, which is a fault, and containers, which outlive a server that was killed."""
     yield
     base = str(tmp_path_factory.getbasetemp())
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or ()
-        if any(word.startswith(base) for word in words) and any(word.endswith("container_init.py") for word in words):
-            with contextlib.suppress(psutil.Error):
+    running = {process: words_of(process) for process in psutil.process_iter()}
+    left = {process: words for process, words in running.items() if any(word.startswith(base) for word in words)}
+    servers = {process: words for process, words in left.items() if "local_sagemaker" in words}
+    for process, words in left.items():
+        with contextlib.suppress(psutil.Error):
+            if process in servers:
+                process.terminate()
+            elif any(word.endswith("container_init.py") for word in words):
                 process.send_signal(signal.SIGUSR1)
+    roots = [next(word for word in words if word.startswith(base)) for words in servers.values()]
+    assert not roots, f"local servers that tests started and left, by their folders: {roots}"
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A person's folder, and the environment of notebooks, without which these tests skip."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,5 +15,7 @@ def environment() -> Path:
 
 
 @pytest.fixture()
-def person(tmp_path: Path) -> Kennel:
-    return Kennel(tmp_path)
+def person(tmp_path: Path) -> Iterator[Kennel]:
+    kennel = Kennel(tmp_path)
+    yield kennel
+    kennel.run("stop", status=None)

@@ -51,6 +51,7 @@ def test_jupyterlab_answers_to_the_token_alone(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(40) == 0
     wait_until(lambda: not alive(family), 30)
+    person.run("stop")
 
 
 def test_without_an_environment_the_command_that_makes_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

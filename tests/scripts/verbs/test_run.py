@@ -1,5 +1,6 @@
 """`kennel run NOTEBOOK`: the SDK's own calls, and what cannot be run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ def environment() -> Path:
 
 
 @pytest.fixture()
-def person(tmp_path: Path) -> Kennel:
-    return Kennel(tmp_path)
+def person(tmp_path: Path) -> Iterator[Kennel]:
+    kennel = Kennel(tmp_path)
+    yield kennel
+    kennel.run("stop", status=None)
 
 
 def test_the_sdks_own_calls_reach_the_local_sagemaker(person: Kennel) -> None:
