@@ -120,9 +120,9 @@ test-images: $(VENV)/.ready ## the tests that need a Docker engine, on the built
 test-projects: $(VENV)/.ready ## twelve scripts and ten handlers of tests/projects, as people wrote them (ten minutes; two need a package index, and say so)
 	$(RUN) -m pytest -q -rs tests/e2e/test_projects.py tests/e2e/test_handlers.py
 
-test-notebooks: .kennel/notebook/.ready ## kennel run and kennel notebook, with the environment that make notebook makes
+test-notebooks: .kennel/notebook/.ready ## kennel run and kennel notebook, our own notebook and those of tests/projects
 	$(RUN) -m pytest -q --no-skips tests/scripts/notebooks tests/scripts/verbs/test_run.py tests/scripts/verbs/test_notebook.py \
-		tests/e2e/test_notebooks.py
+		tests/e2e/test_notebooks.py tests/e2e/test_peoples_notebooks.py
 
 test-install: $(VENV)/.ready ## the package, installed with pip in an empty environment outside the checkout (needs a package index)
 	$(RUN) -m pytest -q -m slow tests/faults/test_90*.py

@@ -188,6 +188,33 @@ def test_links_and_pictures_are_there() -> None:
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
+def test_every_test_that_is_cited_is_there() -> None:
+    """In the text a test stands in brackets, as [tests/test_docs.py] or, of the faults, by its number alone."""
+    cited = [
+        (document.name, name)
+        for document in DOCUMENTS
+        for group in re.findall(r"\[((?:tests/|test_\d)[^\]]*)\](?!\()", document.read_text())
+        for name in re.findall(r"\btests/[\w/.]*\w|\btest_\d+", group)
+    ]
+    assert len(cited) > 50
+    for document, name in cited:
+        number = re.fullmatch(r"(?:tests/faults/)?(test_\d+)", name)
+        there = any((ROOT / "tests" / "faults").glob(f"{number[1]}_*.py")) if number else (ROOT / name).exists()
+        assert there, f"{document}: {name}"
+
+
+def test_every_call_of_notebooks_is_in_the_file_that_tries_it() -> None:
+    """Rows of the tables of calls: the calls, what becomes of them, and the files that make them."""
+    text = (ROOT / "docs" / "16-from-your-old-notebook.md").read_text().partition("## Which calls are tried")[2]
+    rows = re.findall(r"^\| (`.+) \| ((?:works|differs|refused).*) \| (\S.*) \|$", text, re.MULTILINE)
+    assert len(rows) == text.count("\n| `") > 30
+    for calls, _, files in rows:
+        code = "".join((ROOT / name).read_text() for name in files.split("; "))
+        for call in re.findall(r"`([^`]+)`", calls):
+            word = re.findall(r"[\w-]+", call.partition("(")[0])[-1]
+            assert re.search(rf"\b{re.escape(word)}\b", code), f"{call}: not in {files}"
+
+
 def test_every_page_is_linked_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text()
     for page in (ROOT / "docs").glob("*.md"):
