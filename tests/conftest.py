@@ -63,14 +63,14 @@ def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     base = str(tmp_path_factory.getbasetemp())
     running = {process: words_of(process) for process in psutil.process_iter()}
     left = {process: words for process, words in running.items() if any(word.startswith(base) for word in words)}
-    servers = {process: words for process, words in left.items() if "local_sagemaker" in words}
+    _, servers = psutil.wait_procs([process for process, words in left.items() if "local_sagemaker" in words], timeout=10)
     for process, words in left.items():
         with contextlib.suppress(psutil.Error):
             if process in servers:
                 process.terminate()
             elif any(word.endswith("container_init.py") for word in words):
                 process.send_signal(signal.SIGUSR1)
-    roots = [next(word for word in words if word.startswith(base)) for words in servers.values()]
+    roots = [next(word for word in left[process] if word.startswith(base)) for process in servers]
     assert not roots, f"local servers that tests started and left, by their folders: {roots}"
 
 
