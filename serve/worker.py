@@ -30,6 +30,7 @@ def main() -> int:
     end_with_parent()  # in whatever it is just then; idle, it would see so itself
     _be_killed_first()
     connection.set_inheritable(False)
+    os.set_inheritable(properties["output"], False)
     os.register_at_fork(after_in_child=connection.close)  # or a child that outlives this process would keep it open
     try:
         handler = _handler(properties)
@@ -40,8 +41,7 @@ def main() -> int:
         connection.sendall(frame.pack([({"failed": reason}, b"")]))
         return 1
     own = os.getpid()
-    if (output := properties.get("output")) is not None:
-        _print_to(output)
+    _print_to(properties["output"])
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         connection.sendall(frame.pack([({"ready": handler.precision}, b"")]))
         frames = frame.Frames()
@@ -64,7 +64,6 @@ def _handler(properties: dict[str, Any]) -> Any:
     from serve.handler_choice import SCRIPT
 
     faulthandler.enable(all_threads=False)  # the place of a crash in a library is told, too
-    os.set_inheritable(properties["output"], False)
     os.chdir(properties["model_dir"])  # where a script looks for its files
     if properties["compat"]:
         from contract.script import old_names

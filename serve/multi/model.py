@@ -43,7 +43,8 @@ class Model:
             queue_limit=config.queue_limit,
             died=WorkerDeaths().error,
         )
-        self._workers = Workers(self.config, self._dispatcher, self._fatal)
+        # One try: the platform is told at once, and makes room or asks again.
+        self._workers = Workers(self.config, self._dispatcher, self._fatal, first_tries=1)
         self._fields = headers.as_they_came if choice.own_code else headers.of_a_picture
         known = choice.own_code or config.default_accept in headers.OUTPUTS
         self._default_accept = config.default_accept if known else headers.OUTPUTS[0]
@@ -78,8 +79,8 @@ class Model:
         except (ServeError, ContractError) as error:
             self._fatal(str(error))
         if self._reason.done():
-            killed = deaths.error() is OUT_OF_MEMORY
-            raise OUT_OF_MEMORY if killed else RequestError(500, "ModelNotLoaded", self._reason.result())
+            reason, killed = self._reason.result(), deaths.error() is OUT_OF_MEMORY
+            raise RequestError(507, OUT_OF_MEMORY.code, reason) if killed else RequestError(500, "ModelNotLoaded", reason)
         self.loaded = True
 
     def invocation(self, invocation: Invocation) -> None:

@@ -1,6 +1,6 @@
-"""What a worker prints while it loads a person's code: passed on to the log as it comes, its last lines kept.
+"""What a worker prints while it loads a model: passed on to the log as it comes, its last lines kept.
 
-Once the code is loaded the worker prints to the log itself, and this program reads nothing of it.
+Once the model is loaded the worker prints to the log itself, and this program reads nothing of it.
 """
 
 import asyncio

@@ -33,13 +33,13 @@ _NOT_STARTED_SECONDS = 1.0
 _CONNECTION = 3
 """The worker's descriptor of the socket: the first that is free there."""
 _OUTPUT = 4
-"""The worker's descriptor of this program's output, while a person's code is loaded and 1 and 2 are a pipe."""
+"""The worker's descriptor of this program's output, while the model is loaded and 1 and 2 are a pipe."""
 _ROOT = str(Path(__file__).resolve().parents[2])
 
 
 @dataclass(slots=True)
 class _Load:
-    """A person's code that is loaded, or was, in the worker of a `slot`. `status`: of the process's end, as waitpid says it."""
+    """A model that is loaded, or was, in the worker of a `slot`. `status`: of the process's end, as waitpid says it."""
 
     slot: int
     output: LoadOutput
@@ -50,7 +50,10 @@ class _Load:
 class Workers:
     """All of them, and the dispatcher that feeds those that are ready. `fatal` is called with the line that ends the program."""
 
-    def __init__(self, config: Config, dispatcher: Dispatcher, fatal: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: Config, dispatcher: Dispatcher, fatal: Callable[[str], None], first_tries: int = _LOAD_TRIES
+    ) -> None:
+        """`first_tries`: how many may be killed while they load, one after another, until all have been ready once."""
         self._config = config
         self._dispatcher = dispatcher
         self._fatal = fatal
@@ -58,8 +61,9 @@ class Workers:
         self._connecting: set[asyncio.Task[object]] = set()
         self._loads: dict[int, _Load] = {}
         """By the workers' process ids."""
-        self._lost_loading = 0
-        """Workers that ended while they loaded, since one last got ready."""
+        self._tries = first_tries
+        self._killed_loading = 0
+        """Workers that were killed while they loaded, since one last got ready."""
         self._last_ready = 0.0
         """When one was last known to be ready; 0 before the first."""
         self._ending = False
@@ -126,8 +130,8 @@ class Workers:
             return
         output = None
         try:
-            output = LoadOutput() if self._config.handler.own_code else None
-            pid = _spawn(theirs.fileno(), self._config, slot, output)
+            output = LoadOutput()
+            pid = _spawn(theirs.fileno(), self._config, slot, output.writer)
         except OSError as error:
             ours.close()
             if output is not None:
@@ -139,8 +143,7 @@ class Workers:
             if output is not None:
                 output.started()
         log.event("worker_loading", pid=pid)
-        if output is not None:
-            self._loads[pid] = _Load(slot, output)
+        self._loads[pid] = _Load(slot, output)
         worker = WorkerConnection(self, pid, slot, self._config.answers_limit)
         self._workers.add(worker)
         loop = asyncio.get_running_loop()
@@ -153,18 +156,12 @@ class Workers:
         asyncio.get_running_loop().call_later(_NOT_STARTED_SECONDS, self._start, slot)
         log.event("worker_not_started", "error", reason=os.strerror(error.errno or 0))
 
-    def _again(self, slot: int) -> None:
-        """Another worker for one that did not load."""
-        self._lost_loading += 1
-        if self._lost_loading >= _LOAD_TRIES:
-            self._fatal(f"{_LOAD_TRIES} worker processes ended while loading and gave no reason; killed, or out of memory")
-        else:
-            asyncio.get_running_loop().call_later(_PAUSE_SECONDS * 2**self._lost_loading, self._start, slot)
-
     # -- what a worker tells (worker_connection.Owner) ------------------------------------------------------------
 
     def loaded(self, worker: WorkerConnection) -> None:
-        self._lost_loading = 0
+        self._killed_loading = 0
+        if self.ready == self._config.workers:
+            self._tries = _LOAD_TRIES
         self._last_ready = time.monotonic()  # `sweep` may not see one that dies at once
         self._dispatcher.add(worker)
 
@@ -183,36 +180,44 @@ class Workers:
         _kill(worker.pid)  # what it has started, and itself where it has only closed its end
         log.event("worker_gone", "error", pid=worker.pid)
         self._dispatcher.lost(worker, requests)
-        load = self._loads.get(worker.pid)
+        load = self._loads[worker.pid]
         if worker.ready:
-            if load is not None:
-                self._loads.pop(worker.pid).output.close()
+            self._loads.pop(worker.pid).output.close()
             self._start(worker.slot)
-        elif load is None:
-            self._again(worker.slot)
         else:
             load.is_gone = True
             self._died_loading(worker.pid, load)
 
     def _died_loading(self, pid: int, load: _Load) -> None:
-        """A person's code has ended its process while it was loaded, and would again; one that was killed is tried again."""
+        """What has ended its process while it was loaded would again; what was killed may be tried again."""
         if load.status is None or not load.is_gone:
             return  # the one is told a moment after the other
         del self._loads[pid]
         load.output.close()
         code = os.waitstatus_to_exitcode(load.status)
         if code == -signal.SIGKILL:
-            self._again(load.slot)
-            return
-        how = f"with exit status {code}" if code >= 0 else f"by {signal_name(-code)}"
-        printed = f"printed last: {lines}" if (lines := load.output.last_lines()) else "printed nothing"
-        self._fatal(f"{self._config.handler.name} cannot be loaded: its process ended {how} and {printed}")
+            self._killed_loading += 1
+            if self._killed_loading < self._tries:
+                asyncio.get_running_loop().call_later(_PAUSE_SECONDS * 2**self._killed_loading, self._start, load.slot)
+                return
+        self._fatal(f"{self._config.handler.name or 'the model'} cannot be loaded: {self._end_of(code)} and {_printed(load)}")
+
+    def _end_of(self, code: int) -> str:
+        """How a process ended that loaded."""
+        if code == -signal.SIGKILL:
+            processes = f"{self._tries} worker processes, one after another, were" if self._tries > 1 else "its process was"
+            return f"{processes} killed by SIGKILL, most likely as memory was short,"
+        return f"its process ended {f'with exit status {code}' if code >= 0 else f'by {signal_name(-code)}'}"
 
 
-def _spawn(descriptor: int, config: Config, slot: int, output: LoadOutput | None) -> int:
+def _printed(load: _Load) -> str:
+    return f"printed last: {lines}" if (lines := load.output.last_lines()) else "printed nothing"
+
+
+def _spawn(descriptor: int, config: Config, slot: int, output: int) -> int:
     """The process id of a new worker, whose end of the socket is `descriptor` of this process. Raises OSError.
 
-    `output`: takes what the worker prints until it has loaded a person's code; then that goes to this program's output.
+    `output`: the pipe for what the worker prints until it has loaded the model; then that goes to this program's output.
     """
     properties: dict[str, Any] = {
         "model_dir": str(config.model),
@@ -223,6 +228,7 @@ def _spawn(descriptor: int, config: Config, slot: int, output: LoadOutput | None
         "batch": config.batch,
         "gpu_id": slot % config.gpus if config.gpus else None,
         "default_accept": config.default_accept,
+        "output": _OUTPUT,
     }
     python, module, environ = sys.executable, "serve.worker", child_environ()
     if config.handler.own_code:
@@ -247,7 +253,8 @@ def _spawn(descriptor: int, config: Config, slot: int, output: LoadOutput | None
         file_actions=[
             (os.POSIX_SPAWN_DUP2, descriptor, _CONNECTION),
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            *([(os.POSIX_SPAWN_DUP2, 1, _OUTPUT), (os.POSIX_SPAWN_DUP2, output.writer, 1)] if output is not None else []),
+            (os.POSIX_SPAWN_DUP2, 1, _OUTPUT),
+            (os.POSIX_SPAWN_DUP2, output, 1),
             (os.POSIX_SPAWN_DUP2, 1, 2),  # engines complain there in their own words; the program's last line stands alone
         ],
         setsid=True,  # a terminal's Ctrl-C is the frontend's to hear
@@ -273,7 +280,6 @@ def _own_code_properties(config: Config) -> dict[str, Any]:
         "compat": config.compat,
         "answer_limit": config.body_limit,
         "batch_size": config.batch,
-        "output": _OUTPUT,
     }
     if config.own_code is not None:
         return told | {"code": str(config.own_code.folder)}

@@ -34,6 +34,17 @@ def test_code_that_ends_its_process_while_it_loads_is_told_at_once(tmp_path: Pat
     assert loads == 1, "what ended this process would end the next one, too"
 
 
+def test_one_that_is_always_killed_is_told_with_its_last_lines(tmp_path: Path) -> None:
+    kills = "import os, signal\nprint('reading 9 GB of weights')\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    with own_model.serve(tmp_path / "ml", {"code/inference.py": kills}, ready=False) as server:
+        status, errors = server.wait_end(60)
+        loads = len(server.events("worker_loading"))
+    print(f"ended with {status} after {loads} loads: {errors}")
+    assert status == 1 and loads == 5 and errors.count("\n") == 1
+    assert "5 worker processes, one after another, were killed by SIGKILL" in errors
+    assert errors.endswith("printed last: reading 9 GB of weights\n")
+
+
 def test_one_that_is_killed_is_tried_again(tmp_path: Path) -> None:
     """As the kernel does where memory ends, which may be enough a moment later."""
     slow = own_model.ECHO.replace("def model_fn", "import time; time.sleep(1)\n\ndef model_fn")

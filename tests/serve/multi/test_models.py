@@ -60,6 +60,18 @@ def test_a_model_that_cannot_be_loaded_says_why_and_leaves_nothing() -> None:
         assert not [path for path in os.listdir(server.folder.name) if path.startswith("model-")]
 
 
+def test_a_load_that_is_killed_is_told_at_once_with_what_it_printed_last() -> None:
+    kills = "import os, signal\nprint('reading 9 GB of weights')\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    with MultiServer() as server:
+        answer = server.load("killed", server.put_own("killed", {"code/inference.py": kills}))
+        assert answer.status == 500
+        assert answer.json()["message"] == (
+            "inference.py cannot be loaded: its process was killed by SIGKILL, most likely as memory was short, and printed"
+            " last: reading 9 GB of weights"
+        )
+        assert len(server.events("worker_loading")) == 1 and server.names() == [] and len(server.tree()) == 1
+
+
 def test_each_model_has_code_and_packages_of_its_own() -> None:
     script = (
         "import own_words\ndef model_fn(folder):\n    pass\n"

@@ -65,6 +65,7 @@ def test_a_line_is_passed_on_whole_up_to_its_limit(length: int, capfd: pytest.Ca
         seen = capfd.readouterr().out
         output.started()
         output.close()
+        log.flush()  # or the next test would find the rest
         return seen
 
     assert len(asyncio.run(run())) == (0 if length == 1 << 16 else length)

@@ -1,6 +1,7 @@
 """The worker processes, really started: which are ready, what becomes of one that is killed, hangs or never loads."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -22,15 +23,22 @@ from tests.support import artefact
 class Room:
     """Workers with a dispatcher of their own, and the lines that would end the program."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, **options: int) -> None:
         self.ends: list[str] = []
         died = RequestError(500, "WorkerDied", "x")
         self.dispatcher = Dispatcher(batch=config.batch, in_flight_limit=config.in_flight_limit, queue_limit=9, died=lambda: died)
-        self.workers = Workers(config, self.dispatcher, self.ends.append)
+        self.workers = Workers(config, self.dispatcher, self.ends.append, **options)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self.reap)
 
     @property
     def connections(self) -> list[WorkerConnection]:
         return sorted(self.workers._workers, key=lambda worker: worker.slot)
+
+    def reap(self) -> None:
+        for pid in {*self.workers.pids, *self.workers._loads}:
+            with contextlib.suppress(ChildProcessError):
+                if (ended := os.waitpid(pid, os.WNOHANG))[0]:
+                    self.workers.ended(*ended)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
@@ -38,9 +46,9 @@ class Room:
                 await asyncio.sleep(0.01)
 
 
-def with_room(test: Callable[[Room], Awaitable[None]], config: Config) -> None:
+def with_room(test: Callable[[Room], Awaitable[None]], config: Config, **options: int) -> None:
     async def run() -> None:
-        room = Room(config)
+        room = Room(config, **options)
         room.workers.start()
         try:
             await test(room)
@@ -120,7 +128,7 @@ def test_a_reason_ends_it_at_once(config: Config, tmp_path: Path) -> None:
     with_room(test, replace(config, model=base / "model", workers=1))
 
 
-def test_five_that_end_while_loading_end_it_with_pauses_that_grow(config: Config) -> None:
+def test_five_that_are_killed_while_loading_end_it_with_pauses_that_grow(config: Config) -> None:
     async def test(room: Room) -> None:
         killed: dict[int, float] = {}
         while not room.ends:
@@ -130,8 +138,54 @@ def test_five_that_end_while_loading_end_it_with_pauses_that_grow(config: Config
                     os.kill(worker.pid, signal.SIGKILL)
             await asyncio.sleep(0.01)
         times = list(killed.values())
-        assert len(times) == 5 and "5 worker processes" in room.ends[0]
+        assert len(times) == 5
+        assert room.ends == [
+            "the model cannot be loaded: 5 worker processes, one after another, were killed by SIGKILL, most likely as memory"
+            " was short, and printed nothing"
+        ]
         assert times[4] - times[3] > 2 * (times[2] - times[1]) > 0.4
+
+    with_room(test, replace(config, workers=1))
+
+
+async def killed_while_loading(room: Room, known: set[int]) -> None:
+    """Kills the next worker but those `known`, before it is ready."""
+    await room.until(lambda: any(worker.pid not in known for worker in room.connections))
+    (loading,) = (worker for worker in room.connections if worker.pid not in known)
+    os.kill(loading.pid, signal.SIGKILL)
+    await room.until(lambda: loading not in room.connections)
+    assert not loading.ready
+
+
+def test_with_one_try_a_killed_load_is_told_at_once_until_all_have_been_ready(config: Config) -> None:
+    """Later the model is known to load, and to kill what answers for lack of a worker's memory would cost all its requests."""
+
+    async def test(room: Room) -> None:
+        await room.until(lambda: room.workers.ready == 1)
+        (first,) = (worker for worker in room.connections if worker.ready)
+        await killed_while_loading(room, {first.pid})
+        await room.until(lambda: bool(room.ends))
+        assert "its process was killed by SIGKILL, most likely as memory was short, and printed nothing" in room.ends[0]
+
+    async def later(room: Room) -> None:
+        await room.until(lambda: room.workers.ready == 1)
+        (first,) = room.connections
+        os.kill(first.pid, signal.SIGKILL)
+        await killed_while_loading(room, {first.pid})
+        await room.until(lambda: room.workers.ready == 1)
+        assert not room.ends
+
+    with_room(later, replace(config, workers=1), first_tries=1)
+    with_room(test, config, first_tries=1)
+
+
+@pytest.mark.parametrize(("number", "told"), [(signal.SIGTERM, "by SIGTERM"), (signal.SIGSEGV, "by SIGSEGV")])
+def test_a_classifier_that_ends_while_it_loads_is_told_at_once(config: Config, number: int, told: str) -> None:
+    async def test(room: Room) -> None:
+        (loading,) = room.connections
+        os.kill(loading.pid, number)
+        await room.until(lambda: bool(room.ends))
+        assert room.ends == [f"the model cannot be loaded: its process ended {told} and printed nothing"]
 
     with_room(test, replace(config, workers=1))
 
