@@ -10,6 +10,7 @@ import base64
 import hmac
 import ipaddress
 import logging
+import os
 import re
 import socket
 from collections.abc import Callable
@@ -97,7 +98,7 @@ class HttpsProxy:
         except Exception as error:
             if not isinstance(error, OSError | ValueError):  # those of TLS, of time and of names that are none among them
                 log.warning("the HTTPS proxy: %s: %s: %s", line[:200], type(error).__name__, error)
-            client.refuse("502 Bad Gateway", f"{line.split(' ')[1][:300]}: {error or type(error).__name__}\n")
+            client.tell("502", f"Bad Gateway: {line.split(' ')[1][:300]}: {error or type(error).__name__}")
 
     def _is_known(self, fields: list[str]) -> bool:
         """Whether the fields of a head have the user and the password."""
@@ -127,9 +128,14 @@ class HttpsProxy:
     async def _pass_on(self, client: "_Client", host: str, port: int) -> None:
         """Connects the client with a host elsewhere, or with the next proxy, whose answer is the client's."""
         proxy, end = urlsplit(self.upstream), _End(self)
-        async with asyncio.timeout(CONNECT_SECONDS):
-            place = (proxy.hostname, proxy.port or 80) if proxy.hostname else (host, port)
-            await asyncio.get_running_loop().create_connection(lambda: end, *place)
+        place = (proxy.hostname, proxy.port or 80) if proxy.hostname else (host, port)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await asyncio.get_running_loop().create_connection(lambda: end, *place)
+        except (OSError, ValueError) as error:
+            onward = " (the proxy that leads on)" if proxy.hostname else ""
+            client.tell("502", f"Bad Gateway: {place[0]}:{place[1]}{onward}: {_why(error)}")
+            return
         if self._is_here(*end.transport.get_extra_info("peername")[:2]):
             end.transport.abort()
             client.tell("403", f"Forbidden: {place[0]}:{place[1]} is this proxy itself")
@@ -244,6 +250,7 @@ class _Client(_End):
 
     def tell(self, code: str, text: str, fields: str = "") -> None:
         """Refuses with a text that stands in the status line too: most programs show nothing else of a proxy's answer."""
+        text = "".join(letter if letter.isprintable() and letter <= "\xff" else "?" for letter in text)
         self.refuse(f"{code} {text}", f"{text}\n", fields)
 
     def refuse(self, status: str, text: str, fields: str = "") -> None:
@@ -282,6 +289,18 @@ class _Idle:
             return
         for transport in self._ends:
             transport.abort()
+
+
+def _why(error: OSError | ValueError) -> str:
+    """Why there is no connection, in words for a person."""
+    match error:
+        case TimeoutError():
+            return f"no answer within {CONNECT_SECONDS:g} s"
+        case socket.gaierror():
+            return f"the name cannot be resolved ({error.strerror})"
+        case ValueError():
+            return "this is no name of a host"
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _connect_request(host: str, port: int, user: str | None, password: str | None) -> bytes:

@@ -163,6 +163,26 @@ def test_what_cannot_be_is_answered(server: LocalServer, sent: bytes, status: by
     assert answer.startswith(b"HTTP/1.1 " + status) and answer.endswith(b"\n")
 
 
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        (b"nowhere.invalid:443", "nowhere.invalid:443: the name cannot be resolved ("),
+        (b"a..b:443", "a..b:443: this is no name of a host"),
+        (b"127.0.0.1:1", "127.0.0.1:1: Connection refused"),
+    ],
+)
+def test_the_status_line_says_which_host_cannot_be_reached_and_why(server: LocalServer, target: bytes, why: str) -> None:
+    head, body = said(server, known(server, b"CONNECT " + target + b" HTTP/1.1\r\n\r\n")).decode().split("\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 502 Bad Gateway: {why}") and body.startswith(f"Bad Gateway: {why}")
+
+
+def test_a_proxy_that_leads_on_and_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    with proxy_here(tmp_path, "http://127.0.0.1:1") as (port, _):
+        client, told = answer_of(port, "example.com:443")
+        client.close()
+    assert told.startswith("HTTP/1.1 502 Bad Gateway: 127.0.0.1:1 (the proxy that leads on): Connection refused\r\n")
+
+
 def test_a_head_has_a_limit(server: LocalServer, tunnel: socket.socket) -> None:
     line = known(server, b"GET / HTTP/1.1\r\nA: ")
     tunnel.sendall(line + b"x" * (HEAD_BYTES - len(line)))
