@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ THREADS = 32
 HEAD_SECONDS = 30.0  # for the head of a request; a connection that asks for nothing is closed then, too
 BUFFER_BYTES = 1 << 20  # of a body that is on its way to disk
 GRACE = 10.0  # seconds for requests that are being answered when the server is told to stop
+_LEAST = 0.2  # of these for the ends of connections, at least
 
 
 async def serve(config: Config) -> None:
@@ -83,8 +84,9 @@ async def _run(
     loop = asyncio.get_running_loop()
     front = HttpApi(platform, pool)
     # A body is stored as it was sent, so nothing is to be unzipped on the way.
+    answering = _Answering(front.answer)
     server = web.Server(
-        front.answer,
+        answering.answer,
         auto_decompress=False,
         read_bufsize=BUFFER_BYTES,
         access_log=None,
@@ -94,7 +96,7 @@ async def _run(
     async with contextlib.AsyncExitStack() as cleanup:
         cleanup.callback((platform.root / "server.json").unlink, missing_ok=True)
         await cleanup.enter_async_context(running(parts))
-        cleanup.push_async_callback(server.shutdown, GRACE)
+        cleanup.push_async_callback(_finish, server, answering, GRACE)
         cleanup.callback(server.pre_shutdown)  # closes the connections that wait for a request
         listening = await loop.create_server(server, sock=listeners[0])
         cleanup.callback(listening.close)
@@ -104,6 +106,41 @@ async def _run(
         cleanup.callback(proxying.close)
         _announce(platform, listeners[1].getsockname()[1], proxy.upstream)
         await stop.wait()
+
+
+class _Answering:
+    """Knows whether requests are being answered by `answer`."""
+
+    def __init__(self, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        self._answer = answer
+        self._requests = 0
+        self._changed = asyncio.Event()
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to a request."""
+        self._requests += 1
+        try:
+            return await self._answer(request)
+        finally:
+            self._requests -= 1
+            self._changed.set()
+
+    async def all_answered(self) -> None:
+        """Returns when no request is being answered."""
+        while self._requests:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+async def _finish(server: web.Server, answering: _Answering, grace: float) -> None:
+    """Waits for the requests that are being answered, up to `grace` seconds, and ends every connection."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + grace
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(until):
+            await answering.all_answered()
+    # aiohttp waits as long twice: for the rest of an answer to be written, and, once no more of a body is read, for the handler.
+    await server.shutdown(max(until - loop.time(), _LEAST) / 2)
 
 
 @contextlib.asynccontextmanager

@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -23,8 +24,8 @@ import pytest
 from local_sagemaker.config import read_config
 from local_sagemaker.errors import StartError
 from local_sagemaker.s3 import http as s3_http
-from local_sagemaker.server import running
-from tests.support.local_server import ROOT, LocalServer
+from local_sagemaker.server import GRACE, running
+from tests.support.local_server import ROOT, LocalServer, ask, make_multi_model_endpoint, put_model, wait_until
 from tests.support.malformed_http import CORPUS
 
 
@@ -97,6 +98,25 @@ class Part:
         self.told.append(f"{what} {self.name}")
         if what == self.fails:
             raise RuntimeError(f"{self.name} cannot {what}")
+
+
+@pytest.mark.parametrize(("seconds", "answered"), [(GRACE - 3, True), (GRACE + 30, False)])
+def test_what_is_being_answered_at_the_end_has_its_grace_and_no_more(tmp_path: Path, seconds: float, answered: bool) -> None:
+    server = LocalServer(tmp_path / "root")
+    server.s3.create_bucket(Bucket="bucket")
+    put_model(server, "good", "many/good")
+    make_multi_model_endpoint(server, "e")
+    with ThreadPoolExecutor() as pool:
+        begun = tmp_path / "begun"
+        code = f"python import time; open({str(begun)!r}, 'w').close(); time.sleep({seconds})"
+        asked = pool.submit(ask, server, "e", code, TargetModel="good")
+        wait_until(begun.exists)
+        began = time.monotonic()
+        server.stop()
+        took = time.monotonic() - began
+        print(f"stopped in {took:.1f} s")
+        assert (asked.exception() is None) == answered
+    assert took < GRACE + 6, "the rest is for the endpoint's container"
 
 
 @pytest.mark.parametrize("fails", ["stop", "start"])
