@@ -1,5 +1,6 @@
 """Programs that a verb runs in the foreground on a port of this machine: whether the port is free, and how they are ended."""
 
+import signal
 import socket
 import subprocess
 
@@ -17,10 +18,20 @@ def check_port(port: int) -> None:
 
 
 def end(process: "subprocess.Popen[bytes]", patience: float) -> None:
-    """Ends a program with SIGTERM, and with SIGKILL after `patience` seconds; returns when it has ended."""
-    process.terminate()
+    """Ends a program with SIGTERM, and with SIGKILL after `patience` seconds; returns when it has ended.
+
+    From the main thread. A Ctrl-C meanwhile is raised afterwards: the program is killed with this one, and is to put its things
+    away first.
+    """
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
     try:
+        process.terminate()
         process.wait(patience)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        raise KeyboardInterrupt

@@ -240,7 +240,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", type=Path, help="an .ipynb file")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a variable, again and again")
     parser.add_argument("--keep-going", action="store_true", help="run the cells after one that failed, too")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="the executed copy (default: .kennel/notebooks/NAME)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the executed copy (default: .kennel/notebooks/NOTEBOOK)")
     _python(parser)
 
 

@@ -5,6 +5,7 @@ Everything that can be wrong before a request is sent is found here, each in one
 
 import argparse
 import keyword
+import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -245,14 +246,22 @@ def _run(parsed: ParsedCommand) -> RunConfig:
     parameters = {name: json_or_text(text) for name, text in pairs(line.param, "--param").items()}
     if strange := [name for name in parameters if not name.isidentifier() or keyword.iskeyword(name)]:
         raise LaunchError(f"--param {strange[0]}: need a name that Python takes for a variable")
+    if line.output is not None and line.output.exists() and line.output.samefile(line.notebook):
+        raise LaunchError(f"--output {line.output}: this is the notebook itself; give another file for the executed copy")
     return RunConfig(
         settings=parsed.settings,
         notebook=line.notebook,
-        copy=line.output or parsed.settings.home / "notebooks" / line.notebook.name,
+        copy=line.output or parsed.settings.home / "notebooks" / _place_of(line.notebook),
         parameters=parameters,
         keep_going=line.keep_going,
         python=line.python,
     )
+
+
+def _place_of(notebook: Path) -> Path:
+    """Where a notebook lies below this folder, or else on the machine: two of one name have two places."""
+    whole = Path(os.path.abspath(notebook))
+    return whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else Path("elsewhere", *whole.parts[1:])
 
 
 def _salvage(parsed: ParsedCommand) -> SalvageConfig:

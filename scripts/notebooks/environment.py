@@ -1,6 +1,8 @@
 """The Python with JupyterLab and a kernel, and the environment variables that its notebooks get."""
 
 import os
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.aws import client_environment, local_server
@@ -10,17 +12,30 @@ from scripts.errors import LaunchError
 
 PLACE = PROJECT / ".kennel" / "notebook"
 """The virtual environment that `make notebook` makes from docker/locks/notebook.txt."""
+_ANSWER = 60.0
+_LACKS = "import sys, importlib.util as found; print('lacks', *[name for name in sys.argv[1:] if not found.find_spec(name)])"
 
 
-def interpreter(given: Path | None) -> Path:
-    """The Python to use: the one given, else the one of the environment. Raises LaunchError."""
+def interpreter(given: Path | None, packages: Sequence[str]) -> Path:
+    """The Python to use, which has `packages`: the one given, else the one of the environment. Raises LaunchError."""
     python = given or PLACE / "bin" / "python"
+    named, need = f"--python {given}" if given else str(python), f"need the python of an environment with {', '.join(packages)}"
     if not os.access(python, os.X_OK) or python.is_dir():
         if given:
-            raise LaunchError(f"--python {given}: no program; give the python of an environment with JupyterLab")
+            raise LaunchError(f"{named}: no program; {need}")
         raise LaunchError(
             f"there is no environment for notebooks at {PLACE}; `make notebook` makes it, or --python names one of yours"
         )
+    try:
+        asked = [str(python), "-c", _LACKS, *packages]
+        done = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER)
+        lacks, *missing = done.stdout.decode("utf-8", "replace").split() or [""]
+    except (OSError, subprocess.TimeoutExpired):
+        lacks, missing = "", []
+    if lacks != "lacks":
+        raise LaunchError(f"{named}: this is no Python 3; {need}")
+    if missing:
+        raise LaunchError(f"{named}: {', '.join(missing)} missing there; {python} -m pip install {' '.join(missing)}")
     return python
 
 

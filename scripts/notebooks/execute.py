@@ -2,8 +2,8 @@
 
 The Python of the notebook's environment runs it, which has nbclient and papermill; it imports nothing of this project. Its one
 argument is JSON: `notebook`, `output`, `parameters`, `keep_going`, and `events`, a file descriptor for a JSON line an event:
-`cell` begins, `printed` a line, `done` with its seconds and its error or none, `end` with what stopped the run or none, and
-`refused` where the file is no notebook.
+`cell` begins, `printed` a line, `done` with its seconds and its error or none, `end` with what stopped the run or none,
+`unwritten` where the executed copy cannot be written, and `refused` where the file is no notebook.
 """
 
 import contextlib
@@ -22,6 +22,8 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
+_SKIPPED = "skip-execution"
+"""The tag of cells that nbclient leaves out."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -43,7 +45,7 @@ class Runner:
         self._began = 0.0
         self._numbers: dict[int, int] = {}
         for index, cell in enumerate(self.notebook.cells):
-            if cell.cell_type == "code" and cell.source.strip():
+            if cell.cell_type == "code" and cell.source.strip() and _SKIPPED not in cell.metadata.get("tags", []):
                 self._numbers[index] = len(self._numbers) + 1
         runner = self
 
@@ -58,6 +60,7 @@ class Runner:
             timeout=None,
             kernel_name="python3",
             allow_errors=keep_going,
+            skip_cells_with_tag=_SKIPPED,
             resources={"metadata": {"path": str(notebook.absolute().parent)}},
             on_cell_execute=self._begins,
             on_cell_executed=self._ends,
@@ -116,6 +119,17 @@ def _merged(outputs: list[Any]) -> list[Any]:
     return merged
 
 
+def _write(notebook: Any, output: Path) -> None:
+    """Puts the executed copy in its place, whole. Raises OSError, and then nothing has changed."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    aside = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        nbformat.write(notebook, aside)
+        aside.replace(output)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
 def main() -> int:
     """0 when every cell did what it should, 1 when one failed, 2 for a file that is no notebook."""
     request = json.loads(sys.argv[1])
@@ -129,11 +143,11 @@ def main() -> int:
         try:
             stopped = runner.run()
         finally:
-            output = Path(request["output"])
-            output.parent.mkdir(parents=True, exist_ok=True)
-            whole = output.with_name(f".{output.name}.tmp")
-            nbformat.write(runner.notebook, whole)
-            whole.replace(output)
+            try:
+                _write(runner.notebook, Path(request["output"]))
+            except OSError as error:
+                with contextlib.suppress(BrokenPipeError):
+                    runner.tell(event="unwritten", why=error.strerror or str(error))
         with contextlib.suppress(BrokenPipeError):
             runner.tell(event="end", stopped=stopped)
     return int(stopped is not None)

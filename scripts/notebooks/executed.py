@@ -25,13 +25,14 @@ _SHOWN = 96
 class Outcome:
     """What became of the notebook's cells. `failed`: number and error of those that failed, of one that ended the kernel too.
 
-    `stopped`: what ended the run early.
+    `stopped`: what ended the run early. `unwritten`: why there is no executed copy.
     """
 
     cells: int
     ran: int
     failed: Sequence[tuple[int, str]]
     stopped: str | None
+    unwritten: str | None
 
 
 def run(
@@ -40,9 +41,11 @@ def run(
 ) -> Outcome:  # fmt: skip
     """Executes a notebook and writes the executed copy. Raises LaunchError where it cannot begin, RunError where it is cut off.
 
-    The cells run in the notebook's own folder. On Ctrl-C the kernel is ended, and what was executed is written all the same.
+    The cells run in the notebook's own folder. On Ctrl-C the kernel is ended, and what was executed is written all the same, to
+    a place that is told.
     """
     _check_place(copy)
+    outcome, before = None, _version(copy)
     ours, theirs = os.pipe()
     request = {
         "notebook": str(notebook.absolute()),
@@ -59,6 +62,7 @@ def run(
             stdout=errors,
             stderr=errors,
             pass_fds=(theirs,),
+            start_new_session=True,  # Ctrl-C is for this program, which ends that one
             preexec_fn=end_with_parent,
         )
         os.close(theirs)
@@ -69,15 +73,24 @@ def run(
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_STOP)
         finally:
-            end(process, _STOP)  # it ends its kernel and writes the copy first
+            try:
+                end(process, _STOP)  # it ends its kernel and writes the copy first
+            finally:
+                if outcome is None and _version(copy) != before:
+                    output.line(f"executed copy  {copy}")
         if outcome is not None:
             return outcome
         errors.seek(0)
         told = errors.read().decode("utf-8", "replace").strip().splitlines()
     last = told[-1] if told else f"status {process.returncode}"
-    if last.startswith("ModuleNotFoundError"):
-        raise LaunchError(f"{python}: {last}; {python} -m pip install nbclient papermill ipykernel")
     raise RunError(f"{notebook}: it could not be run: {last}")
+
+
+def _version(file: Path) -> tuple[int, int] | None:
+    """What differs once a file has been replaced."""
+    with contextlib.suppress(OSError):
+        return (about := file.stat()).st_ino, about.st_mtime_ns
+    return None
 
 
 def _check_place(copy: Path) -> None:
@@ -94,7 +107,7 @@ def _check_place(copy: Path) -> None:
 
 def _shown(notebook: Path, events: Iterator[dict[str, Any]], output: Output) -> Outcome | None:
     """One line a cell, and while it runs the newest line it printed. None where the program ended without its last event."""
-    cells, ran, failed = 0, 0, list[tuple[int, str]]()
+    cells, ran, failed, unwritten = 0, 0, list[tuple[int, str]](), None
     running, code = 0, ""
     with output.changing() as show:
         for event in events:
@@ -116,9 +129,11 @@ def _shown(notebook: Path, events: Iterator[dict[str, Any]], output: Output) -> 
                     output.line(line, style="red" if event["error"] else "")
                     if event["error"]:
                         failed.append((event["number"], event["error"]))
+                case "unwritten":
+                    unwritten = event["why"]
                 case "end":
                     if running:
                         output.line(f"{running:>4}             failed  {code}", style="red")
                         ran, failed = ran + 1, [*failed, (running, event["stopped"])]
-                    return Outcome(cells, ran, failed, event["stopped"])
+                    return Outcome(cells, ran, failed, event["stopped"], unwritten)
     return None

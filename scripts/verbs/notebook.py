@@ -34,7 +34,7 @@ def plan(config: NotebookConfig) -> list[Call]:
 
 def run(config: NotebookConfig, output: Terminal) -> int:
     """Serve until Ctrl-C. Raises LaunchError where the port is taken or JupyterLab is missing."""
-    python = environment.interpreter(config.python)
+    python = environment.interpreter(config.python, ["jupyterlab", "ipykernel"])
     check_port(config.port)
     token = secrets.token_urlsafe(24)
     # Everybody on the machine may read a command line, and nobody else a variable.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import notebooks
 from tests.support.local_server import LocalServer
 from tests.support.person import LOCAL, Kennel, KennelHere, dog_server, write_pictures
 from tests.support.toy_person import ToyDocker
@@ -28,6 +29,15 @@ def local(kennel: Kennel, server: LocalServer) -> Kennel:
     kennel.settings(LOCAL)
     kennel.use(server.url, server)
     return kennel
+
+
+@pytest.fixture()
+def notebook_person(tmp_path: Path) -> Iterator[Kennel]:
+    """A person's folder, where notebooks run; the test skips without their environment."""
+    notebooks.python()
+    person = Kennel(tmp_path)
+    yield person
+    person.run("stop", status=None)
 
 
 @pytest.fixture()

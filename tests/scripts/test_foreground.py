@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -21,6 +22,21 @@ def test_a_port_that_is_taken_is_told_and_a_free_one_is_not() -> None:
         with pytest.raises(LaunchError, match=f"--port {port}: .*; give another port"):
             check_port(port)
     check_port(port)
+
+
+def test_ctrl_c_while_a_program_ends_waits_for_its_end() -> None:
+    code = (
+        "import signal, time\n"
+        "def stop(number, frame):\n    time.sleep(0.5)\n    raise SystemExit(7)\n"
+        "signal.signal(signal.SIGTERM, stop)\nprint('ready', flush=True)\ntime.sleep(600)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    before = signal.getsignal(signal.SIGINT)
+    threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        end(process, 10.0)
+    assert process.returncode == 7 and signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,22 @@ sagemaker.get_waiter("training_job_completed_or_stopped").wait(TrainingJobName="
 """
 
 
-def test_a_failed_cell_is_told_with_its_jobs_reason_and_the_copy_is_there(person: Kennel) -> None:
-    notebooks.write(person.folder / "two.ipynb", "print('first')", JOB, "print('after')")
-    done = person.run("run", "two.ipynb", "--output", "out/copy.ipynb", status=1)
+def test_a_failed_cell_is_told_with_its_jobs_reason_and_the_copy_is_there(notebook_person: Kennel) -> None:
+    notebooks.write(notebook_person.folder / "two.ipynb", "print('first')", JOB, "print('after')")
+    done = notebook_person.run("run", "two.ipynb", "--output", "out/copy.ipynb", status=1)
     assert "failed  import boto3" in done.stdout and "cell 2  WaiterError: " in done.stdout
     assert "training job fails: " in done.stdout and "tensorflow-training" in done.stdout
     assert "1 of 3 cells done, 1 failed, 1 not run" in done.stdout
-    assert notebooks.printed(person.folder / "out/copy.ipynb")[0] == "first"
+    assert notebooks.printed(notebook_person.folder / "out/copy.ipynb")[0] == "first"
+
+
+def test_no_server_is_started_to_ask_where_a_cell_ended_the_running_one(notebook_person: Kennel) -> None:
+    ends = (
+        "import json, os, signal, time\n"
+        "pid = json.load(open('.kennel/local/server.json'))['pid']\n"
+        "os.kill(pid, signal.SIGKILL)\ntime.sleep(1)\n1 / 0"
+    )
+    notebooks.write(notebook_person.folder / "ends.ipynb", ends)
+    done = notebook_person.run("run", "ends.ipynb", status=1)
+    assert "whether a job failed is not known: the local SageMaker that the notebook began with has ended\n" in done.stdout
+    assert done.stderr.count("local SageMaker started on") == 1

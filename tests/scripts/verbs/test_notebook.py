@@ -25,9 +25,8 @@ def _get(url: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def test_jupyterlab_answers_to_the_token_alone(tmp_path: Path) -> None:
-    notebooks.python()
-    person = Kennel(tmp_path)
+def test_jupyterlab_answers_to_the_token_alone(notebook_person: Kennel) -> None:
+    person = notebook_person
     notebooks.write(person.folder / "one & b.ipynb", "1")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -51,7 +50,6 @@ def test_jupyterlab_answers_to_the_token_alone(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(40) == 0
     wait_until(lambda: not alive(family), 30)
-    person.run("stop")
 
 
 def test_without_an_environment_the_command_that_makes_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,4 +58,4 @@ def test_without_an_environment_the_command_that_makes_it_is_told(tmp_path: Path
 
     monkeypatch.setattr(environment, "PLACE", tmp_path)
     with pytest.raises(LaunchError, match="make notebook"):
-        environment.interpreter(None)
+        environment.interpreter(None, ["jupyterlab"])
