@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from contract.errors import ContractError
 from serve import log
 from serve.config import Config
 from serve.errors import RequestError, ServeError
@@ -116,6 +117,23 @@ class Lifecycle(ABC):
         self.port.give_up(RequestError(503, "ShuttingDown", "the server is shutting down"))
         self.port.close()
         self.close_workers()
+
+
+def run(serve: Callable[[StopSignals], None]) -> int:
+    """Call `serve`, which returns after a stop. Returns the exit status: 0, or 1 with one line on standard error where `serve`
+    raises ServeError or ContractError."""
+    stops = StopSignals()
+    try:
+        serve(stops)
+    except (ServeError, ContractError) as error:
+        log.last_line(f"serve: {error}")
+        return 1
+    finally:
+        stops.ignore()
+        log.flush()
+    log.event("stopped")
+    log.flush()
+    return 0
 
 
 def _unforeseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -10,12 +10,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from contract.errors import ContractError
 from contract.layout import Layout
-from serve import artefact, descriptors, handler_choice, log
+from serve import artefact, descriptors, handler_choice, lifecycle, log
 from serve.classifier import warmup
 from serve.config import Config, child_environ, own_code_environ
-from serve.errors import ServeError
 from serve.frontend import Frontend
 from serve.lifecycle import Lifecycle, StopSignals
 
@@ -68,27 +66,22 @@ class Program(Lifecycle):
 
 def run(config: Config) -> int:
     """Serve as `config` says. Returns the exit status: 0 after a stop, 1 with one line on standard error otherwise."""
-    stops, preparation = StopSignals(), None
+    return lifecycle.run(lambda stops: _serve(config, stops))
+
+
+def _serve(config: Config, stops: StopSignals) -> None:
+    handler_choice.check(config.handler, config.model)
+    preparation = _preparation(config, stops) if config.handler.own_code else None
     try:
-        handler_choice.check(config.handler, config.model)
-        if config.handler.own_code:
-            preparation = _preparation(config, stops)
+        if preparation is not None:
             config = replace(config, own_code=preparation.run(config.handler))
         if not config.handler.own_code or config.own_code is not None:
             share = descriptors.share(descriptors.raise_limit(), workers=config.workers, wanted=config.connection_limit)
             config = replace(config, connection_limit=share.connections, backlog=share.backlog)
             asyncio.run(_run(config, stops))
-    except (ServeError, ContractError) as error:
-        log.last_line(f"serve: {error}")
-        return 1
     finally:
-        stops.ignore()
         if preparation is not None:
             preparation.remove()
-        log.flush()
-    log.event("stopped")
-    log.flush()
-    return 0
 
 
 async def _run(config: Config, stops: StopSignals) -> None:

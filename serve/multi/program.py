@@ -6,9 +6,8 @@ No model is there at its start, and none that fails ends it: which are loaded, t
 import asyncio
 from dataclasses import replace
 
-from serve import descriptors, log
+from serve import descriptors, lifecycle, log
 from serve.config import Config
-from serve.errors import ServeError
 from serve.lifecycle import Lifecycle, StopSignals
 from serve.multi.frontend import ModelsFrontend
 
@@ -42,19 +41,12 @@ class MultiProgram(Lifecycle):
 
 def run(config: Config) -> int:
     """Serve as `config` says. Returns the exit status: 0 after a stop, 1 with one line on standard error otherwise."""
-    stops = StopSignals()
-    try:
-        share = descriptors.share(descriptors.raise_limit(), workers=_FORESEEN_WORKERS, wanted=config.connection_limit)
-        asyncio.run(_run(replace(config, connection_limit=share.connections, backlog=share.backlog), stops))
-    except ServeError as error:
-        log.last_line(f"serve: {error}")
-        return 1
-    finally:
-        stops.ignore()
-        log.flush()
-    log.event("stopped")
-    log.flush()
-    return 0
+    return lifecycle.run(lambda stops: _serve(config, stops))
+
+
+def _serve(config: Config, stops: StopSignals) -> None:
+    share = descriptors.share(descriptors.raise_limit(), workers=_FORESEEN_WORKERS, wanted=config.connection_limit)
+    asyncio.run(_run(replace(config, connection_limit=share.connections, backlog=share.backlog), stops))
 
 
 async def _run(config: Config, stops: StopSignals) -> None:
