@@ -74,6 +74,21 @@ class TuningJobs(Protocol):
         ...
 
 
+class TransformJobs(Protocol):
+    """The transform jobs that run."""
+
+    def create(self, request: dict[str, Any], model: Mapping[str, Any]) -> str:
+        """Records a checked request and starts the job with a model's CreateModel request; returns its ARN.
+
+        Raises ResourceInUse.
+        """
+        ...
+
+    def request_stop(self, name: str) -> str:
+        """Asks a job to stop; returns the status before. Raises Missing."""
+        ...
+
+
 class Endpoints(Protocol):
     """The endpoints that are up."""
 
@@ -168,4 +183,5 @@ class Platform(Context):
     training_jobs: TrainingJobs
     processing_jobs: ProcessingJobs
     tuning_jobs: TuningJobs
+    transform_jobs: TransformJobs
     endpoints: Endpoints

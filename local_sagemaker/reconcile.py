@@ -14,12 +14,19 @@ from .containers.folder_removal import remove_tree
 from .containers.untrusted_folder import Refused, UntrustedFolder
 from .context import Context
 from .endpoints import endpoint_state
-from .endpoints.instance import holder_of
+from .endpoints.instance import owner_of_endpoint
 from .jobs import processing_state, training_state
 from .jobs.running_jobs import Job
 from .storage.store import Kind
+from .transform import transform_state
+from .transform.transform_run import PLACE as TRANSFORM
+from .transform.transform_run import owner_of
 
-PLACES = {"jobs": Kind[Job](training_state.KIND), "processing": Kind[Job](processing_state.KIND)}
+PLACES = {
+    "jobs": Kind[Job](training_state.KIND),
+    "processing": Kind[Job](processing_state.KIND),
+    TRANSFORM: Kind[Job](transform_state.KIND),
+}
 """The folders of jobs below the root, and whose they are."""
 
 log = logging.getLogger(__name__)
@@ -33,7 +40,8 @@ class Reconcile:
         self._backends = backends
 
     def start(self) -> None:
-        """Ends what nobody asks for, and removes its folders; the folders of failed jobs stay.
+        """Ends what nobody asks for, and removes its folders; those of failed jobs stay until the job is deleted, but a transform
+        job cannot be.
 
         A folder with which something is wrong is left as it is, with a warning: it stops neither the rest nor the server.
         """
@@ -42,7 +50,7 @@ class Reconcile:
                 if not self._end(_folders(folder, 1)):
                     continue
                 record = self._context.store.get(kind, folder.name)
-                if record is None or record["status"] != "Failed":
+                if record is None or record["status"] != "Failed" or place == TRANSFORM:
                     remove_tree(folder)
         for folder in self._stray_instances():
             if self._end([folder]):
@@ -75,15 +83,18 @@ class Reconcile:
                 yield folder
 
     def _holders(self) -> Iterator[str]:
-        """Whose keys are to hold: those of live jobs, and of the instances that an endpoint's record names."""
+        """Whose keys are to hold: those of live jobs, and of the instances that a transform job's or endpoint's record names."""
         for kind in PLACES.values():
             for record in self._context.store.list(kind):
                 if record["status"] not in training_state.ENDED:
                     yield f"{kind}/{record['arn'].rpartition('/')[2]}"
+        for job in self._context.store.list(transform_state.KIND):
+            if job["status"] in transform_state.LIVE:
+                yield from (owner_of(job["request"]["TransformJobName"]).holder(state["id"]) for state in job["instances"])
         for record in self._context.store.list(endpoint_state.KIND):
             for plan in filter(None, (record["blue"], record["green"])):
                 for variant in plan["variants"]:
-                    yield from (holder_of(record["name"], state["id"]) for state in variant["instances"])
+                    yield from (owner_of_endpoint(record["name"]).holder(state["id"]) for state in variant["instances"])
 
     def _stray_instances(self) -> Iterator[Path]:
         """Instances below endpoints/<name>/<fleet>/<variant>/<id> that no endpoint's record names."""

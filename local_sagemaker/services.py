@@ -18,11 +18,14 @@ from .protocol import tags
 from .protocol.operation import Operation
 from .reconcile import Reconcile
 from .registry import ecr, ecr_images
+from .transform import operations as transform
+from .transform.running_transforms import RunningTransforms
 
 OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
     "sagemaker": {
         **training.OPERATIONS,
         **processing.OPERATIONS,
+        **transform.OPERATIONS,
         **tuning.OPERATIONS,
         **models_and_configs.OPERATIONS,
         **endpoints.OPERATIONS,
@@ -41,12 +44,22 @@ def assemble(context: Context) -> tuple[Platform, Sequence[Lifecycle]]:
     processing_jobs = ProcessingJobs(context, backends)
     training_jobs = TrainingJobs(context, backends, RuleEvaluations(context, processing_jobs))
     tuning_jobs = TuningJobs(context, training_jobs)
+    transform_jobs = RunningTransforms(context, backends)
     running_endpoints = RunningEndpoints(context, backends)
     platform = Platform(
         **{field.name: getattr(context, field.name) for field in fields(Context)},
         training_jobs=training_jobs,
         processing_jobs=processing_jobs,
         tuning_jobs=tuning_jobs,
+        transform_jobs=transform_jobs,
         endpoints=running_endpoints,
     )
-    return platform, [Reconcile(context, backends), processing_jobs, training_jobs, tuning_jobs, running_endpoints]
+    parts: list[Lifecycle] = [
+        Reconcile(context, backends),
+        processing_jobs,
+        training_jobs,
+        tuning_jobs,
+        transform_jobs,
+        running_endpoints,
+    ]
+    return platform, parts

@@ -45,6 +45,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"identity", "s3", "registry", "logs"},
         {"containers"},
         {"jobs", "endpoints"},
+        {"transform"},
     ],
 }
 """The sub-packages of each room, lowest first. A sub-package may import those on lower floors, and never a neighbour on its own.

@@ -15,6 +15,7 @@ from .folder_sync import synced_folders
 
 TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 PROCESSING_LOGS = "/aws/sagemaker/ProcessingJobs"
+TRANSFORM_LOGS = "/aws/sagemaker/TransformJobs"
 ENDPOINT_LOGS = "/aws/sagemaker/Endpoints"
 _NAMED = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^\s\"'<>|,;\[\]{}()]+)")
 
@@ -56,17 +57,20 @@ def of_processing_job(request: Mapping[str, Any], training_job: str) -> Permissi
     )
 
 
-def of_instance(endpoint: str, stream: str, container: Mapping[str, Any], model: tuple[str, str, bool] | None) -> Permissions:
-    """Reads its model, (bucket, key or prefix, whether it is one object); writes nothing but its log."""
+def of_instance(
+    log_group: str, stream: str, calls: Mapping[str, str], container: Mapping[str, Any], model: tuple[str, str, bool] | None
+) -> Permissions:
+    """A container that serves, of an endpoint or a transform job: reads its model, (bucket, key or prefix, whether it is one
+    object); writes nothing but its log."""
     objects, folders = _named(container.get("Environment", {}).values())
     data = (f"{model[0]}/{model[1]}",) if model else ()
     archive = model is not None and model[2]
     return Permissions(
         reads=folders if archive else (*data, *folders),
         objects=(*data, *objects) if archive else objects,
-        log_group=f"{ENDPOINT_LOGS}/{endpoint}",
+        log_group=log_group,
         log_streams=stream,
-        calls={"DescribeEndpoint": endpoint},
+        calls=calls,
     )
 
 

@@ -34,22 +34,40 @@ BAD_PINGS = 3
 """Failed pings in a row after which an instance that served counts as dead."""
 
 
-def holder_of(endpoint: str, instance: str) -> str:
-    """Who holds the key of an instance of an endpoint."""
-    return f"endpoint/{endpoint}/{instance}"
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose instances they are. `name`: "endpoint/NAME" or "transform-job/NAME"; `log_group`: where their logs are;
+    `describes`: the operation with which a container may look at its owner."""
+
+    name: str
+    log_group: str
+    describes: str
+
+    def holder(self, instance: str) -> str:
+        """Who holds the key of the instance with this id."""
+        return f"{self.name}/{instance}"
+
+
+def owner_of_endpoint(name: str) -> Owner:
+    """An endpoint as the owner of its instances."""
+    return Owner(f"endpoint/{name}", f"{execution_role.ENDPOINT_LOGS}/{name}", "DescribeEndpoint")
+
+
+def new_id() -> str:
+    """The id of a new instance, as EC2 writes them."""
+    return f"i-{secrets.token_hex(8)}"
 
 
 @dataclass
 class Instance:
-    """A container of an endpoint. `state` is what the endpoint's record keeps of it: id, stream, offset."""
+    """A container of an endpoint or a transform job. `state` is what its owner's record keeps of it: id, stream, offset."""
 
     context: Context
     backends: Backends
-    endpoint: str
+    owner: Owner
     folder: Path
     variant: Variant
     state: InstanceState
-    group: str
     target: Target
     running: Container | None = None
     ready: bool = False
@@ -69,16 +87,15 @@ class Instance:
     ) -> "Instance":
         """An instance of a variant in a fleet's folder: a new one, or the one whose state the record kept."""
         if state is None:
-            name = f"i-{secrets.token_hex(8)}"
+            name = new_id()
             state = {"id": name, "stream": f"{variant['name']}/{name}", "offset": 0}
-        group = f"{execution_role.ENDPOINT_LOGS}/{endpoint}"
         folder = fleet / variant["name"] / state["id"]
-        return cls(context, backends, endpoint, folder, variant, state, group, Target("", variant["name"]))
+        return cls(context, backends, owner_of_endpoint(endpoint), folder, variant, state, Target("", variant["name"]))
 
     def __post_init__(self) -> None:
         self.models = self.target.models = self._many()
         self._follower = LogFollower(
-            self.context.events, self.group, self.state["stream"], log_of(self.folder), self.state["offset"]
+            self.context.events, self.owner.log_group, self.state["stream"], log_of(self.folder), self.state["offset"]
         )
 
     def _many(self) -> LoadedModels | None:
@@ -141,13 +158,15 @@ class Instance:
         role, container = self.variant.get("role"), self.variant["container"]
         if not role or self.variant["isolated"] or not own.reaches_us:
             return {}
-        permissions = execution_role.of_instance(self.endpoint, self.state["stream"], container, model_source(container))
+        owner = self.owner
+        calls = {owner.describes: owner.name.rpartition("/")[2]}
+        permissions = execution_role.of_instance(owner.log_group, self.state["stream"], calls, container, model_source(container))
         return self.context.credentials(self.holder, role, permissions)
 
     @property
     def holder(self) -> str:
         """Who holds the key of this instance."""
-        return holder_of(self.endpoint, self.state["id"])
+        return self.owner.holder(self.state["id"])
 
     def find(self) -> bool:
         """Takes up the container that the last server started; False where it does not run."""
@@ -200,7 +219,7 @@ class Instance:
     def say(self, text: str) -> None:
         """A line of the platform's own in the instance's log, unless the disk is full."""
         with self._full_disk_matters_not():
-            self.context.events.append(self.group, self.state["stream"], [f"[platform] {text}"])
+            self.context.events.append(self.owner.log_group, self.state["stream"], [f"[platform] {text}"])
 
     def _read_rest(self) -> None:
         until = time.monotonic() + STOP_PATIENCE

@@ -32,6 +32,7 @@ RESOURCES: dict[str, Kind[Resource]] = {
     "training-job": Kind("training-job"),
     "hyper-parameter-tuning-job": Kind("tuning-job"),
     "processing-job": Kind("processing-job"),
+    "transform-job": Kind("transform-job"),
     "model": Kind("model"),
     "endpoint-config": Kind("endpoint-config"),
     "endpoint": Kind("endpoint"),

@@ -28,6 +28,7 @@ from tests.support.local_server import (
     wait_for_job,
     wait_for_processing,
 )
+from tests.support.transform_jobs import transform
 
 SERVED = [(service, name) for service, operations in services.OPERATIONS.items() for name in operations]
 SERVED_S3 = [("s3", name) for name in s3.OPERATIONS]
@@ -262,6 +263,9 @@ def test_answers_are_what_the_model_says(server: LocalServer) -> None:
     sagemaker.describe_processing_job(ProcessingJobName=statuses[0]["RuleEvaluationJobArn"].rpartition("/")[2])
     sagemaker.create_processing_job(**processing_request("fidelity"))
     sagemaker.list_processing_jobs()
+    transform(server, "fidelity", {"a": b"1"}, "(400, b'no')")
+    sagemaker.describe_transform_job(TransformJobName="fidelity")
+    sagemaker.list_transform_jobs()
     sagemaker.describe_training_job(TrainingJobName="fidelity")
     sagemaker.list_training_jobs()
     sagemaker.list_tags(ResourceArn=sagemaker.describe_training_job(TrainingJobName="fidelity")["TrainingJobArn"])

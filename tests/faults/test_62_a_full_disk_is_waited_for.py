@@ -8,6 +8,7 @@ import resource
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -29,6 +30,7 @@ from tests.support.local_server import (
     wait_for_processing,
     wait_until,
 )
+from tests.support.transform_jobs import make_model, outputs, put_inputs, request_of, requests, wait_for_transform
 
 FULL = 2.5
 """Seconds."""
@@ -83,6 +85,21 @@ def test_an_endpoint_that_serves_goes_on_serving_and_can_be_deleted(server: Loca
         time.sleep(FULL)
     wait_until(lambda: not server.sagemaker.list_endpoints(NameContains="serving")["Endpoints"], 30)
     print(f"{answers} of {answers} requests answered on a full disk, by the same container; deleted afterwards")
+
+
+def test_a_transform_job_stores_its_answers_when_there_is_room(server: LocalServer, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    waits = f"[[time.sleep(0.05) for _ in iter(lambda: not os.path.exists({str(gate)!r}), False)], body][1]"
+    make_model(server, "room", waits)
+    put_inputs(server, "room", {"a": b"1", "b": b"2"})
+    server.sagemaker.create_transform_job(**request_of("room"))
+    wait_until(lambda: requests(server, "room"))
+    with full_disk(server):
+        gate.touch()
+        time.sleep(FULL)
+        assert server.sagemaker.describe_transform_job(TransformJobName="room")["TransformJobStatus"] == "InProgress"
+    assert wait_for_transform(server, "room")["TransformJobStatus"] == "Completed"
+    assert outputs(server, "room") == {"a.out": b"1", "b.out": b"2"}
 
 
 def test_an_endpoint_comes_up_and_is_updated(server: LocalServer) -> None:

@@ -23,11 +23,13 @@ TRAIN_IMAGE = "test-train:1"
 SERVE_IMAGE = "test-serve:1"
 PROCESSING_IMAGE = "test-processing:1"
 MULTI_MODEL_IMAGE = "test-multi-model:1"
+TRANSFORM_IMAGE = "test-transform:1"
 IMAGES = {
     TRAIN_IMAGE: [sys.executable, str(SUPPORT / "train_container.py")],
     SERVE_IMAGE: [sys.executable, str(SUPPORT / "serve_container.py")],
     PROCESSING_IMAGE: [sys.executable, str(SUPPORT / "processing_container.py")],
     MULTI_MODEL_IMAGE: [sys.executable, str(SUPPORT / "multi_model_container.py")],
+    TRANSFORM_IMAGE: [sys.executable, str(SUPPORT / "transform_container.py")],
 }
 ROLE = "arn:aws:iam::000000000000:role/demo"
 

@@ -1,8 +1,6 @@
 """A multi-model endpoint as a notebook makes one: two of our classifiers and a person's script, each asked by its TargetModel."""
 
-import io
 import json
-import tarfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 from tests.support import artefact
 from tests.support.local_server import ROLE, wait_until
+from tests.support.model_archive import packed
 from tests.support.own_model import ECHO
 
 NAME = "many"
@@ -23,7 +22,7 @@ def check(clients: Mapping[str, Any], image: str, dog: bytes, folder: Path, inst
     (folder / "code" / "inference.py").write_text(ECHO)
     folders = {"small": artefact.small() / "model", "quantised": artefact.quantised() / "model", "echo": folder}
     for name, files in folders.items():
-        clients["s3"].put_object(Bucket="kennel-local", Key=f"many/{name}.tar.gz", Body=_packed(files))
+        clients["s3"].put_object(Bucket="kennel-local", Key=f"many/{name}.tar.gz", Body=packed(files))
     sagemaker, runtime = clients["sagemaker"], clients["sagemaker-runtime"]
     container = {"Image": image, "Mode": "MultiModel", "ModelDataUrl": "s3://kennel-local/many/"}
     sagemaker.create_model(ModelName=NAME, ExecutionRoleArn=ROLE, PrimaryContainer=container)
@@ -46,10 +45,3 @@ def check(clients: Mapping[str, Any], image: str, dog: bytes, folder: Path, inst
     assert refused.value.response["OriginalStatusCode"] == 400
     for kind in ("endpoint", "endpoint_config", "model"):
         getattr(sagemaker, f"delete_{kind}")(**{f"{kind.title().replace('_', '')}Name": NAME})
-
-
-def _packed(folder: Path) -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        tar.add(folder, ".")
-    return archive.getvalue()

@@ -55,7 +55,7 @@ def test_what_the_request_names_may_be_read(text: str, objects: list[str]) -> No
         training(HyperParameters={"a": text}),
         training(Environment={"A": text}),
         execution_role.of_processing_job(processing_request("p", {"A": text}), ""),
-        execution_role.of_instance("e", "v/i-1", {"Environment": {"A": text}}, None),
+        execution_role.of_instance("/logs/e", "v/i-1", {}, {"Environment": {"A": text}}, None),
     ):
         assert list(found.objects) == objects
         assert list(found.reads) == [f"{one.rstrip('/')}/" for one in objects]
@@ -88,10 +88,10 @@ def test_an_evaluator_may_stop_its_own_training_job_and_another_processing_job_n
     ],
 )
 def test_an_instance_reads_its_model_and_writes_nothing(model: tuple[str, str, bool] | None, read: str, not_read: str) -> None:
-    found = execution_role.of_instance("e", "v/i-1", {}, model)
+    found = execution_role.of_instance("/logs/e", "v/i-1", {"DescribeEndpoint": "e"}, {}, model)
     assert found.writes == () and not found.may_read(not_read)
     assert not read or found.may_read(read)
-    assert (found.log_group, found.log_streams, found.calls) == ("/aws/sagemaker/Endpoints/e", "v/i-1", {"DescribeEndpoint": "e"})
+    assert (found.log_group, found.log_streams, found.calls) == ("/logs/e", "v/i-1", {"DescribeEndpoint": "e"})
 
 
 def test_every_operation_of_s3_that_is_not_named_is_the_owners_alone() -> None:
