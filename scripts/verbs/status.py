@@ -37,10 +37,10 @@ JOBS = (
     Kind("tuning job", "ListHyperParameterTuningJobs", "HyperParameterTuningJobSummaries", "HyperParameterTuningJob"),
     Kind("training job", "ListTrainingJobs", "TrainingJobSummaries", "TrainingJob"),
     Kind("processing job", "ListProcessingJobs", "ProcessingJobSummaries", "ProcessingJob"),
+    Kind("transform job", "ListTransformJobs", "TransformJobSummaries", "TransformJob"),
 )
 ENDPOINTS = Kind("endpoint", "ListEndpoints", "Endpoints", "Endpoint", (), ("Failed", "Deleting"))
 ON_AWS = (
-    Kind("transform job", "ListTransformJobs", "TransformJobSummaries", "TransformJob"),
     Kind("notebook", "ListNotebookInstances", "NotebookInstances", "NotebookInstance", ("Pending", "InService", "Updating")),
 )
 """Kinds that nothing here starts, but that cost as well; the local SageMaker has none of them."""

@@ -53,7 +53,7 @@ REFUSED = {
         "DataCaptureConfig.EnableCapture is not supported"
     ),
     "model.deploy(1, 'ml.m5.large', kms_key='alias/mine')": "KmsKeyId is not supported by CreateEndpointConfig",
-    "model.transformer(1, 'ml.m5.large').transform(archive)": "CreateTransformJob of sagemaker is not implemented",
+    "model.transformer(1, 'ml.m5.large').transform(archive, split_type='RecordIO')": "SplitType RecordIO is not supported",
     "model.register(['text/csv'], ['text/csv'], model_package_group_name='dogs')": "ListModelPackageGroups of sagemaker is not",
     "with Run('dogs', sagemaker_session=session) as run:\n    run.log_metric('loss', 1)": "CreateExperiment of sagemaker is not",
     "TrainingJobAnalytics(fitted.latest_training_job.name, ['loss'], start_time=datetime.now()).dataframe()": (
