@@ -246,8 +246,7 @@ def _run(parsed: ParsedCommand) -> RunConfig:
     parameters = {name: json_or_text(text) for name, text in pairs(line.param, "--param").items()}
     if strange := [name for name in parameters if not name.isidentifier() or keyword.iskeyword(name)]:
         raise LaunchError(f"--param {strange[0]}: need a name that Python takes for a variable")
-    if line.output is not None and line.output.exists() and line.output.samefile(line.notebook):
-        raise LaunchError(f"--output {line.output}: this is the notebook itself; give another file for the executed copy")
+    _check_other("--output", line.output, line.notebook)
     return RunConfig(
         settings=parsed.settings,
         notebook=line.notebook,
@@ -256,6 +255,12 @@ def _run(parsed: ParsedCommand) -> RunConfig:
         keep_going=line.keep_going,
         python=line.python,
     )
+
+
+def _check_other(option: str, written: Path | None, read: Path) -> None:
+    """Raises LaunchError where a verb would write over the file that it reads."""
+    if written is not None and written.exists() and written.samefile(read):
+        raise LaunchError(f"{option} {written}: this is {read} itself; give another file to write to")
 
 
 def _place_of(notebook: Path) -> Path:
@@ -269,6 +274,7 @@ def _salvage(parsed: ParsedCommand) -> SalvageConfig:
     for what, path in (("", line.file), ("--classes ", line.classes)):
         if path is not None and not path.exists():
             raise LaunchError(f"{what}{path}: no such file")
+    _check_other("--out", line.out, line.file)
     return SalvageConfig(
         settings=settings,
         file=line.file,

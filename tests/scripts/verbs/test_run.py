@@ -40,7 +40,7 @@ def test_what_cannot_be_run_is_one_line(notebook_person: Kennel) -> None:
     same.symlink_to("one.ipynb")
     for place in ("one.ipynb", "same.ipynb"):
         refused = notebook_person.run("run", "one.ipynb", "--output", place, status=2).stderr
-        assert f"--output {place}: this is the notebook itself" in refused
+        assert f"--output {place}: this is one.ipynb itself; give another file to write to" in refused
     assert "--python nowhere: no program" in notebook_person.run("run", "one.ipynb", "--python", "nowhere", status=2).stderr
 
 

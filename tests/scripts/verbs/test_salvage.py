@@ -16,6 +16,14 @@ def test_the_line_of_a_file_that_holds_no_network_is_passed_on(kennel: Kennel) -
     assert "--classes nowhere: no such file" in kennel.run("salvage", "old.pth", "--classes", "nowhere", status=2).stderr
 
 
+def test_what_comes_out_does_not_take_the_place_of_the_file(kennel: Kennel) -> None:
+    kennel.folder.mkdir(exist_ok=True)
+    (kennel.folder / "old.pth").write_bytes(b"the only copy")
+    refused = kennel.run("salvage", "old.pth", "--out", "./old.pth", status=2).stderr
+    assert "--out old.pth: this is old.pth itself; give another file to write to" in refused
+    assert (kennel.folder / "old.pth").read_bytes() == b"the only copy"
+
+
 def test_what_comes_out_is_deployed_by_the_command_it_prints(kennel: Kennel) -> None:
     import torch
     from torchvision import models
