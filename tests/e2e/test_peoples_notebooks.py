@@ -98,8 +98,9 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Exe
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             url = f"data_url=http://127.0.0.1:{server.server_port}/dogImages.zip"
+            place = ".kennel/notebooks/typed_by_hand.ipynb"
             running = {
-                "typed_by_hand": person.start("run", "typed/typed_by_hand.ipynb", "--param", url),
+                "typed_by_hand": person.start("run", "typed/typed_by_hand.ipynb", "--param", url, "--output", place),
                 "tuned_and_shown": person.start("run", "tuned_and_shown.ipynb"),
                 "refused": person.start("run", "refused.ipynb", "--keep-going"),
             }
