@@ -100,7 +100,7 @@ bench: $(VENV)/.ready ## every benchmark beside its peers (ARGS="serving tuning"
 	$(RUN) -m bench $(ARGS)
 
 test-bench: $(VENV)/.ready ## every benchmark but that of the images, small: that it runs, not what it finds
-	$(RUN) -m pytest -q tests/bench
+	$(RUN) -m pytest -q -n 2 tests/bench
 
 lock: ## resolve docker/locks/*.in again, with the versions of docker/versions.json (needs uv)
 	@docker/lock.sh
@@ -121,7 +121,7 @@ test-projects: $(VENV)/.ready ## twelve scripts and ten handlers of tests/projec
 	$(RUN) -m pytest -q -rs tests/e2e/test_projects.py tests/e2e/test_handlers.py
 
 test-notebooks: .kennel/notebook/.ready ## kennel run and kennel notebook, our own notebook and those of tests/projects
-	$(RUN) -m pytest -q --no-skips tests/scripts/notebooks tests/scripts/verbs/test_run.py tests/scripts/verbs/test_notebook.py \
+	$(RUN) -m pytest -q -n 2 --no-skips tests/scripts/notebooks tests/scripts/verbs/test_run.py tests/scripts/verbs/test_notebook.py \
 		tests/e2e/test_notebooks.py tests/e2e/test_peoples_notebooks.py
 
 test-install: $(VENV)/.ready ## the package, installed with pip in an empty environment outside the checkout (needs a package index)
