@@ -33,11 +33,15 @@ BOARD = {"TensorBoardOutputConfig": {"S3OutputPath": "s3://bucket/board"}}
 SWAP = """
 import os, shutil
 path = base / {path!r}
-if path.is_dir() and not path.is_symlink():
-    shutil.rmtree(path)
-path.parent.mkdir(parents=True, exist_ok=True)
-path.unlink(missing_ok=True)
-os.symlink({target!r}, path)
+while not path.is_symlink():
+    try:
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        os.symlink({target!r}, path)
+    except OSError:  # the server makes the folder anew, or writes to it, meanwhile
+        pass
 """
 
 
