@@ -20,6 +20,11 @@ def parse(body: bytes) -> dict[str, Any]:
         raise AwsError("SerializationException", "The body is not valid JSON.") from None
     if not isinstance(members, dict):
         raise AwsError("SerializationException", "The body is not a JSON object.")
+    if b"\\u" in body:
+        try:
+            json.dumps(members, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # UTF-8 has no half of a surrogate pair, so no record, environment or header could hold it
+            raise AwsError("SerializationException", "The body holds half of a surrogate pair.") from None
     return members
 
 

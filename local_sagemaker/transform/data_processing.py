@@ -81,8 +81,8 @@ class DataProcessing:
         """What the model gets of the records of one request. Raises BadRecord."""
         if self.input_filter.is_root:
             return body
-        records = [_text(self._chosen(self.input_filter, one), self.inward) for one in self._records(body, self.inward)]
-        return "\n".join(records).encode() + (b"\n" if body.endswith(b"\n") else b"")
+        records = [_written(self._chosen(self.input_filter, one), self.inward) for one in self._records(body, self.inward)]
+        return b"\n".join(records) + (b"\n" if body.endswith(b"\n") else b"")
 
     def joined(self, body: bytes, answer: bytes) -> bytes:
         """What is stored of the records of one request and the model's answer to them. Raises BadRecord."""
@@ -92,7 +92,7 @@ class DataProcessing:
             if len(records) != len(answers):
                 raise BadRecord(f"{len(records)} records cannot be joined with the {len(answers)} that the model answered")
             answers = [_join(record, one, self.inward) for record, one in zip(records, answers, strict=True)]
-        return "\n".join(_text(self._chosen(self.output_filter, one), self.outward) for one in answers).encode()
+        return b"\n".join(_written(self._chosen(self.output_filter, one), self.outward) for one in answers)
 
     def _records(self, body: bytes, form: str) -> list[Any]:
         try:
@@ -121,12 +121,16 @@ def _parsed(text: str, form: str) -> Any:
         raise BadRecord(f"{shown!r} is not {'a row of CSV' if form == 'csv' else 'JSON'}: {error}") from None
 
 
-def _text(value: Any, form: str) -> str:
-    if form != "csv":
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    row = io.StringIO()
-    csv.writer(row, lineterminator="").writerow(value if isinstance(value, list) else [value])
-    return row.getvalue()
+def _written(value: Any, form: str) -> bytes:
+    """Raises BadRecord for what was read and cannot be written: half a character, a number without end, one list in another."""
+    try:
+        if form != "csv":
+            return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        row = io.StringIO()
+        csv.writer(row, lineterminator="").writerow(value if isinstance(value, list) else [value])
+        return row.getvalue().encode()
+    except (ValueError, RecursionError, csv.Error) as error:
+        raise BadRecord(f"a record cannot be written as {'CSV' if form == 'csv' else 'JSON'}: {error}") from None
 
 
 def _join(record: Any, answer: Any, form: str) -> Any:

@@ -70,6 +70,8 @@ def _manifest(objects: Objects, uri: str) -> tuple[str, list[str]]:
     try:
         first, *names = json.loads(text)
         prefix = first["prefix"]
+        if not isinstance(prefix, str):
+            raise TypeError("it is no text")
         split(prefix, "prefix")
     except (ValueError, TypeError, KeyError, RecursionError, AwsError) as error:
         raise BadInputs(f"ClientError: The manifest {uri} does not begin with an object that has a prefix: {error}") from None

@@ -15,7 +15,8 @@ PLAN, DONE = "objects", "done"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The two files, below `folder`: of each line a value of JSON."""
+    """The two files, below `folder`: of each line a value of JSON. Lines of what is done begin with their line break, so that one
+    of which a full disk or a killed server left half costs no other."""
 
     folder: UntrustedFolder
 
@@ -44,12 +45,12 @@ class Progress:
     def note(self, key: str, failure: str = "") -> None:
         """An object is done; `failure` says why its output is not there."""
         with self.folder.appender(DONE) as file:
-            file.write(json.dumps([key, failure]).encode() + b"\n")
+            file.write(b"\n" + json.dumps([key, failure]).encode())
 
     def done(self) -> dict[str, str]:
         """The failures of the objects that are done, by their keys; empty texts where there was none.
 
-        The last line of a server that was killed while it wrote is left out: that object is done again.
+        Half a line is left out: that object is done again.
         """
         found: dict[str, str] = {}
         if self.folder.has(DONE):

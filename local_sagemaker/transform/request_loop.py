@@ -123,9 +123,12 @@ class RequestLoop:
             while share:
                 await self._transform_one(instance, container, share.popleft(), transform)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(transform.settings.concurrent, len(share), MOST_OPEN)):
-                group.create_task(next_ones())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(transform.settings.concurrent, len(share), MOST_OPEN)):
+                    group.create_task(next_ones())
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
 
     async def _transform_one(
         self, instance: Instance, container: ContainerRequests, one: InputObject, transform: ObjectTransform

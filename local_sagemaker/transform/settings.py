@@ -17,6 +17,8 @@ VARIABLES = {
     "BatchStrategy": "SAGEMAKER_BATCH_STRATEGY",
 }
 TIMEOUT, RETRIES = 600, 3
+MOST_CONCURRENT = 256
+"""Requests that an instance gets at the same time, at most, whatever is asked for: each takes a descriptor of the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ def choose(request: Mapping[str, Any], told: Mapping[str, Any]) -> Settings:
     """The settings of a job; `told`: what its container answered to /execution-parameters."""
     chosen = {**DEFAULTS, **told, **asked(request)}
     return Settings(
-        concurrent=chosen["MaxConcurrentTransforms"],
+        concurrent=min(chosen["MaxConcurrentTransforms"], MOST_CONCURRENT),
         payload_bytes=chosen["MaxPayloadInMB"] * MEGABYTE,
         multi_record=chosen["BatchStrategy"] == STRATEGIES["MultiRecord"],
     )

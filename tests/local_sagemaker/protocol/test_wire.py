@@ -36,7 +36,21 @@ def test_an_answer_with_a_member_that_aws_does_not_have_is_our_bug() -> None:
         wire_json.render(operation_model("sts", "GetCallerIdentity").output_shape, {"Surprise": 1})
 
 
-@pytest.mark.parametrize("body", [b"[]", b"1", b"{", b'{"a": NaN}', b'{"a": 1e999', b"\xff\xfe", b"[" * 100_000, b'"\\ud800'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"1",
+        b"{",
+        b'{"a": NaN}',
+        b'{"a": 1e999',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'"\\ud800',
+        b'{"a": "\\ud800"}',
+        b'{"\\udfff": 1}',
+    ],
+)
 def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(AwsError, match="SerializationException"):
         wire_json.parse(body)

@@ -1,5 +1,6 @@
 """Filters and joins of records, without a container. Of local_sagemaker.transform.data_processing."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -79,3 +80,16 @@ def test_letters_stay_letters() -> None:
 def test_what_is_no_record_is_named(kind: str, body: bytes, words: str) -> None:
     with pytest.raises(BadRecord, match=words):
         processing(kind, InputFilter="$.a" if "json" in kind else "$[0]").filtered(body)
+
+
+@pytest.mark.parametrize("value", ['"\\ud800"', "1e999", "[" * 970 + "]" * 970])
+def test_what_was_read_and_cannot_be_written_is_a_bad_record(value: str) -> None:
+    """Of each place where a record is written: what the model gets, and what is stored."""
+    for work in (
+        lambda: processing("application/jsonlines", InputFilter="$.a").filtered(f'{{"a": {value}}}'.encode()),
+        lambda: processing("application/jsonlines", OutputFilter="$.a").joined(b"", f'{{"a": {value}}}'.encode()),
+        lambda: processing("application/jsonlines", JoinSource="Input").joined(f'{{"a": {value}}}'.encode(), b"1"),
+        lambda: processing("application/jsonlines", JoinSource="Input").joined(b'{"a": 1}', value.encode()),
+    ):
+        with contextlib.suppress(BadRecord):
+            assert "Infinity" not in work().decode()

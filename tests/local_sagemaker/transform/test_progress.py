@@ -26,5 +26,7 @@ def test_a_plan_that_was_begun_counts_for_nothing_and_half_a_line_neither(tmp_pa
     progress.plan([InputObject("bucket", "in/a", "a"), InputObject("bucket", "in/b", "b")])
     progress.note("in/a")
     with (tmp_path / "job" / "done").open("ab") as file:
-        file.write(b'["in/b", "Clie')
+        file.write(b'\n["in/b", "Clie')
     assert progress.done() == {"in/a": ""}
+    progress.note("in/b", "ClientError: no")
+    assert progress.done() == {"in/a": "", "in/b": "ClientError: no"}, "what follows half a line is a line of its own"

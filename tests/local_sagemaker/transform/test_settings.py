@@ -25,6 +25,15 @@ def test_the_request_goes_before_the_container_and_that_before_the_defaults(
     assert choose(request_members, told) == chosen
 
 
+@pytest.mark.parametrize(("asked", "sent"), [(256, 256), (257, 256)])
+def test_a_container_gets_so_many_requests_at_the_most(asked: int, sent: int) -> None:
+    assert (
+        choose({"MaxConcurrentTransforms": asked}, {}).concurrent
+        == choose({}, {"MaxConcurrentTransforms": asked}).concurrent
+        == sent
+    )
+
+
 def test_the_container_is_told_what_was_asked_and_no_default() -> None:
     assert environment({}) == {"SAGEMAKER_BATCH": "true"}
     asked = {"MaxConcurrentTransforms": 2, "MaxPayloadInMB": 0, "BatchStrategy": "MultiRecord"}
