@@ -24,7 +24,7 @@ LOCAL_PATHS = {
 }
 """The members of a request with a LocalPath, and its default."""
 
-RESERVED = ("SAGEMAKER_BASE_DIR",)
+RESERVED, SERVING = ("SAGEMAKER_BASE_DIR",), ("SAGEMAKER_BIND_TO_PORT",)
 """Environment names that are the platform's."""
 
 Group = Mapping[str, Any]
@@ -66,9 +66,9 @@ def check_local_paths(request: Mapping[str, Any]) -> None:
             raise validation(f"{member}.LocalPath {str(path)!r} is not supported. Give a folder below {ML}.")
 
 
-def check_environment(environment: Mapping[str, str]) -> None:
-    """Raises ValidationException where a request sets what is the platform's."""
-    for name in RESERVED:
+def check_environment(environment: Mapping[str, str], *, serves: bool = False) -> None:
+    """Raises ValidationException where a request sets what is the platform's. `serves`: of a container that serves."""
+    for name in (*RESERVED, *(SERVING if serves else ())):
         if name in environment:
             raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
 

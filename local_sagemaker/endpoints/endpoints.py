@@ -5,12 +5,12 @@ from typing import Any
 
 from ..context import Context, Platform
 from ..errors import Missing, validation
-from ..protocol import tags
+from ..protocol import pages, tags
 from ..protocol.operation import Operation, Reply, Request
 from . import endpoint_state
 from .endpoint_state import BUSY, KIND, Capacity, Endpoint, Plan
 from .fleet import make_plan
-from .models_and_configs import CONFIG, LIST_MEMBERS, MODEL, arn_of, create, listed, record_of
+from .models_and_configs import CONFIG, LIST_MEMBERS, MODEL, arn_of, create, record_of
 
 
 def _plan(context: Context, config_name: str) -> Plan:
@@ -118,7 +118,7 @@ def delete_endpoint(platform: Platform, request: Request) -> Reply:
 
 def list_endpoints(context: Context, request: Request) -> Reply:
     """ListEndpoints."""
-    found, more = listed(context, KIND, request, lambda record: record["name"])
+    found, more = pages.listed(context.store.list(KIND), request, lambda record: record["name"])
     return {
         "Endpoints": [
             {

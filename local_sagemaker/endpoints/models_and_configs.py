@@ -1,8 +1,9 @@
 """The operations on models and endpoint configurations: what is checked, kept and listed. Nothing runs here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypedDict, TypeVar
 
+from ..containers.config_files import check_environment
 from ..context import Context
 from ..errors import Exists, validation
 from ..protocol import pages, tags
@@ -68,9 +69,7 @@ def create_model(context: Context, request: Request) -> Reply:
     environment = container.get("Environment", {})
     if sum(len(key) + len(value) for key, value in environment.items()) > ENVIRONMENT_BYTES:
         raise validation(f"Environment of the container is larger than {ENVIRONMENT_BYTES} bytes.")
-    for name in ("SAGEMAKER_BASE_DIR", "SAGEMAKER_BIND_TO_PORT"):
-        if name in environment:
-            raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
+    check_environment(environment, serves=True)
     check_model_data(context.objects, container)
     return {"ModelArn": _keep(context, MODEL, request["ModelName"], request)}
 
@@ -116,7 +115,7 @@ def _delete(context: Context, kind: Kind[Kept], name: str) -> Reply:
 
 def list_models(context: Context, request: Request) -> Reply:
     """ListModels."""
-    found, more = listed(context, MODEL, request, lambda record: record["request"]["ModelName"])
+    found, more = pages.listed(context.store.list(MODEL), request, lambda record: record["request"]["ModelName"])
     return {
         "Models": [
             {"ModelName": record["request"]["ModelName"], "ModelArn": record["arn"], "CreationTime": record["created"]}
@@ -124,16 +123,6 @@ def list_models(context: Context, request: Request) -> Reply:
         ],
         **more,
     }
-
-
-def listed(context: Context, kind: Kind[R], request: Request, name: Callable[[R], str]) -> tuple[list[R], dict[str, str]]:
-    """A page of a kind, newest first unless asked otherwise."""
-    keys: dict[str, Callable[[R], Any]] = {
-        "Name": name,
-        "CreationTime": lambda record: record["created"],
-        "Status": lambda record: record.get("status"),
-    }
-    return pages.page(pages.filtered(context.store.list(kind), request, name), request, name, keys)
 
 
 def create_endpoint_config(context: Context, request: Request) -> Reply:
@@ -170,7 +159,7 @@ def delete_endpoint_config(context: Context, request: Request) -> Reply:
 
 def list_endpoint_configs(context: Context, request: Request) -> Reply:
     """ListEndpointConfigs."""
-    found, more = listed(context, CONFIG, request, lambda record: record["request"]["EndpointConfigName"])
+    found, more = pages.listed(context.store.list(CONFIG), request, lambda record: record["request"]["EndpointConfigName"])
     return {
         "EndpointConfigs": [
             {

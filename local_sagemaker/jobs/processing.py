@@ -89,12 +89,7 @@ def delete_processing_job(platform: Platform, request: Request) -> Reply:
 
 def list_processing_jobs(context: Context, request: Request) -> Reply:
     """ListProcessingJobs: newest first unless asked otherwise."""
-    found, more = pages.page(
-        pages.filtered(context.store.list(KIND), request, _name),
-        request,
-        _name,
-        {"Name": _name, "CreationTime": lambda record: record["created"], "Status": lambda record: record["status"]},
-    )
+    found, more = pages.listed(context.store.list(KIND), request, _name)
     return {"ProcessingJobSummaries": [processing_state.summary(record) for record in found], **more}
 
 

@@ -4,12 +4,10 @@ from typing import Any
 
 from ..containers.backends import Backends
 from ..context import Context
-from ..errors import Exists, in_use
-from ..protocol import tags
 from . import processing_state
 from .processing_run import ProcessingRun
 from .processing_state import KIND, ProcessingJob
-from .running_jobs import RunningJobs
+from .running_jobs import TAKEN, RunningJobs
 
 
 class ProcessingJobs(RunningJobs[ProcessingJob]):
@@ -23,13 +21,5 @@ class ProcessingJobs(RunningJobs[ProcessingJob]):
         name = request["ProcessingJobName"]
         arn = self._context.arn("sagemaker", f"processing-job/{name}")
         kept = {member: value for member, value in request.items() if member != "Tags"}
-        try:
-            with self._context.store.transaction():
-                self._context.store.create(KIND, name, processing_state.new(kept, arn, self._context.clock(), training_job_arn))
-                tags.keep(self._context.store, arn, request.get("Tags", []))
-        except Exists:
-            raise in_use(
-                f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
-            ) from None
-        self._begin(name)
-        return arn
+        record = processing_state.new(kept, arn, self._context.clock(), training_job_arn)
+        return self._create(name, record, request.get("Tags", []), TAKEN)

@@ -10,12 +10,13 @@ from typing import Generic, TypedDict, TypeVar
 
 from ..containers.folder_removal import remove_tree
 from ..context import Context
-from ..errors import Missing, in_use
+from ..errors import Exists, Missing, in_use
 from ..protocol import tags
 from ..storage.store import Kind
 from .job_thread import JobThread
 
 LIVE = ("InProgress", "Stopping")
+TAKEN = "Job name must be unique within an AWS account and region, and a job with this name"
 STOPPED = "The local SageMaker was stopped while the job ran."
 
 
@@ -91,6 +92,21 @@ class RunningJobs(Generic[R]):
             with self._context.store.transaction():
                 self._context.store.delete(self._kind, name)
                 tags.forget(self._context.store, record["arn"])
+
+    def _create(self, name: str, record: R, asked_tags: list[dict[str, str]], taken: str) -> str:
+        """Keeps a new job's record and tags, both or neither, and starts the job; returns the ARN.
+
+        Raises ResourceInUse, which says `taken`, when there is a job of this name.
+        """
+        arn = record["arn"]
+        try:
+            with self._context.store.transaction():
+                self._context.store.create(self._kind, name, record)
+                tags.keep(self._context.store, arn, asked_tags)
+        except Exists:
+            raise in_use(f"{taken} already exists ({arn})") from None
+        self._begin(name)
+        return arn
 
     def _mark_stopping(self, record: R) -> None:
         record["status"] = "Stopping"

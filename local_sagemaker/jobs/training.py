@@ -146,12 +146,7 @@ def delete_training_job(platform: Platform, request: Request) -> Reply:
 
 def list_training_jobs(context: Context, request: Request) -> Reply:
     """ListTrainingJobs: newest first unless asked otherwise."""
-    found, more = pages.page(
-        pages.filtered(context.store.list(KIND), request, _name),
-        request,
-        _name,
-        {"Name": _name, "CreationTime": lambda record: record["created"], "Status": lambda record: record["status"]},
-    )
+    found, more = pages.listed(context.store.list(KIND), request, _name)
     return {"TrainingJobSummaries": [_summary(record) for record in found], **more}
 
 

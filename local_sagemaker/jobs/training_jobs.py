@@ -6,8 +6,7 @@ from typing import Any
 from ..containers.backend import NOT_ISOLATED
 from ..containers.backends import Backends
 from ..context import Context
-from ..errors import Exists, in_use, validation
-from ..protocol import tags
+from ..errors import validation
 from . import training_state
 from .rule_evaluations import RuleEvaluations
 from .running_jobs import RunningJobs
@@ -34,17 +33,8 @@ class TrainingJobs(RunningJobs[TrainingJob]):
             told.insert(0, f"{NOT_ISOLATED}.")
         if told:
             record["transitions"][0]["StatusMessage"] += f". {' '.join(told)}"
-        try:
-            with self._context.store.transaction():
-                self._context.store.create(KIND, name, record)
-                tags.keep(self._context.store, arn, request.get("Tags", []))
-        except Exists:
-            raise in_use(
-                "Training job names must be unique within an AWS account and region, and a training job with this name"
-                f" already exists ({arn})"
-            ) from None
-        self._begin(name)
-        return arn
+        taken = "Training job names must be unique within an AWS account and region, and a training job with this name"
+        return self._create(name, record, request.get("Tags", []), taken)
 
     def update(self, name: str, change: Callable[[TrainingJob], None]) -> str:
         """Changes a job's record, and starts the evaluators of rules that it has from now on; returns the ARN. Raises Missing."""

@@ -162,12 +162,7 @@ def delete_tuning_job(context: Context, request: Request) -> Reply:
 
 def list_tuning_jobs(context: Context, request: Request) -> Reply:
     """ListHyperParameterTuningJobs: newest first unless asked otherwise."""
-    found, more = pages.page(
-        pages.filtered(context.store.list(KIND), request, _name),
-        request,
-        _name,
-        {"Name": _name, "CreationTime": lambda record: record["created"], "Status": lambda record: record["status"]},
-    )
+    found, more = pages.listed(context.store.list(KIND), request, _name)
     return {"HyperParameterTuningJobSummaries": [_summary(context, record) for record in found], **more}
 
 

@@ -62,6 +62,16 @@ def page(
     return found, {"NextToken": _close(place(found[-1]), order, down)}
 
 
+def listed(records: Iterable[R], request: Mapping[str, Any], name: Callable[[R], str]) -> tuple[list[R], dict[str, str]]:
+    """One page of the records that pass the request's filters, sorted by name, creation or status."""
+    keys: Mapping[str, Callable[[R], Any]] = {
+        "Name": name,
+        "CreationTime": lambda record: record["created"],
+        "Status": lambda record: record.get("status"),
+    }
+    return page(filtered(records, request, name), request, name, keys)
+
+
 def _close(place: Key, order: str, down: bool) -> str:
     return base64.urlsafe_b64encode(json.dumps([order, down, *place]).encode()).decode()
 

@@ -1,6 +1,7 @@
 """The transform job operations: what is checked before a job is taken on, how jobs are listed. Running is transform_run.py."""
 
 from ..containers.channels import check_prefix
+from ..containers.config_files import check_environment
 from ..context import Context, Platform
 from ..endpoints.fleet import container_of
 from ..endpoints.model_data import is_multi_model
@@ -14,9 +15,6 @@ from .data_processing import DataProcessing
 from .settings import MOST_MEGABYTES
 from .transform_state import KIND, TransformJob
 
-RESERVED = ("SAGEMAKER_BASE_DIR", "SAGEMAKER_BIND_TO_PORT")
-"""Environment names that are the platform's."""
-
 
 def create_transform_job(platform: Platform, request: Request) -> Reply:
     """CreateTransformJob: checks, records, starts."""
@@ -28,9 +26,9 @@ def create_transform_job(platform: Platform, request: Request) -> Reply:
     if not platform.objects.has_bucket(bucket):
         raise missing_bucket("TransformOutput.S3OutputPath", bucket)
     _check_payload(request)
-    for name in RESERVED:
-        if name in request.get("Environment", {}):
-            raise validation(f"Environment variable {name} is set by SageMaker; leave it out.")
+    _check_header("TransformInput.ContentType", request["TransformInput"].get("ContentType", ""))
+    _check_header("TransformOutput.Accept", request["TransformOutput"].get("Accept", ""))
+    check_environment(request.get("Environment", {}), serves=True)
     try:
         DataProcessing.of(request)
     except ValueError as error:
@@ -54,6 +52,12 @@ def _check_input(context: Context, request: Request, role: str) -> None:
     bucket, key = split(source["S3Uri"], "S3Uri")
     if not key or not context.objects.has_bucket(bucket) or not context.objects.has(bucket, key):
         raise validation(f"There is no manifest at {source['S3Uri']}, the S3Uri of TransformInput.")
+
+
+def _check_header(member: str, value: str) -> None:
+    """Raises ValidationException for what no header of HTTP may be."""
+    if any((letter < " " and letter != "\t") or letter == "\x7f" for letter in value):
+        raise validation(f"{member} {value!r} holds a control character; give a media type.")
 
 
 def _check_payload(request: Request) -> None:
@@ -94,12 +98,7 @@ def stop_transform_job(platform: Platform, request: Request) -> Reply:
 
 def list_transform_jobs(context: Context, request: Request) -> Reply:
     """ListTransformJobs: newest first unless asked otherwise."""
-    found, more = pages.page(
-        pages.filtered(context.store.list(KIND), request, _name),
-        request,
-        _name,
-        {"Name": _name, "CreationTime": lambda record: record["created"], "Status": lambda record: record["status"]},
-    )
+    found, more = pages.listed(context.store.list(KIND), request, _name)
     return {"TransformJobSummaries": [transform_state.summary(record) for record in found], **more}
 
 

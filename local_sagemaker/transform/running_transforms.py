@@ -5,9 +5,7 @@ from typing import Any
 
 from ..containers.backends import Backends
 from ..context import Context
-from ..errors import Exists, in_use
-from ..jobs.running_jobs import RunningJobs
-from ..protocol import tags
+from ..jobs.running_jobs import TAKEN, RunningJobs
 from . import transform_state
 from .transform_run import PLACE, TransformRun
 from .transform_state import KIND, TransformJob
@@ -27,13 +25,5 @@ class RunningTransforms(RunningJobs[TransformJob]):
         name = request["TransformJobName"]
         arn = self._context.arn("sagemaker", f"transform-job/{name}")
         kept = {member: value for member, value in request.items() if member != "Tags"}
-        try:
-            with self._context.store.transaction():
-                self._context.store.create(KIND, name, transform_state.new(kept, model, arn, self._context.clock()))
-                tags.keep(self._context.store, arn, request.get("Tags", []))
-        except Exists:
-            raise in_use(
-                f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
-            ) from None
-        self._begin(name)
-        return arn
+        record = transform_state.new(kept, model, arn, self._context.clock())
+        return self._create(name, record, request.get("Tags", []), TAKEN)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from scripts.aws import builtin_rules, model_file
@@ -133,8 +134,8 @@ def rules(parsed: ParsedCommand) -> RulesConfig:
 
 def deploy(parsed: ParsedCommand) -> DeployConfig:
     line, settings = parsed.line, parsed.settings
-    own_code = line.code is not None or (line.model is not None and not model_file.is_classifier(line.model))
-    settings.need("region", "role_arn", "code_image" if own_code and settings.code_image else "serve_image", "serve_instance")
+    image = "code_image" if settings.code_image and _has_code(line.code, line.model) else "serve_image"
+    settings.need("region", "role_arn", image, "serve_instance")
     if line.instances < 1 or not 60 <= line.startup_timeout <= 3600:
         raise LaunchError(f"--instances {line.instances} --startup-timeout {line.startup_timeout}: need 1 or more, 60 to 3600 s")
     endpoint = parsed.endpoint()
@@ -158,7 +159,7 @@ def deploy(parsed: ParsedCommand) -> DeployConfig:
         settings=settings,
         endpoint=endpoint,
         name=checked_name("--name", line.name or f"{endpoint[:47]}-{parsed.moment}", 63),
-        image=settings.answering if own_code else settings.serve_image,
+        image=getattr(settings, image),
         model_data=model_file.with_code(settings, data, code) if code else data,
         code=code,
         source="" if line.model or not code else data,
@@ -168,3 +169,8 @@ def deploy(parsed: ParsedCommand) -> DeployConfig:
         startup_timeout=line.startup_timeout,
         detach=line.detach,
     )
+
+
+def _has_code(code: Path | None, model: Path | None) -> bool:
+    """Whether a person's code answers for what is deployed; of a model that lies in S3 that is not known."""
+    return code is not None or (model is not None and not model_file.is_classifier(model))

@@ -3,24 +3,14 @@
 import http.server
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.support.handler_endpoints import ask, check, deploy, endpoint_of
 from tests.support.handlers import HANDLERS, Handler
-from tests.support.person import Kennel
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    person = Kennel(tmp_path_factory.mktemp("work"))
-    person.run("up")
-    yield person.clients()
-    person.run("stop")
 
 
 @pytest.mark.parametrize("handler", HANDLERS, ids=lambda handler: handler.name)

@@ -1,24 +1,14 @@
 """A multi-model endpoint of our own image's name and of AWS's, on the programs as they lie here."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import multi_model_endpoint
-from tests.support.person import Kennel
 
 pytestmark = pytest.mark.timeout(300)
 INFERENCE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312"
-
-
-@pytest.fixture()
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    person = Kennel(tmp_path_factory.mktemp("work"))
-    person.run("up")
-    yield person.clients()
-    person.run("stop")
 
 
 @pytest.mark.parametrize("image", ["kennel-serve", INFERENCE])

@@ -3,7 +3,6 @@
 import io
 import json
 import tarfile
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.support.person import Kennel
 from tests.support.train_jobs import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -60,14 +58,6 @@ def archive(network: torch.nn.Module) -> bytes:
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     return packed.getvalue()
-
-
-@pytest.fixture()
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    person = Kennel(tmp_path_factory.mktemp("work"))
-    person.run("up")
-    yield person.clients()
-    person.run("stop")
 
 
 def test_pictures_json_and_arrays_are_answered(clients: dict[str, Any]) -> None:

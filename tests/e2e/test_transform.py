@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,17 +11,8 @@ from tests.support.handler_endpoints import IMAGE
 from tests.support.handlers import HANDLERS
 from tests.support.local_server import ROLE, wait_until
 from tests.support.model_archive import packed
-from tests.support.person import Kennel
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    person = Kennel(tmp_path_factory.mktemp("work"))
-    person.run("up")
-    yield person.clients()
-    person.run("stop")
 
 
 def transform(clients: dict[str, Any], name: str, container: dict[str, Any], archive: bytes, **job: Any) -> dict[str, Any]:

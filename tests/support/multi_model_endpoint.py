@@ -45,3 +45,4 @@ def check(clients: Mapping[str, Any], image: str, dog: bytes, folder: Path, inst
     assert refused.value.response["OriginalStatusCode"] == 400
     for kind in ("endpoint", "endpoint_config", "model"):
         getattr(sagemaker, f"delete_{kind}")(**{f"{kind.title().replace('_', '')}Name": NAME})
+    wait_until(lambda: not sagemaker.list_endpoints(NameContains=NAME)["Endpoints"], 30)
